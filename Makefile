@@ -1,0 +1,82 @@
+# Every target but help builds .venv from the locks first; nothing is installed outside this folder.
+.PHONY: help setup data annotate-tasks report test test-fast lint bench doctor lock sample clean-venv
+.DEFAULT_GOAL := help
+
+PYTHON  ?= python3
+# A CPU build is taken where pip is set up to find one; name a CUDA build with TORCH=...
+TORCH   ?= torch==2.13.0
+RECIPE  ?=
+DATA    ?= data
+VENV    := .venv
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip --disable-pip-version-check -q
+STAMP   := $(VENV)/.installed-$(shell cat locks/*.txt pyproject.toml | cksum | cut -d' ' -f1)-$(subst =,-,$(subst /,-,$(TORCH)))
+RUN     := $(BIN)/tuneloop
+OPTIONS := $(if $(RECIPE),--recipe $(RECIPE)) --data-root $(DATA)
+
+help:  ## Show this help
+	@echo "tuneloop: instruction-tuning data that people have checked"
+	@echo
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo
+	@echo "  RECIPE=my.toml   the recipe for data and annotate-tasks (default: the sample recipe)"
+	@echo "  DATA=dir         the store (default: data)"
+	@echo "  TORCH=spec       what to install as torch (default: $(TORCH))"
+
+setup: $(STAMP)  ## Build .venv from the locks (every other target does it when needed)
+
+# Hashes are checked for all but torch, whose build depends on the machine. --no-deps: the locks are whole.
+$(STAMP):
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --require-hashes --no-deps -r locks/core.txt
+	$(PIP) install --require-hashes --no-deps -r locks/train.txt
+	$(PIP) install "$(TORCH)"
+	$(PIP) install --no-deps --no-build-isolation -e .
+	$(PIP) check
+	@rm -f $(VENV)/.installed-*
+	@touch $@
+
+data: setup  ## Make the data: ingest, dedupe, format, annotate, split
+	@$(RUN) data $(OPTIONS)
+
+annotate-tasks: setup  ## Write tasks.json, ready to import into Label Studio
+	@$(RUN) annotate tasks --to tasks.json $(OPTIONS)
+
+report: setup  ## Show the funnel and the runs of every stage
+	@$(RUN) log $(OPTIONS)
+
+test: setup lint  ## Run the whole offline test suite, linters and types
+	@$(BIN)/pytest
+
+test-fast: setup  ## Run the tests that take under five seconds each
+	@$(BIN)/pytest -m "not slow and not shared"
+
+lint: setup
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@cd data/sample/generator && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --strict *.py
+
+bench: setup  ## Run the benchmarks of tests/bench; prints figures, asserts nothing
+	@for file in tests/bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+doctor: setup  ## Check the installation and the store
+	@$(RUN) doctor --data-root $(DATA)
+
+sample: setup  ## Make data/sample again with its generator
+	@$(BIN)/python data/sample/generator --to data/sample
+
+# uv is used for locking only; people install with pip.
+lock:  ## Write locks/*.txt anew from pyproject.toml
+	$(PYTHON) -m venv .venv-lock && .venv-lock/bin/pip -q install uv
+	.venv-lock/bin/uv pip compile pyproject.toml --extra dev --universal --generate-hashes --no-header -q \
+	  --upgrade -o locks/core.txt
+	.venv-lock/bin/uv pip compile pyproject.toml --extra train --universal --generate-hashes --no-header -q \
+	  -c locks/core.txt --no-emit-package torch --no-emit-package triton --no-emit-package cuda-bindings \
+	  --no-emit-package cuda-pathfinder --no-emit-package cuda-toolkit $(addprefix --no-emit-package nvidia-, \
+	  cublas cuda-cccl cuda-cupti cuda-nvrtc cuda-runtime cudnn-cu13 cufft cufile cusolver cusparse \
+	  cusparselt-cu13 nccl-cu13 nvjitlink nvshmem-cu13 nvtx curand nvtx-cu13) -o locks/train.txt
+	rm -rf .venv-lock
+
+clean-venv:  ## Remove .venv
+	rm -rf $(VENV)

@@ -1,0 +1,187 @@
+"""`tuneloop annotate`: tasks out to Label Studio, answers back in, by files."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+from cyclopts import App, Parameter
+
+from annotation.export import Imported, called, people, read_export, reasons
+from annotation.results import Names
+from annotation.task import task_of
+from annotation.waiting import Queue, waiting
+from pipeline.annotations import add_annotations
+from pipeline.recipe import load_recipe
+from pipeline.template import load_templates
+from schemas import ConfigError, Template, nearest
+from schemas.annotation import Verdict
+
+REVIEW_CONFIG = Path(__file__).parent / "review.xml"
+_MOST_LISTED = 10
+
+app = App(name="annotate", help="Have people review examples in Label Studio, and bring their answers in.")
+DataRoot = Annotated[Path, Parameter(help="folder of the store")]
+Controls = Annotated[
+    list[str] | None, Parameter(help="name of that control on a screen of your own; may repeat")
+]
+
+
+@app.command(name="tasks")
+def write_tasks(
+    *,
+    to: Annotated[Path, Parameter(help="file to write, to be imported in Label Studio")],
+    recipe: Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")] = None,
+    data_root: DataRoot = Path("data"),
+    limit: Annotated[int | None, Parameter(help="write this many, the most urgent first")] = None,
+) -> None:
+    """Write what waits for people as Label Studio tasks, the most urgent first.
+
+    Example: tuneloop annotate tasks --to tasks.json --limit 200
+    """
+    if limit is not None and limit < 1:
+        raise ConfigError(
+            f"--limit is {limit}", where="tuneloop annotate tasks", fix="give 1 or more, or leave it out"
+        )
+    read = load_recipe(recipe)
+    templates = load_templates([Path(folder).expanduser() for folder in read.template_dirs])
+    queue = waiting(data_root, read.name)
+    rows = queue.rows(limit)
+    n = _write_list(to, (task_of(row, _template(templates, row).review, why=why) for row, why in rows))
+    _say(f"{n:,} tasks written to {to} of {queue.table.num_rows:,} that wait: {_told(queue)}")
+    if queue.n_test is None:
+        _say("there is no split yet, so rows that will be on its test side may be among them")
+    else:
+        _say(f"{queue.n_test:,} rows of the test side and their groups were left out")
+    _say(f"labelling config: {REVIEW_CONFIG}")
+    sys.stdout.write(f"{to}\n")
+
+
+@app.command(name="import")
+def import_answers(
+    file: Annotated[Path, Parameter(help="what Label Studio exported as JSON")],
+    *,
+    data_root: DataRoot = Path("data"),
+    adjudicator: Annotated[
+        list[str] | None,
+        Parameter(help="e-mail address or number of an annotator whose word settles disputes; may repeat"),
+    ] = None,
+    verdict: Controls = None,
+    response: Controls = None,
+    error_types: Controls = None,
+    rating: Controls = None,
+    comment: Controls = None,
+    means: Annotated[
+        list[str] | None, Parameter(help="what a choice means, such as Fine=accept; may repeat")
+    ] = None,
+) -> None:
+    """Add the answers in a Label Studio export to data/annotations; what is there already adds nothing.
+
+    Example: tuneloop annotate import project-3.json --adjudicator lead@example.org
+    """
+    given = {
+        "verdict": verdict,
+        "response": response,
+        "error_types": error_types,
+        "rating": rating,
+        "comment": comment,
+    }
+    names = Names.model_validate(
+        {
+            **{control: tuple(value) for control, value in given.items() if value},
+            "meanings": _meanings(means or []),
+        }
+    )
+    found = read_export(file, names, adjudicator or [])
+    path, n = add_annotations(data_root, found.answers)
+    for line in _summary(found, adjudicator or []):
+        _say(line)
+    _say(f"{n:,} new records in {path}" if path else "nothing new: every answer was here already")
+
+
+def _meanings(pairs: list[str]) -> dict[str, Verdict]:
+    """Return word to verdict for texts such as Fine=accept."""
+    known: dict[str, Verdict] = {"accept": "accept", "edit": "edit", "reject": "reject", "unsure": "unsure"}
+    found: dict[str, Verdict] = {}
+    problems = []
+    for pair in pairs:
+        word, equals, meaning = pair.rpartition("=")
+        if not equals or not word or meaning not in known:
+            problems.append(
+                ConfigError(
+                    f"{pair!r} gives no word a meaning",
+                    where="--means",
+                    fix=f"write WORD=VERDICT, such as Fine=accept; {nearest(meaning, known)}",
+                )
+            )
+        else:
+            found[word] = known[meaning]
+    if problem := ConfigError.of(problems):
+        raise problem
+    return found
+
+
+def _template(templates: dict[str, tuple[Template, Path]], row: dict[str, Any]) -> Template:
+    name = row["template"]
+    if name not in templates:
+        raise ConfigError(
+            f"template {name!r} is gone",
+            where=f"example {row['id']}",
+            fix=f"bring it back or run `tuneloop data` again; {nearest(name, templates)}",
+        )
+    return templates[name][0]
+
+
+def _write_list(path: Path, tasks: Iterable[dict[str, Any]]) -> int:
+    """Write a JSON list one task a line, whole or not at all; return how many they are."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    n = 0
+    try:
+        with draft.open("w", encoding="utf-8", newline="\n") as file:
+            for n, task in enumerate(tasks, start=1):
+                file.write(("[\n" if n == 1 else ",\n") + json.dumps(task, ensure_ascii=False))
+            file.write("\n]\n" if n else "[]\n")
+        draft.replace(path)
+    except OSError as error:
+        raise ConfigError(
+            f"cannot be written: {error.strerror}",
+            where=str(path),
+            fix="name a file in a folder that is there",
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
+    return n
+
+
+def _told(queue: Queue) -> str:
+    return ", ".join(f"{n:,} {why}" for why, n in queue.tasks_by_reason().items()) or "nothing"
+
+
+def _summary(found: Imported, adjudicators: list[str]) -> Iterable[str]:
+    """Yield what an export held, line by line."""
+    answers = found.answers
+    examples = {answer.example or answer.seen.model_dump_json() for answer in answers}
+    yield (
+        f"{len(answers):,} answers from {len(people(answers)):,} people over {len(examples):,} examples, "
+        f"in {found.tasks:,} tasks of which {found.unanswered:,} are unanswered; {found.skipped:,} skipped"
+    )
+    if adjudicators:
+        yield f"{sum(answer.adjudicated for answer in answers):,} of them by an adjudicator"
+    for name in adjudicators:
+        if called(name) not in people(answers):
+            yield f"nobody called {name!r} answered here; who did: {', '.join(people(answers)) or 'nobody'}"
+    for rule, n in found.contradictions.most_common():
+        yield f"verdict and text disagreed, rule {rule}: {n:,}"
+    for reason, n, first in reasons(found.unreadable):
+        yield f"not usable, {reason}: {n:,}; first: {first.place}: {first.detail}"
+    hidden = len(found.unreadable) - _MOST_LISTED
+    for one in found.unreadable[:_MOST_LISTED]:
+        yield f"  {one.place}: {one.reason}"
+    if hidden > 0:
+        yield f"  and {hidden:,} more"
+
+
+def _say(line: str) -> None:
+    sys.stderr.write(line + "\n")

@@ -1,0 +1,78 @@
+"""An example as a Label Studio task: the contract between what we send and what comes back.
+
+A row ``id 9f3c..., prompt [user "2 + 2?"], completion [assistant "5"]`` becomes the task
+
+    {"data": {"example_id": "9f3c...", "source": "sums", "template": "maths",
+              "messages": [{"role": "user", "content": "2 + 2?"}], "response": "5", ...}}
+
+`messages` and `response` are all that a reviewer sees of the example, so what was seen can be read back
+from a finished task letter by letter, whatever has become of the example since. The box always starts
+from the data's response: a model's text in it would be accepted by tired people.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import JsonValue, ValidationError
+
+from pipeline.digest import value_digest
+from pipeline.screen import screen
+from schemas import Message, Review, Seen
+
+# What the config in review.xml reads; Label Studio refuses a task that lacks one or holds null there.
+SHOWN = ("messages", "response", "question", "guideline_text", "error_types", "why")
+FIRST_ROUND = "1"
+
+
+def guideline_digest(review: Review) -> str:
+    """Return the digest by which an answer names the guideline it followed."""
+    return value_digest(review.guideline)
+
+
+def task_of(
+    row: Mapping[str, Any], review: Review, *, why: str = "", round_: str = FIRST_ROUND
+) -> dict[str, Any]:
+    """Return the task for a row of format or annotate.
+
+    Args:
+        row: The row as Python values.
+        review: What the row's template asks of people.
+        why: What the reviewer is told about why this example is in the queue; may be empty.
+        round_: Name of the review round.
+    """
+    seen = screen(row["prompt"], row["completion"])
+    messages = [{"role": message.role, "content": message.content} for message in seen.prompt]
+    return {
+        "data": {
+            "example_id": row["id"],
+            "source": row["source"],
+            "template": row["template"],
+            "messages": messages,
+            "prompt": plain_prompt(messages),
+            "response": seen.response,
+            "question": review.question,
+            "guideline": guideline_digest(review),
+            "guideline_text": review.guideline,
+            "error_types": [{"value": label} for label in review.error_types],
+            "why": why,
+            "round": round_,
+        }
+    }
+
+
+def plain_prompt(messages: list[dict[str, str]]) -> str:
+    """Return the context as one text, for tools that know no conversations."""
+    if len(messages) == 1:
+        return messages[0]["content"]
+    return "\n\n".join(f"{message['role']}: {message['content']}" for message in messages)
+
+
+def seen_of(data: Mapping[str, JsonValue]) -> Seen | None:
+    """Return what a task of ours showed, or None if the data are not of the form `task_of` gives."""
+    messages, response = data.get("messages"), data.get("response")
+    if not isinstance(messages, list) or not isinstance(response, str) or "example_id" not in data:
+        return None
+    try:
+        return Seen(prompt=[Message.model_validate(message) for message in messages], response=response)
+    except ValidationError:
+        return None

@@ -1,0 +1,67 @@
+"""The command line. Commands live in `pipeline.commands` and in the other folders' `cli` modules.
+
+They are named by import string, so that `--help` loads none of them. stdout is data, stderr is talk.
+"""
+
+import os
+import sys
+import traceback
+
+from cyclopts import App, CycloptsError
+
+from schemas.errors import DataError
+
+app = App(
+    name="tuneloop",
+    help="Instruction-tuning data that people have checked: ingest, dedupe, format, annotate, split.",
+    version_flags=["--version"],
+    suppress_keyboard_interrupt=False,  # `run` says what an interrupt leaves behind
+)
+# Help stands here, since finding it in the commands would import them all.
+for _target, _help in (
+    ("pipeline.commands:data", "bring the data of a recipe up to date"),
+    ("pipeline.commands:check", "say what `data` would run and why"),
+    ("pipeline.commands:recipe", "print every setting of a recipe"),
+    ("pipeline.store_commands:log", "list the runs"),
+    ("pipeline.store_commands:show", "show rows of a stage, kept or dropped"),
+    ("pipeline.store_commands:diff", "compare two versions"),
+    ("pipeline.store_commands:explain", "tell the whole story of one row"),
+    ("pipeline.commands:fsck", "check every byte of the store"),
+    ("pipeline.commands:gc", "remove old versions"),
+    ("pipeline.commands:tag", "give the newest split a name that stays"),
+    ("pipeline.commands:doctor", "check the installation and the store"),
+):
+    app.command(_target, name=_target.partition(":")[2], help=_help)
+app.command("annotation.cli:app", name="annotate", help="tasks out to Label Studio, people's answers in")
+
+USAGE, BUG, INTERRUPTED = 2, 1, 130
+
+
+def main(words: list[str] | None = None) -> None:
+    """Run one command and exit: 0 ok, 1 bug, 2 usage or recipe, 3 input, 4 gate, 5 service, 6 store."""
+    # Libraries that would call home are told not to, before any of them is imported.
+    os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1", DATAFOG_NO_TELEMETRY="1")
+    sys.exit(run(sys.argv[1:] if words is None else words))
+
+
+def run(words: list[str]) -> int:
+    """Run one command and return its exit code; errors are told on stderr."""
+    try:
+        code = app(words, exit_on_error=False, result_action="return_value")
+    except CycloptsError:
+        return USAGE  # cyclopts has printed what is wrong and the nearest option
+    except DataError as error:
+        sys.stderr.write(f"{error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("stopped; finished stages are kept, nothing is half-written: run the same command again\n")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, as with `| head`; nothing is wrong.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception:  # noqa: BLE001 - the last place to tell a bug from a mistake
+        traceback.print_exc()
+        sys.stderr.write("this is a bug in tuneloop: please report it with the lines above\n")
+        return BUG
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,95 @@
+"""The code digest of a stage: what its module and everything it imports say, not how they are commented.
+
+Also the versions of the third-party distributions these modules import. Nobody lists anything by hand:
+both are read off the syntax trees.
+"""
+
+import ast
+import sys
+from functools import cache
+from hashlib import blake2b
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST_PARTY = ("schemas", "pipeline", "annotation", "train")
+
+
+class Code(NamedTuple):
+    """What the code of a stage is."""
+
+    digest: str
+    distributions: dict[str, str]
+
+
+class _Module(NamedTuple):
+    tree_digest: str
+    first_party: frozenset[Path]
+    third_party: frozenset[str]
+
+
+def code_of(module: str) -> Code:
+    """Return the digest of a first-party module with all it imports, and its distributions' versions."""
+    seen: dict[Path, _Module] = {}
+    waiting = _files_of(module)
+    while waiting:
+        path = waiting.pop()
+        if path not in seen:
+            seen[path] = read_module(path, path.stat().st_mtime_ns)
+            waiting.extend(seen[path].first_party)
+    whole = blake2b(digest_size=16)
+    for path in sorted(seen):
+        whole.update(f"{path.relative_to(ROOT)}\0{seen[path].tree_digest}\0".encode())
+    names = sorted({name for one in seen.values() for name in one.third_party})
+    return Code(whole.hexdigest(), {dist: number for name in names for dist, number in _versions(name).items()})
+
+
+@cache
+def read_module(path: Path, _mtime_ns: int) -> _Module:
+    """Return what one file says and imports; read again when the file changes."""
+    tree = ast.parse(path.read_text("utf-8"), filename=str(path))
+    imported = {name for node in ast.walk(tree) for name in _imports(node)}
+    first = {file for name in imported if name.split(".")[0] in FIRST_PARTY for file in _files_of(name)}
+    third = {name.split(".")[0] for name in imported} - set(FIRST_PARTY) - sys.stdlib_module_names
+    _strip_docstrings(tree)
+    digest = blake2b(ast.dump(tree).encode(), digest_size=16).hexdigest()
+    return _Module(digest, frozenset(first), frozenset(third))
+
+
+def _imports(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    return []
+
+
+def _files_of(name: str) -> list[Path]:
+    """Return the file of a dotted first-party name and of its package, as far as they exist."""
+    base = ROOT.joinpath(*name.split("."))
+    found = [path for path in (base.with_suffix(".py"), base / "__init__.py") if path.is_file()]
+    package = base.parent / "__init__.py"
+    return found + ([package] if found and package.is_file() and base.parent != ROOT else [])
+
+
+def _strip_docstrings(tree: ast.AST) -> None:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and node.body:
+            first = node.body[0]
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+                del node.body[0]
+
+
+@cache
+def _versions(name: str) -> dict[str, str]:
+    """Return distribution to version for an import name; empty for what no distribution provides."""
+    try:
+        return {name: version(name)}
+    except PackageNotFoundError:
+        return {dist: version(dist) for dist in sorted(set(_all_distributions().get(name, [])))}
+
+
+@cache
+def _all_distributions() -> dict[str, list[str]]:
+    return {name: list(dists) for name, dists in packages_distributions().items()}

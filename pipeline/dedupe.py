@@ -1,0 +1,144 @@
+"""Dedupe: of rows that say the same, one stays; what only looks alike stays and is marked.
+
+    a.jsonl:1 "Explain how self-driving cars work."    "They use sensors ..."   kept, group = its id
+    a.jsonl:7 "explain how a self-driving car works"   "They use sensors ..."   dropped: near_duplicate of a.jsonl:1
+    a.jsonl:9 "Explain how self-driving cars work."    "By magic."              kept, marked conflict, same group
+
+Raw fields are compared, so the words of a template never make two rows alike, and only within one task. Rows are
+duplicates when every prompt field and every response field is equal, or near and of the same meaning
+(`pipeline.difference`). Of duplicates the one stays that people have reviewed; then one with a response; then by
+priority of the source, number of filled fields, characters, id, file and line. A row without a response goes where
+one with the same prompt has a response. Benchmark items and their duplicates go first.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import ClassVar, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, Field, JsonValue
+
+from pipeline.annotations import annotation_files, read_annotations
+from pipeline.benchmarks import matches, read_items
+from pipeline.cells import COLUMNS, read_examples
+from pipeline.decide import decide
+from pipeline.difference import word_files
+from pipeline.snapshot import Snapshot
+from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
+from pipeline.verdicts import Verdicts
+from schemas import ConfigError, Deduped, Ingested, arrow_schema, dropped_schema, nearest
+
+_LEARNT = ("reason", "detail", "partner_id", "partner_origin", "score")
+_ROWS_AT_ONCE = 8192
+
+
+class Dedupe(Settings):
+    """Settings of the stage `dedupe`."""
+
+    name: ClassVar[str] = "dedupe"
+    makes: ClassVar[type[BaseModel]] = Deduped
+    drops: ClassVar[type[BaseModel]] = Ingested
+
+    near: float = Field(
+        default=0.9,
+        ge=0.5,
+        le=1,
+        title="least similarity of two texts that may be duplicates; 1 finds equal texts only",
+    )
+    benchmarks: list[str] = Field(
+        default=[], title="files of benchmark items (.jsonl, .json, .csv); rows that repeat one are dropped"
+    )
+    boilerplate_chars: int = Field(
+        default=80, ge=1, title="a response this long under different prompts is marked boilerplate"
+    )
+
+    def inputs(self, place: Place) -> Inputs:
+        """Declare benchmark files, word lists, reviewed ids, the order of sources and the fields' sides.
+
+        Raises:
+            ConfigError: Benchmark files that are not there, all of them at once.
+        """
+        files = {name: place.root / name for name in self.benchmarks}
+        problems = [_missing(name, path) for name, path in files.items() if not path.is_file()]
+        if problem := ConfigError.of(problems):
+            raise problem
+        answers = read_annotations(annotation_files(place.data_root).values())
+        used = {name: place.templates[name][0] for name in place.used_templates}
+        return Inputs(
+            files | word_files(),
+            {
+                "annotated": [*sorted({answer.example for answer in answers if answer.example})],
+                "sources": [*place.sources],
+                "sides": {
+                    name: [cast(JsonValue, [field, one.side]) for field, one in template.fields.items()]
+                    for name, template in used.items()
+                },
+                "documents": {
+                    name: [field for field, one in template.fields.items() if one.document]
+                    for name, template in used.items()
+                },
+            },
+        )
+
+    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path) -> State:
+        """Decide on every row and write the verdicts; all distinct texts are in memory meanwhile."""
+        parent = parents["ingest"]
+        sides = cast(dict[str, list[tuple[str, str]]], inputs.values["sides"])
+        documents = cast(dict[str, list[str]], inputs.values["documents"])
+        examples = read_examples(parent.batches(COLUMNS), sides, documents)
+        items = read_items({name: inputs.files[name] for name in self.benchmarks})
+        verdicts = decide(
+            examples,
+            matches(examples, items, self.near) if items else {},
+            annotated=cast(list[str], inputs.values["annotated"]),
+            sources=cast(list[str], inputs.values["sources"]),
+            near=self.near,
+            long_chars=self.boilerplate_chars,
+        )
+        path = spill / "dedupe.arrow"
+        _write(path, parent, verdicts)
+        return State(rows=path, counts=verdicts.counts)
+
+    def map(self, batch: pa.RecordBatch, state: Slice) -> Mapped:
+        """Return the rows that stay, with group and marks, and those that go, with the reason."""
+        learnt = state.rows
+        assert learnt is not None
+        stays = pc.is_null(learnt.column("reason"))
+        own = dict(zip(batch.schema.names, batch.columns, strict=True))
+        kept = own | {"marks": learnt.column("marks"), "group": learnt.column("group")}
+        gone = own | {name: learnt.column(name) for name in _LEARNT}
+        return Mapped(
+            kept=_batch(kept, arrow_schema(Deduped)).filter(stays),
+            dropped=_batch(gone, dropped_schema(Ingested)).filter(pc.invert(stays)),
+        )
+
+
+def _missing(name: str, path: Path) -> ConfigError:
+    there = [other.name for other in path.parent.iterdir() if other.is_file()] if path.parent.is_dir() else []
+    return ConfigError(f"no file {name}", where=f"dedupe.benchmarks: {path}", fix=nearest(path.name, there[:50]))
+
+
+def _batch(columns: Mapping[str, pa.Array], schema: pa.Schema) -> pa.RecordBatch:
+    arrays = [columns[field.name].cast(field.type) for field in schema]
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _write(path: Path, parent: Snapshot, verdicts: Verdicts) -> None:
+    """Write one row a row of the parent: why it goes, or its group, and its marks old and new."""
+    schema = pa.schema(
+        [
+            *((name, pa.float64() if name == "score" else pa.string()) for name in _LEARNT),
+            ("group", pa.string()),
+            ("marks", pa.list_(pa.string())),
+        ]
+    )
+    start = 0
+    with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
+        for batch in parent.batches(["marks"]):
+            for offset in range(0, batch.num_rows, _ROWS_AT_ONCE):
+                marks = batch.column("marks").slice(offset, _ROWS_AT_ONCE)
+                some = slice(start, start + len(marks))
+                columns = verdicts.columns(some) | {"marks": verdicts.marks(some, marks)}
+                writer.write_batch(_batch(columns, schema))
+                start += len(marks)

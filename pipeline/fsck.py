@@ -1,0 +1,105 @@
+"""fsck: is the store what its manifests and records say? And, on request, set aside what is not."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from pipeline import refs
+from pipeline.digest import file_digest
+from pipeline.snapshot import Snapshot, content_version, set_aside
+from schemas import PartFile, SnapshotError
+
+
+@dataclass(frozen=True)
+class Damage:
+    """One thing that is not as it should be.
+
+    Attributes:
+        path: What `--repair` moves aside: a version folder, a dropped part or a record.
+        what: A sentence.
+    """
+
+    path: Path
+    what: str
+
+
+def fsck(data_root: Path) -> tuple[int, list[Damage]]:
+    """Return how many files were read whole, and everything that is damaged.
+
+    Versions: every file's digest, page checksums, and the version recomputed from the rows. Dropped
+    parts: digests. Records: readable, and what they name is there.
+    """
+    damages: list[Damage] = []
+    n_files = 0
+    for stage in refs.stages_in(data_root):
+        folder = data_root / stage
+        for path in sorted(folder.glob("*/manifest.json")):
+            # A version set aside or half-written is no part of the store.
+            if path.parent.name not in ("damaged", "tmp") and not path.parent.is_symlink():
+                n, found = _check_version(folder, path.parent.name)
+                n_files, damages = n_files + n, damages + found
+        for path in sorted((folder / "dropped").glob("*.parquet")):
+            n_files += 1
+            if not file_digest(path).startswith(path.stem):
+                damages.append(Damage(path, "dropped rows are not what their name says"))
+        damages += _check_records(data_root, stage)
+    return n_files, damages
+
+
+def repair(data_root: Path, damages: list[Damage]) -> list[Path]:
+    """Move what is damaged to `<stage>/damaged/` and return where; the next run makes it again."""
+    moved = []
+    for damage in damages:
+        if damage.path.exists() or damage.path.is_symlink():
+            stage = damage.path.relative_to(data_root).parts[0]
+            moved.append(set_aside(data_root / stage, damage.path))
+    return moved
+
+
+def _check_version(folder: Path, version: str) -> tuple[int, list[Damage]]:
+    place = folder / version
+    try:
+        snapshot = Snapshot.open(folder, version)
+        files = snapshot.manifest.files
+        wrong = [file.name for file in files if file_digest(place / file.name) != file.digest]
+        if wrong:
+            return len(files), [Damage(place, f"bytes changed: {', '.join(wrong)}")]
+        return len(files), list(_check_rows(snapshot))
+    except SnapshotError as error:
+        return 0, [Damage(place, error.what)]
+
+
+def _check_rows(snapshot: Snapshot) -> Iterator[Damage]:
+    manifest = snapshot.manifest
+    paths = [snapshot.folder / file.name for file in manifest.files]
+    schema = pq.read_schema(paths[0]) if paths else None
+    if schema is not None and content_version(paths, schema) != manifest.version:
+        yield Damage(snapshot.folder, "rows are not those the version is named after")
+    counted = {path.name: pq.read_metadata(path).num_rows for path in paths}
+    if counted != {file.name: file.rows for file in manifest.files} or sum(counted.values()) != manifest.rows:
+        yield Damage(snapshot.folder, "the manifest's row counts are not those of the files")
+    if snapshot.folder.name != manifest.version:
+        yield Damage(snapshot.folder, f"folder holds version {manifest.version}")
+
+
+def _check_records(data_root: Path, stage: str) -> Iterator[Damage]:
+    for recipe in refs.recipes_with(data_root, stage):
+        for number, path in enumerate(refs.record_paths(data_root, stage, recipe)):
+            try:
+                record = refs.read_record(path)
+            except SnapshotError as error:
+                yield Damage(path, error.what)
+                continue
+            # Older versions may have been collected; the newest must be whole.
+            if number == 0:
+                yield from _check_newest(data_root / stage, record.version, record.dropped, path)
+
+
+def _check_newest(folder: Path, version: str, dropped: list[PartFile], record: Path) -> Iterator[Damage]:
+    if not (folder / version).is_dir():
+        yield Damage(record, f"names version {version}, which is not there")
+    for file in dropped:
+        if not (folder / "dropped" / file.name).is_file():
+            yield Damage(record, f"names dropped rows {file.name}, which are not there")

@@ -1,0 +1,102 @@
+"""The split ledger: which side every id was ever put on, for one recipe. Decisions are only added."""
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+from pydantic import BaseModel
+
+from pipeline import refs
+from pipeline.digest import value_digest
+from pipeline.parts import read_state
+from pipeline.snapshot import PART_ROWS, PartWriter, Snapshot, commit, content_version, make_folder, sync
+from schemas import RunRecord, Split, arrow_schema
+
+STAGE = "ledger"
+
+
+class Decision(BaseModel):
+    """One line of the ledger."""
+
+    id: str
+    split: Split
+
+
+def newest_ledger(data_root: Path, recipe: str) -> Snapshot | None:
+    """Return the recipe's ledger, or None before its first split."""
+    record = refs.newest(data_root, STAGE, recipe)
+    return Snapshot.open(data_root / STAGE, record.version) if record else None
+
+
+def decisions(snapshot: Snapshot | None) -> pa.Table:
+    """Return the ledger as a table of id and split."""
+    return snapshot.table() if snapshot else arrow_schema(Decision).empty_table()
+
+
+def keep(data_root: Path, recipe: str, path: Path, work: Path) -> Snapshot:
+    """Commit the decisions in an Arrow file (old ones first, then new) and return the ledger.
+
+    Kept before the split itself: if the split then fails, the next run finds the same decisions.
+    """
+    began, folder = time.monotonic(), make_folder(data_root / STAGE)
+    schema, draft = arrow_schema(Decision), make_folder(work / "ledger")
+    table = read_state(path)
+    assert table is not None
+    files = []
+    for number, start in enumerate(range(0, table.num_rows, PART_ROWS)):
+        writer = PartWriter(draft / f"part-{number:05d}.parquet", schema)
+        for batch in table.slice(start, PART_ROWS).cast(schema).to_batches():
+            writer.write(batch)
+        files.append(writer.close())
+    version = content_version([draft / file.name for file in files], schema)
+    snapshot = commit(folder, Snapshot(draft, Snapshot.draft(STAGE, version, schema, files)))
+    last = refs.newest(data_root, STAGE, recipe)
+    if last is None or last.version != version:
+        refs.add(data_root, _record(recipe, snapshot, last, time.monotonic() - began))
+    return snapshot
+
+
+def point_latest(data_root: Path, recipe: str, version: str) -> Path:
+    """Make `data/split/latest-<recipe>` name a version, by one rename; return the link."""
+    return point(data_root / "split" / f"latest-{recipe}", version)
+
+
+def point(link: Path, version: str) -> Path:
+    """Make a link name a version beside it; nothing is written if it already does."""
+    if link.is_symlink() and os.readlink(link) == version:
+        return link
+    draft = link.with_name(f".{link.name}.{os.getpid()}")
+    draft.symlink_to(version)
+    draft.rename(link)
+    sync(link.parent)
+    return link
+
+
+def _record(recipe: str, snapshot: Snapshot, last: RunRecord | None, seconds: float) -> RunRecord:
+    rows = snapshot.manifest.rows
+    return RunRecord(
+        number=1 + (last.number if last else 0),
+        recipe=recipe,
+        stage=STAGE,
+        key=value_digest([recipe, snapshot.manifest.version]),
+        key_parts={},
+        version=snapshot.manifest.version,
+        parents={STAGE: last.version} if last else {},
+        settings={},
+        inputs=[],
+        code="",
+        distributions={},
+        git_commit=None,
+        started_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=round(seconds, 3),
+        peak_memory_bytes=0,
+        rows_in=rows,
+        rows_kept=rows,
+        rows_dropped=0,
+        dropped_by_reason={},
+        counts={"new": rows - (last.rows_kept if last else 0)},
+        facts={},
+        parts=[],
+    )

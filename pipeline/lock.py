@@ -1,0 +1,65 @@
+"""One lock a stage and recipe. The kernel drops it when its holder dies, however it dies."""
+
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pipeline.snapshot import make_folder
+from schemas import SnapshotError
+
+
+@contextmanager
+def locked(folder: Path, what: str) -> Iterator[None]:
+    """Hold the lock in `folder` while the block runs.
+
+    Raises:
+        SnapshotError: Somebody else holds it; the message names user, host, process and since when.
+    """
+    make_folder(folder)
+    lock, card = FileLock(folder / ".lock", mode=0o664, timeout=0), folder / ".holder.json"
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise SnapshotError(
+            f"{what} is being written by {_holder(card)}",
+            where=str(folder),
+            fix="wait until that run is done and start again; nothing was changed",
+        ) from error
+    try:
+        card.write_text(
+            json.dumps(
+                {
+                    "user": _user(),
+                    "host": socket.gethostname(),
+                    "pid": os.getpid(),
+                    "since": datetime.now(UTC).isoformat(timespec="seconds"),
+                }
+            )
+        )
+        yield
+    finally:
+        card.unlink(missing_ok=True)
+        lock.release()
+
+
+def _user() -> str:
+    """Return the login name, or the number where there is none, as in a bare container."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _holder(card: Path) -> str:
+    try:
+        who = json.loads(card.read_text())
+        return f"{who['user']} on {who['host']}, process {who['pid']}, since {who['since']}"
+    except (OSError, ValueError, KeyError):
+        return "another process that has just begun"

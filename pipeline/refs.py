@@ -1,0 +1,77 @@
+"""The records of runs: `data/<stage>/refs/<recipe>/000007.json`, numbered, only ever added.
+
+The highest number is the newest. Order never depends on a clock.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline.snapshot import make_folder, sync
+from schemas import RunRecord, SnapshotError
+
+
+def refs_folder(data_root: Path, stage: str, recipe: str) -> Path:
+    """Return where the records of a stage and recipe lie; it need not exist."""
+    return data_root / stage / "refs" / recipe
+
+
+def record_paths(data_root: Path, stage: str, recipe: str) -> list[Path]:
+    """Return the record files, newest first."""
+    folder = refs_folder(data_root, stage, recipe)
+    return sorted((path for path in folder.glob("[0-9]*.json") if path.stem.isdigit()), reverse=True)
+
+
+def read_record(path: Path) -> RunRecord:
+    """Return the record in a file.
+
+    Raises:
+        SnapshotError: The file is damaged.
+    """
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise SnapshotError(
+            f"record of a run cannot be read: {str(error).splitlines()[0]}",
+            where=str(path),
+            fix="run `tuneloop fsck --repair`: it sets the damaged record aside and the run before it counts",
+        ) from error
+
+
+def newest(data_root: Path, stage: str, recipe: str) -> RunRecord | None:
+    """Return the newest record of a stage for one recipe, or None if it never ran."""
+    paths = record_paths(data_root, stage, recipe)
+    return read_record(paths[0]) if paths else None
+
+
+def recipes_with(data_root: Path, stage: str) -> list[str]:
+    """Return the names of the recipes that have records of a stage, sorted."""
+    return sorted(path.name for path in (data_root / stage / "refs").glob("*") if path.is_dir())
+
+
+def stages_in(data_root: Path) -> list[str]:
+    """Return the names of all stages that have records, sorted."""
+    return sorted(path.parent.name for path in data_root.glob("*/refs") if path.is_dir())
+
+
+def add(data_root: Path, record: RunRecord) -> Path:
+    """Publish a record under its number, whole or not at all; return its path.
+
+    Raises:
+        FileExistsError: Another run took the number: the caller holds no lock.
+    """
+    folder = make_folder(refs_folder(data_root, record.stage, record.recipe))
+    handle, draft = tempfile.mkstemp(prefix=".draft-", dir=folder)
+    final = folder / f"{record.number:06d}.json"
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(record.model_dump_json(indent=1) + "\n")
+        sync(Path(draft))
+        # A hard link is created only if the name is free, unlike a rename.
+        os.link(draft, final)
+    finally:
+        os.unlink(draft)
+    sync(folder)
+    return final

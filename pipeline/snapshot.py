@@ -1,0 +1,200 @@
+"""Snapshots: immutable folders of parquet plus a manifest, named by the content of their rows.
+
+    data/dedupe/9f3c.../part-00000.parquet   rows, page checksums on
+    data/dedupe/9f3c.../manifest.json        written last: a folder without it is not a version
+    data/dedupe/dropped/77ab....parquet      dropped rows, named by the file's digest
+    data/dedupe/refs/sample/000007.json      the record of a run (see pipeline.refs)
+
+Everything is written in `data/<stage>/tmp/`, synced, and appears by one rename.
+"""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipeline.digest import ContentDigest, file_digest
+from schemas import Manifest, PartFile, SnapshotError
+
+BATCH_ROWS = 8192
+PART_ROWS = 65536
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A version that can be read."""
+
+    folder: Path
+    manifest: Manifest
+
+    @staticmethod
+    def open(stage_folder: Path, version: str) -> "Snapshot":
+        """Return the version, its files checked for presence and size.
+
+        Raises:
+            SnapshotError: It is not there, its manifest cannot be read, or a file is missing or cut short.
+        """
+        folder = stage_folder / version
+        try:
+            manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+        except (OSError, ValueError) as error:
+            raise SnapshotError(
+                f"version {version} cannot be read: {error}",
+                where=str(folder),
+                fix="run `tuneloop fsck`; `tuneloop data` makes it again from its sources",
+            ) from error
+        for file in manifest.files:
+            path = folder / file.name
+            if not path.is_file() or path.stat().st_size != file.bytes:
+                raise SnapshotError(
+                    f"{file.name} is missing or not {file.bytes} bytes long",
+                    where=str(folder),
+                    fix="run `tuneloop fsck`; `tuneloop data` makes it again from its sources",
+                )
+        return Snapshot(folder, manifest)
+
+    @staticmethod
+    def read_part(path: Path, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield the batches of one parquet file in order.
+
+        Raises:
+            SnapshotError: A page does not match its checksum, or the file is no parquet.
+        """
+        try:
+            with pq.ParquetFile(path, page_checksum_verification=True) as file:
+                yield from file.iter_batches(BATCH_ROWS, columns=columns)
+        except (pa.ArrowException, OSError) as error:
+            raise SnapshotError(
+                f"damaged parquet: {error}",
+                where=str(path),
+                fix="run `tuneloop fsck --repair` to set the damaged version aside, then `tuneloop data`",
+            ) from error
+
+    @staticmethod
+    def draft(stage: str, version: str, schema: pa.Schema, files: list[PartFile]) -> Manifest:
+        """Return the manifest of a version that is about to be committed."""
+        return Manifest(
+            stage=stage,
+            version=version,
+            rows=sum(file.rows for file in files),
+            columns={field.name: str(field.type) for field in schema},
+            files=files,
+        )
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield all rows in order."""
+        for file in self.manifest.files:
+            yield from self.read_part(self.folder / file.name, columns)
+
+    def table(self, columns: Sequence[str] | None = None) -> pa.Table:
+        """Return all rows, or the named columns of them, in memory."""
+        batches = list(self.batches(columns))
+        if batches:
+            return pa.Table.from_batches(batches)
+        names = columns or list(self.manifest.columns)
+        return pa.table({name: pa.array([], pa.null()) for name in names})
+
+
+class PartWriter:
+    """Writes rows into one parquet file; the file exists only after `close`, synced."""
+
+    def __init__(self, path: Path, schema: pa.Schema) -> None:
+        self.path, self.rows, self._schema = path, 0, schema
+        self._required = [field.name for field in schema if not field.nullable]
+        self._writer = pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True, store_schema=True)
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Add rows; a null in a column that may not hold one is a bug and raises ValueError."""
+        for name in self._required:
+            if batch.column(name).null_count:
+                raise ValueError(f"column {name} holds nulls, {self.path.name}")
+        self._writer.write_batch(batch.cast(self._schema), row_group_size=PART_ROWS)
+        self.rows += batch.num_rows
+
+    def close(self) -> PartFile:
+        """Finish the file, sync it to disk, and return its entry."""
+        self._writer.close()
+        sync(self.path)
+        return PartFile(
+            name=self.path.name,
+            rows=self.rows,
+            bytes=self.path.stat().st_size,
+            digest=file_digest(self.path),
+        )
+
+
+def sync(path: Path) -> None:
+    """Return once a file or folder is on the disk, with group-writable mode."""
+    _open_to_group(path)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def make_folder(path: Path) -> Path:
+    """Return the folder, made with its missing parents, writable by the group."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        _open_to_group(path)
+    return path
+
+
+def _open_to_group(path: Path) -> None:
+    """Let the whole group write, whatever the umask; what another member owns is theirs to open."""
+    mode = 0o2775 if path.is_dir() else 0o664
+    with suppress(PermissionError):
+        if stat.S_IMODE(path.stat().st_mode) != mode:
+            path.chmod(mode)
+
+
+def content_version(files: Sequence[Path], schema: pa.Schema) -> str:
+    """Return the version of the rows in these files, read back from disk in order."""
+    digest = ContentDigest(schema)
+    for path in files:
+        for batch in Snapshot.read_part(path):
+            digest.update(batch.cast(schema))
+    return digest.hexdigest()
+
+
+def commit(stage_folder: Path, draft: Snapshot) -> Snapshot:
+    """Publish a draft folder as a version, or find that it is there already; return what stands.
+
+    The order makes a crash harmless at every point: parts are synced when closed, then the manifest,
+    then the folder, then one rename, then the parent folder.
+    """
+    version = draft.manifest.version
+    final = stage_folder / version
+    if final.exists():
+        try:
+            return Snapshot.open(stage_folder, version)
+        except SnapshotError:
+            # A damaged version of the same content: ours takes its place.
+            set_aside(stage_folder, final)
+    for path in draft.folder.iterdir():
+        sync(path)
+    (draft.folder / MANIFEST).write_text(draft.manifest.model_dump_json(indent=1) + "\n")
+    sync(draft.folder / MANIFEST)
+    sync(draft.folder)
+    draft.folder.rename(final)
+    sync(stage_folder)
+    return Snapshot(final, draft.manifest)
+
+
+def set_aside(stage_folder: Path, path: Path) -> Path:
+    """Move something damaged to `<stage>/damaged/`, where people can look at it; return where it is."""
+    place = make_folder(stage_folder / "damaged") / path.name
+    number = 1
+    while place.exists():
+        number += 1
+        place = place.with_name(f"{path.name}-{number}")
+    path.rename(place)
+    return place

@@ -1,0 +1,98 @@
+"""What the runner says on stderr: one line a stage, a bar on a terminal, and the closing summary."""
+
+import sys
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from pipeline.run import Outcome
+from schemas import RunRecord
+
+
+class Talk:
+    """Tells people what the runner does; plain lines where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> "Talk":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self._stop_bar()
+
+    def begin(self, stage: str, parts: int, why: list[str]) -> None:
+        """Say that a stage runs, and why."""
+        reasons = "; ".join(why[:4]) + (f"; and {len(why) - 4} more" if len(why) > 4 else "")
+        self.line(f"{stage:<9} runs: {reasons}")
+        if self._console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            self._bar = Bar(*columns, console=self._console, transient=True)
+            self._bar.start()
+            self._bar.add_task(f"{stage:<9}", total=parts)
+
+    def part(self, stage: str, done: int, of: int, rows: int) -> None:
+        """Move the bar."""
+        del stage, of, rows
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=done)
+
+    def end(self, outcome: Outcome) -> None:
+        """Say what became of a stage."""
+        self._stop_bar()
+        if not outcome.ran:
+            self.line(f"{outcome.stage:<9} skipped: {outcome.why[0]}")
+            return
+        record = outcome.record
+        reused = f", {outcome.reused} of {len(record.parts)} parts reused" if outcome.reused else ""
+        self.line(f"{funnel_line(record)}   {record.seconds:.1f} s{reused}")
+
+    def line(self, text: str) -> None:
+        """Write one line to stderr."""
+        # Not through rich: file names may hold what it takes for markup.
+        sys.stderr.write(text + "\n")
+
+    def _stop_bar(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def funnel_line(record: RunRecord) -> str:
+    """Return one stage's rows in, kept and dropped, with the reasons."""
+    reasons = ", ".join(
+        f"{reason} {n:,}" for reason, n in sorted(record.dropped_by_reason.items(), key=lambda item: -item[1])
+    )
+    return (
+        f"{record.stage:<9} {record.rows_in:>9,} in {record.rows_kept:>9,} kept {record.rows_dropped:>8,} dropped"
+        + (f"   {reasons}" if reasons else "")
+    )
+
+
+def summary(outcomes: list[Outcome], place: str) -> list[str]:
+    """Return the closing lines: the funnel, what waits for people, and the split with its sides."""
+    records = {outcome.stage: outcome.record for outcome in outcomes}
+    lines = ["", *(funnel_line(record) for record in records.values())]
+    if "annotate" in records:
+        lines.append(waiting_line(records["annotate"]))
+    if "split" in records:
+        split = records["split"]
+        sides: dict[str, int] = {}
+        table = split.facts.get("table")
+        for counts in table.values() if isinstance(table, dict) else ():
+            for side, n in counts.items() if isinstance(counts, dict) else ():
+                sides[side] = sides.get(side, 0) + (n if isinstance(n, int) else 0)
+        told = ", ".join(f"{side} {n:,}" for side, n in sides.items())
+        lines.append(f"split {split.version}: {told}; no look-alikes across sides (searched again, 0 found)")
+        lines.append(f"it is at {place}, ready for datasets.load_dataset")
+    return lines
+
+
+def waiting_line(record: RunRecord) -> str:
+    """Return what waits for people, in words."""
+    waiting = record.facts.get("waiting")
+    told = ", ".join(f"{n:,} {what}" for what, n in waiting.items() if n) if isinstance(waiting, dict) else ""
+    return f"waits for people: {told or 'nothing'}"

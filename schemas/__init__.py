@@ -1,0 +1,39 @@
+"""The words of the project: models, their Arrow schemas, and the errors. Imports nothing of ours."""
+
+from schemas.annotation import Annotation, Seen, Verdict
+from schemas.arrow import arrow_schema, dropped_schema
+from schemas.base import Strict
+from schemas.errors import (
+    AnnotationError,
+    ConfigError,
+    DataError,
+    GateError,
+    SnapshotError,
+    SourceError,
+    nearest,
+)
+from schemas.example import (
+    Annotated,
+    Deduped,
+    Drop,
+    Example,
+    FieldValue,
+    Formatted,
+    Ingested,
+    Message,
+    Quarantined,
+    Role,
+    Split,
+    Status,
+)
+from schemas.manifest import InputFile, Manifest, PartFile, PartRecord, RunRecord
+from schemas.report import Report
+from schemas.template import Review, Template, TemplateField, WorkedExample
+
+__all__ = [
+    "Annotated", "Annotation", "AnnotationError", "ConfigError", "DataError", "Deduped", "Drop", "Example",
+    "FieldValue", "Formatted", "GateError", "Ingested", "InputFile", "Manifest", "Message", "PartFile",
+    "PartRecord", "Quarantined", "Report", "Review", "Role", "RunRecord", "Seen", "SnapshotError",
+    "SourceError", "Split", "Status", "Strict", "Template", "TemplateField", "Verdict", "WorkedExample",
+    "arrow_schema", "dropped_schema", "nearest",
+]  # fmt: skip

@@ -1,0 +1,38 @@
+import os
+
+import pytest
+
+from pipeline.engine import MIN_ROWS_FOR_WORKERS, default_workers, map_parts
+from schemas import SourceError
+
+
+def square(n: int) -> tuple[int, int]:
+    return n * n, os.getpid()
+
+
+def fail_at_three(n: int) -> int:
+    if n == 3:
+        raise SourceError("three is bad", where="unit 3", fix="leave it out")
+    return n
+
+
+def test_results_come_in_the_order_of_the_units_from_other_processes():
+    results = list(map_parts(square, range(6), workers=2))
+    assert [value for value, _ in results] == [0, 1, 4, 9, 16, 25]
+    assert os.getpid() not in {pid for _, pid in results}
+
+
+def test_one_worker_is_this_process():
+    assert {pid for _, pid in map_parts(square, range(3), workers=1)} == {os.getpid()}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_error_arrives_with_its_three_parts(workers):
+    with pytest.raises(SourceError) as caught:
+        list(map_parts(fail_at_three, range(6), workers))
+    assert (caught.value.what, caught.value.where, caught.value.fix) == ("three is bad", "unit 3", "leave it out")
+
+
+def test_small_work_stays_in_one_process():
+    assert default_workers(MIN_ROWS_FOR_WORKERS - 1) == 1
+    assert default_workers(MIN_ROWS_FOR_WORKERS) == len(os.sched_getaffinity(0))

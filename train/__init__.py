@@ -1,0 +1,1 @@
+"""Training on a split: the room where torch, transformers and peft live."""
