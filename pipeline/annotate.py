@@ -21,7 +21,7 @@ from pipeline.joining import Joined, join
 from pipeline.screen import shown_prompt
 from pipeline.snapshot import PART_ROWS, Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
-from pipeline.tokens import Counter, check_tokenizer
+from pipeline.tokens import load_counter, check_tokenizer
 from schemas import Annotated, Annotation, AnnotationError, Formatted, GateError, arrow_schema, dropped_schema
 from schemas.errors import MOST_SHOWN
 
@@ -83,13 +83,19 @@ class Annotate(Settings):
             return State()
         parent = parents["format"]
         joined = join(parent, answers, _under(inputs, _DUPLICATES))
-        counts = self._count_orphans(joined, inputs)
+        counts, orphans = self._count_orphans(joined, inputs)
         names = _names(answers, inputs)
         decisions = {row.position: decide(row, names) for row in joined.rows}
         path = _write(
             _counted(decisions, inputs.files[TOKENIZER]), parent.manifest.rows, spill / "answers.arrow"
         )
-        return State(rows=path, counts={**joined.counts, **counts, "answers": len(answers)})
+        notes: dict[str, JsonValue] = {"orphans": [*_told(orphans)]} if orphans else {}
+        return State(rows=path, counts={**joined.counts, **counts, "answers": len(answers)}, notes=notes)
+
+    def map_inputs(self, inputs: Inputs) -> Inputs:
+        """Return nothing: all that answers come to stands in the state, so one answer touches one part."""
+        del inputs
+        return Inputs()
 
     def map(self, batch: pa.RecordBatch, state: Slice) -> Mapped:
         """Give every row its status and keep what the policy keeps."""
@@ -115,8 +121,8 @@ class Annotate(Settings):
             return pc.or_(checked, pc.equal(status, "unreviewed"))
         return checked if self.require == "reviewed" else pc.and_(checked, is_confirmed)
 
-    def _count_orphans(self, joined: Joined, inputs: Inputs) -> dict[str, int]:
-        """Return counts of the answers without a row; raise GateError if too many of them are ours."""
+    def _count_orphans(self, joined: Joined, inputs: Inputs) -> tuple[dict[str, int], list[Annotation]]:
+        """Return counts of the answers without a row, and ours; raise GateError if these are too many."""
         sources = set(_texts(inputs.values["sources"]))
         orphans = [answer for answer in joined.left_over if answer.source in sources]
         unplaced = sum(answer.source is None for answer in joined.left_over)
@@ -126,13 +132,13 @@ class Annotate(Settings):
             raise GateError(
                 f"{len(orphans)} of {ours} answers about this recipe's sources ({share:.0%}) have no live "
                 f"example; max_orphans allows {self.max_orphans:.0%}",
-                where="stage annotate, data/annotations:" + _listed(orphans),
+                where="\n    ".join(["stage annotate, data/annotations:", *_told(orphans)]),
                 fix="look for what changed in these sources, such as mapped columns, `key`, `limit` or the "
                 "template's name, and take it back; if the rows are gone for good, set [annotate] "
                 f"max_orphans = {min(1.0, share + 0.01):.2f}",
             )
         others = len(joined.left_over) - len(orphans) - unplaced
-        return {"orphans": len(orphans), "other_sources": others, "unplaced": unplaced}
+        return {"orphans": len(orphans), "other_sources": others, "unplaced": unplaced}, orphans
 
 
 def _under(inputs: Inputs, prefix: str) -> list[Path]:
@@ -143,13 +149,13 @@ def _texts(value: JsonValue) -> list[str]:
     return [str(item) for item in value] if isinstance(value, list) else []
 
 
-def _listed(orphans: Sequence[Annotation]) -> str:
+def _told(orphans: Sequence[Annotation]) -> list[str]:
     lines = []
     for answer in orphans[:MOST_SHOWN]:
         start = " ".join(" ".join(text for _, text in shown_prompt(answer.seen)).split())[:60]
-        lines.append(f"\n    {answer.key} ({answer.source}): {start}")
+        lines.append(f"{answer.key} ({answer.source}): {start}")
     more = len(orphans) - len(lines)
-    return "".join(lines) + (f"\n    and {more} more" if more else "")
+    return [*lines, f"and {more} more"] if more else lines
 
 
 def _names(answers: Sequence[Annotation], inputs: Inputs) -> dict[str, str]:
@@ -176,7 +182,7 @@ def _counted(decisions: Mapping[int, Decision], tokenizer: Path) -> dict[int, De
     if not changed:
         return dict(decisions)
     texts = [text for decision in changed for text in (decision.edited_from or "", decision.response)]
-    lengths = iter(Counter(tokenizer).count(pa.array(texts, pa.string())).to_pylist())
+    lengths = iter(load_counter(tokenizer).count(pa.array(texts, pa.string())).to_pylist())
     # Counts add up over messages, so only the message that changed is counted, before and after.
     return {
         position: decision

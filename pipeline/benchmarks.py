@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from pipeline.cells import FIRST_TURN, PROMPT, Examples
 from pipeline.clusters import Ints
-from pipeline.difference import digits, is_same
+from pipeline.difference import SAME, digits, likeness_of
 from pipeline.minhash import normal
 from pipeline.similarity import near_pairs
 from schemas import SourceError
@@ -126,7 +126,7 @@ def matches(examples: Examples, items: Iterable[Item], near: float) -> dict[int,
         known = best.get(at)
         if known is not None and (-known.score, known.item.file, known.item.n) <= (-score, item.file, item.n):
             continue
-        if score == 1 or is_same(whole[left].as_py(), whole[right].as_py()):
+        if score == 1 or likeness_of(whole[left].as_py(), whole[right].as_py()) == SAME:
             best[at] = Match(item, score)
     return best
 

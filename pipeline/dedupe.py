@@ -23,10 +23,10 @@ from pipeline.annotations import annotation_files, read_annotations
 from pipeline.benchmarks import matches, read_items
 from pipeline.cells import COLUMNS, read_examples
 from pipeline.decide import decide
-from pipeline.difference import word_files
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
 from pipeline.verdicts import Verdicts
+from pipeline.vocabulary import word_files
 from schemas import ConfigError, Deduped, Ingested, arrow_schema, dropped_schema, nearest
 
 _LEARNT = ("reason", "detail", "partner_id", "partner_origin", "score")

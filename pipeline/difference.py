@@ -12,90 +12,34 @@ script without blanks every character is a word.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
+from sys import intern
 from unicodedata import category, normalize
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
 from rapidfuzz.distance import Levenshtein, Postfix, Prefix
 
-WORDS = Path(__file__).with_name("words")
+from pipeline.vocabulary import Words, is_form, is_typo, languages, never_overlooked
+
+OTHER, FEW_WORDS, SAME = range(3)
 LONG_CHARS = 400
 MOST_WORDS = 5  # differing content words in a long text, and at most one in `WORDS_EACH`
 WORDS_EACH = 50
 _HEAD_CHARS = 1000  # enough to tell the language by
+_KEPT_CHARS = 1000  # shorter texts are read once and kept for the next pairs
 
 # Han, kana, Thai, Lao, Burmese and Khmer write without blanks: there a letter is a token.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _TOKEN = re.compile(
-    rf"(?:(?<![\w.])[.])?\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_]+)*|_+|[^\w\s]"
+    rf"(?:(?<!\w)[-−])?(?:(?<![\w.])[.])?\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_]+)*|_+|[^\w\s]"
 )
-_OWN_ENDINGS = (
-    "",
-    "ing",
-    "ed",
-    "er",
-    "ers",
-)  # "planing" and "planning", "princes" and "princess" are two words
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-‐‑](?=[^\W\d_])")
 _WORD = re.compile(r"[^\W\d_]+")
 _FORMAL = re.compile(r"[+*/=<>^%#@&|~\\_`$]")
 _OPERATORS = frozenset("+*/=<>^%#@&|~\\_`$")
 _BRACKETS = frozenset("()[]{}")
 _DASHES = frozenset("-‐‑–—−")
-
-
-@dataclass(frozen=True)
-class Words:
-    """What `pipeline/words/<language>.yaml` says of a language's words."""
-
-    common: frozenset[str]
-    articles: frozenset[str]
-    lettered: frozenset[str]
-    negations: frozenset[str]
-    numbers: frozenset[str]
-    antonyms: frozenset[frozenset[str]]
-    forms: dict[str, str]
-    endings: tuple[tuple[str, str], ...]
-    unrelated: dict[str, frozenset[str]]
-
-
-def word_files() -> dict[str, Path]:
-    """Return the word lists by name; their bytes can change what counts as the same."""
-    return {f"words/{path.name}": path for path in sorted(WORDS.glob("*.yaml"))}
-
-
-@cache
-def _languages() -> tuple[Words, ...]:
-    return tuple(_read(path) for path in word_files().values())
-
-
-@cache
-def _never_overlooked() -> tuple[frozenset[str], frozenset[frozenset[str]]]:
-    """Return the negations and number words, and the antonyms, of all languages together."""
-    lists = _languages()
-    single = frozenset[str]().union(*(words.negations | words.numbers for words in lists))
-    return single, frozenset[frozenset[str]]().union(*(words.antonyms for words in lists))
-
-
-def _read(path: Path) -> Words:
-    raw = yaml.safe_load(path.read_text("utf-8"))
-    forms = {word: group[0] for group in raw["forms"] for word in group}
-    groups = [frozenset(group) for group in raw["unrelated"]]
-    return Words(
-        common=frozenset(raw["common"]),
-        articles=frozenset(raw["articles"]),
-        lettered=frozenset(raw["lettered"]),
-        negations=frozenset(raw["negations"]),
-        numbers=frozenset(raw["numbers"]),
-        antonyms=frozenset(frozenset(pair) for pair in raw["antonyms"]),
-        forms=forms | raw["misspellings"],
-        endings=tuple((one, other) for one, other in raw["endings"]),
-        unrelated={word: frozenset().union(*(g for g in groups if word in g)) for g in groups for word in g},
-    )
 
 
 def digits(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -112,48 +56,84 @@ def same_meaning(left: str, right: str, *, other_side_agrees: bool = False) -> t
         other_side_agrees: The other sides of the two examples (the responses of these prompts) are equal, and
             no accident. Then up to 5 content words, at most one in 50, may differ in texts over 400 characters.
     """
-    allowed = _allowed(left, right, other_side_agrees)
-    return (True, allowed) if allowed else (False, _objection(left, right, other_side_agrees))
+    likeness, what = _judged(left, right)
+    if likeness == SAME or (likeness == FEW_WORDS and other_side_agrees):
+        return True, what
+    return False, _objection(left, right, what if other_side_agrees else "")
 
 
-def is_same(left: str, right: str, *, other_side_agrees: bool = False) -> bool:
-    """Return what `same_meaning` does, without the cost of naming what differs."""
-    return _allowed(left, right, other_side_agrees) is not None
+def likeness_of(left: str, right: str) -> int:
+    """Return `SAME`, `FEW_WORDS` where the texts mean the same if their other sides agree, or `OTHER`."""
+    return _judged(left, right)[0]
 
 
-def _allowed(left: str, right: str, other_side_agrees: bool) -> str | None:
-    """Name what differs if all of it may, otherwise None."""
-    ours, theirs = _plain(left), _plain(right)
-    formal = bool(_FORMAL.search(ours) or _FORMAL.search(theirs))
-    long = min(len(ours), len(theirs)) > LONG_CHARS
-    n_words = min(ours.count(" "), theirs.count(" ")) + 1
-    words = _language(ours[:_HEAD_CHARS], theirs[:_HEAD_CHARS])
-    ours, theirs = _middles(ours, theirs)
-    one, other = _tokens(ours, formal), _tokens(theirs, formal)
-    if one == other:
-        return "differs only in case, punctuation or spacing"
-    if _signs(one) != _signs(other):
-        return None
-    found = None if words is None else _in_language(one, other, words)
-    if words is not None and found is None and (_HYPHEN.search(ours) or _HYPHEN.search(theirs)):
-        shut = [_tokens(_HYPHEN.sub("", text), formal) for text in (ours, theirs)]
-        found = _in_language(shut[0], other, words) or _in_language(one, shut[1], words)
-    if found is None and other_side_agrees and long:
-        fine, found = _few_words(one, other, n_words)
-        return found if fine else None
-    return found
+def _judged(left: str, right: str) -> tuple[int, str]:
+    """Return the likeness, and what differs unless that takes long to say."""
+    if max(len(left), len(right)) <= _KEPT_CHARS:
+        one, other = _kept(left), _kept(right)
+    else:
+        ours, theirs = _plain(left), _plain(right)
+        one, other = (_Reading(*texts) for texts in zip(_middles(ours, theirs), (ours, theirs), strict=True))
+    if one.tokens == other.tokens:
+        return SAME, "differs only in case, punctuation or spacing"
+    if one.signs != other.signs:
+        return OTHER, ""
+    language = _language(one, other)
+    if language is not None:
+        found = _forms_apart(one.bare(language), other.bare(language), language)
+        if found is None and (one.shut or other.shut):
+            found = _forms_apart(one.bare(language, shut=True), other.bare(language), language)
+            found = found or _forms_apart(one.bare(language), other.bare(language, shut=True), language)
+        if found is not None:
+            return SAME, found
+    if min(one.n_chars, other.n_chars) <= LONG_CHARS:
+        return OTHER, ""
+    return _few_words(one.tokens, other.tokens, min(one.n_words, other.n_words))
 
 
-def _objection(left: str, right: str, other_side_agrees: bool) -> str:
+def _objection(left: str, right: str, known: str) -> str:
     """Name what differs and may not."""
-    ours, theirs = _plain(left), _plain(right)
-    formal = bool(_FORMAL.search(ours) or _FORMAL.search(theirs))
-    one, other = _tokens(ours, formal), _tokens(theirs, formal)
-    if _signs(one) != _signs(other):
-        return _first_difference(_signs(one), _signs(other), "a number or sign differs")
-    if other_side_agrees and min(len(ours), len(theirs)) > LONG_CHARS:
-        return _few_words(one, other, min(len(one), len(other)))[1]
-    return _first_difference(one, other, "another word")
+    if known:
+        return known
+    one, other = (_Reading(plain, plain) for plain in (_plain(left), _plain(right)))
+    if one.signs != other.signs:
+        return _first_difference(one.signs, other.signs, "a number or sign differs")
+    return _first_difference(one.tokens, other.tokens, "another word")
+
+
+class _Reading:
+    """A text taken apart into tokens: words, numbers and signs that carry meaning.
+
+    Attributes:
+        tokens: In order, without free punctuation.
+        signs: Those that are no words.
+        shut: The tokens if words joined by a hyphen are taken as one, empty if there are none.
+        common: How many common words of each language its beginning holds.
+    """
+
+    def __init__(self, part: str, whole: str) -> None:
+        formal = bool(_FORMAL.search(whole))
+        self.tokens = _tokens(part, formal)
+        self.signs = [token for token in self.tokens if not _is_word(token)]
+        self.shut = _tokens(_HYPHEN.sub("", part), formal) if _HYPHEN.search(part) else []
+        seen = set(_WORD.findall(whole[:_HEAD_CHARS]))
+        self.common = [len(seen & words.common) for words in languages()]
+        self.n_chars, self.n_words = len(whole), whole.count(" ") + 1
+        self._bare: dict[tuple[int, bool], list[str]] = {}
+
+    def bare(self, language: int, *, shut: bool = False) -> list[str]:
+        """Return the tokens as `_bare` leaves them."""
+        key = (language, shut)
+        if key not in self._bare:
+            tokens = self.shut if shut and self.shut else self.tokens
+            self._bare[key] = _bare(tokens, languages()[language])
+        return self._bare[key]
+
+
+@lru_cache(maxsize=1 << 16)
+def _kept(text: str) -> _Reading:
+    plain = _plain(text)
+    return _Reading(plain, plain)
 
 
 def _plain(text: str) -> str:
@@ -177,17 +157,17 @@ def _middles(left: str, right: str) -> tuple[str, str]:
     return left[start:ends], right[start : ends + len(right) - len(left)]
 
 
-def _signs(tokens: Sequence[str]) -> list[str]:
-    return [token for token in tokens if not _is_word(token)]
-
-
 def _tokens(plain: str, formal: bool) -> list[str]:
     """Return words, numbers and signs that carry meaning; free punctuation is left out."""
     raw = _TOKEN.findall(plain)
     return [
-        token.replace("'", "").replace("’", "") if token[0].isalpha() else token if token[0] != "_" else token[:2]
+        intern(token.replace("'", "").replace("’", ""))
+        if token[0].isalpha()
+        else token
+        if token[0] != "_"
+        else token[:2]
         for place, token in enumerate(raw)
-        if token[0].isalnum() or _counts(raw, place, formal)
+        if token[-1].isalnum() or _counts(raw, place, formal)
     ]
 
 
@@ -195,7 +175,9 @@ def _counts(raw: Sequence[str], place: int, formal: bool) -> bool:
     """Whether a sign carries meaning; brackets and dashes do in `formal` text: sums and code."""
     sign = raw[place]
     if sign in _DASHES:
-        return formal or any(near[0].isdigit() for near in raw[max(place - 1, 0) : place + 2])
+        before, after = raw[place - 1 : place] or [""], raw[place + 1 : place + 2] or [""]
+        # "5 - 3" and "x-2" are sums; "covid-19" and "in 1998 - Then" are not. "-5" is a number with its sign.
+        return formal or (after[0][:1].isdigit() and (before[0][-1:].isdigit() or len(before[0]) == 1))
     if sign in _BRACKETS:
         return formal
     if sign == "!":
@@ -207,42 +189,26 @@ def _is_word(token: str) -> bool:
     return token[0].isalpha()
 
 
-def _language(left: str, right: str) -> Words | None:
+def _language(one: _Reading, other: _Reading) -> int | None:
     """Return the language whose common words are the most in both texts; None if that is not clear."""
-    counts = [a + b for a, b in zip(_common(left), _common(right), strict=True)]
+    counts = [a + b for a, b in zip(one.common, other.common, strict=True)]
     most = max(counts, default=0)
-    return _languages()[counts.index(most)] if most and counts.count(most) == 1 else None
+    return counts.index(most) if most and counts.count(most) == 1 else None
 
 
-@lru_cache(maxsize=8192)
-def _common(plain: str) -> tuple[int, ...]:
-    seen = set(_WORD.findall(plain))
-    return tuple(len(seen & words.common) for words in _languages())
-
-
-def _in_language(one: Sequence[str], other: Sequence[str], words: Words) -> str | None:
+def _forms_apart(one: Sequence[str], other: Sequence[str], language: int) -> str | None:
     """Return what differs if it is articles, forms, typos or a word said twice, otherwise None."""
-    if not (_has_match(one, other, words) and _has_match(other, one, words)):
+    if len(one) != len(other):
         return None
-    bare = _bare(one, words), _bare(other, words)
-    if len(bare[0]) != len(bare[1]):
+    words = languages()[language]
+    changed = [(a, b) for a, b in zip(one, other, strict=True) if a != b]
+    # Forms and typos of a word begin as it does; this spares most pairs of a template the closer look.
+    if any(a[0] != b[0] for a, b in changed):
         return None
-    changed = [(a, b) for a, b in zip(*bare, strict=True) if a != b]
-    if not all(_is_form(a, b, words) or _is_typo(a, b, words) for a, b in changed):
+    if not all(is_form(a, b, words) or is_typo(a, b, words) for a, b in changed):
         return None
     told = ", ".join(f"{b!r} for {a!r}" for a, b in changed[:3])
     return f"differs in {told}" if told else "differs only in articles, forms or a word said twice"
-
-
-def _has_match(one: Sequence[str], other: Sequence[str], words: Words) -> bool:
-    """Whether every word that is new in `one` could be a form of one that is new in `other`: a quick refusal."""
-    known = set(other)
-    new = [token for token in one if token not in known and token not in words.articles]
-    if not new:
-        return True
-    ours = set(one)
-    letters = {words.forms.get(token, token)[0] for token in other if token not in ours}
-    return all(words.forms.get(token, token)[0] in letters for token in new)
 
 
 def _bare(tokens: Sequence[str], words: Words) -> list[str]:
@@ -261,41 +227,9 @@ def _bare(tokens: Sequence[str], words: Words) -> list[str]:
     return kept
 
 
-def _is_form(one: str, other: str, words: Words) -> bool:
-    """Whether two words share a stem of three letters or more and end as the language's words may."""
-    if other in words.unrelated.get(one, ()) or {one, other} & words.negations:
-        return False
-    for a, b in ((one, other), (other, one)):
-        for first, second in words.endings:
-            stem = a[: len(a) - len(first)]
-            if len(stem) < 3 or not a.endswith(first):
-                continue
-            # "Princes" and "princess" are no forms of one word: an ending never doubles the stem's last letter
-            # by itself.
-            ending = stem[-1] + second[1:] if second.startswith("=") else second
-            doubles = ending[:1] == stem[-1] and not second.startswith("=")
-            if not doubles and b == stem + ending:
-                return True
-    return False
-
-
-def _is_typo(one: str, other: str, words: Words) -> bool:
-    """Whether two letters inside a word of 6 or more are swapped, or one of a word of 8 or more is doubled."""
-    if other in words.unrelated.get(one, ()) or not (one.isalpha() and other.isalpha()):
-        return False
-    short, long = sorted((one, other), key=len)
-    at = next((n for n, (a, b) in enumerate(zip(short, long, strict=False)) if a != b), len(short))
-    if len(short) == len(long) >= 6:
-        swapped = long[at + 1 : at + 2] + long[at : at + 1]
-        return 0 < at < len(long) - 2 and short[at : at + 2] == swapped and short[at + 2 :] == long[at + 2 :]
-    if len(long) - len(short) != 1 or len(long) < 8 or at == 0:
-        return False
-    return long[at] == long[at - 1] and long[at + 1 :] == short[at:] and short[at:] not in _OWN_ENDINGS
-
-
-def _few_words(one: Sequence[str], other: Sequence[str], n_words: int) -> tuple[bool, str]:
+def _few_words(one: Sequence[str], other: Sequence[str], n_words: int) -> tuple[int, str]:
     """Allow some content words of a long text to differ, if none of them turns its meaning round."""
-    never, antonyms = _never_overlooked()
+    never, antonyms = never_overlooked()
     changed = 0
     for step in Levenshtein.opcodes(one, other):
         if step.tag == "equal":
@@ -305,8 +239,9 @@ def _few_words(one: Sequence[str], other: Sequence[str], n_words: int) -> tuple[
         turned = [token for token in (*gone, *come) if token in never or not _is_word(token)]
         turned += [f"{a}/{b}" for a in gone for b in come if frozenset((a, b)) in antonyms]
         if turned:
-            return False, f"the texts differ in {turned[0]!r}"
-    return changed <= min(MOST_WORDS, n_words // WORDS_EACH), f"{changed} of some {n_words} words differ"
+            return OTHER, f"the texts differ in {turned[0]!r}"
+    few = changed <= min(MOST_WORDS, n_words // WORDS_EACH)
+    return FEW_WORDS if few else OTHER, f"differs in {changed} of some {n_words} words"
 
 
 def _first_difference(one: Sequence[str], other: Sequence[str], what: str) -> str:

@@ -4,7 +4,10 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from schemas import SnapshotError
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -22,6 +25,9 @@ def map_parts(function: Callable[[Unit], Result], units: Sequence[Unit], workers
     """Yield `function(unit)` for every unit, in order; the function and the units must pickle.
 
     The first error stops the others at their next unit and is raised as it was.
+
+    Raises:
+        SnapshotError: A worker was killed.
     """
     if workers <= 1 or len(units) <= 1:
         yield from map(function, units)
@@ -33,5 +39,11 @@ def map_parts(function: Callable[[Unit], Result], units: Sequence[Unit], workers
         try:
             for future in futures:
                 yield future.result()
+        except BrokenProcessPool as error:
+            raise SnapshotError(
+                "a worker process was ended from outside, most often for want of memory",
+                where=f"{len(units)} parts on {workers} processes",
+                fix="run again with --workers 1, or on a machine with more memory; the store is as it was",
+            ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)

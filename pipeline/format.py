@@ -25,7 +25,7 @@ from pipeline.renderer import TOOLS, Renderer
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
 from pipeline.template_file import read_template
-from pipeline.tokens import Counter, check_tokenizer
+from pipeline.tokens import check_tokenizer, load_counter
 from pipeline.wording import RenderError
 from schemas import ConfigError, Deduped, Formatted, arrow_schema, dropped_schema, nearest
 
@@ -78,13 +78,13 @@ class Format(Settings):
     def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path) -> State:
         """Load the tokenizer once, so that a broken one is told before any row is read."""
         del parents, spill
-        return State(facts={"tokens_counted_by": _counter(inputs).engine})
+        return State(notes={"tokens_counted_by": load_counter(inputs.files[_TOKENIZER]).engine})
 
     def map(self, batch: pa.RecordBatch, state: Slice) -> Mapped:
         """Return the rendered rows, and those that cannot be rendered or are too long."""
         rows = _render(batch, _templates(state.inputs))
         tools = _tools(batch)
-        counter = _counter(state.inputs)
+        counter = load_counter(state.inputs.files[_TOKENIZER])
         n_prompt = pc.add(counter.count_messages(rows.prompt), counter.count(tools))
         n_completion = counter.count_messages(rows.completion)
         reason, detail = self._too_long(rows, n_prompt, n_completion)
@@ -237,11 +237,6 @@ def _templates(inputs: Inputs) -> dict[str, Renderer | None]:
     return dict(_renderer(path, _stamp(path)) for path in paths)
 
 
-def _counter(inputs: Inputs) -> Counter:
-    path = inputs.files[_TOKENIZER]
-    return _counter_of(path, _stamp(path))
-
-
 def _stamp(path: Path) -> tuple[int, int]:
     """Return what changes when a file does, so that a worker process reads each version once."""
     status = path.stat()
@@ -253,9 +248,3 @@ def _renderer(path: Path, stamp: tuple[int, int]) -> tuple[str, Renderer | None]
     del stamp
     template = read_template(path)
     return template.name, None if template.chat else Renderer(template)
-
-
-@lru_cache(maxsize=2)
-def _counter_of(path: Path, stamp: tuple[int, int]) -> Counter:
-    del stamp
-    return Counter(path)

@@ -31,7 +31,7 @@ from pipeline.reading import (
     values_of,
 )
 from pipeline.snapshot import BATCH_ROWS, Snapshot
-from pipeline.sources import Source, Survey, survey
+from pipeline.sources import Source, Survey, raise_together, survey
 from pipeline.stage import Inputs, Mapped, Part, Place, Settings, Slice
 from pipeline.strict_json import MalformedError, canonical
 from schemas import ConfigError, DataError, Ingested, Quarantined, SourceError, Strict
@@ -94,10 +94,8 @@ class Ingest(Settings):
             try:
                 surveys[source.name] = survey(source, place)
             except DataError as error:
-                problems += [error, *error.also]
-        if problems:
-            kind = ConfigError if any(isinstance(one, ConfigError) for one in problems) else SourceError
-            raise kind.of(problems) or AssertionError
+                problems.append(error)
+        raise_together(sorted(problems, key=lambda error: not isinstance(error, ConfigError)))
         return Inputs(
             files={name: path for found in surveys.values() for name, path in found.files.items()},
             values={
@@ -129,6 +127,10 @@ class Ingest(Settings):
     def part_settings(self, part: Part) -> dict[str, Any]:
         """Return what can change this part: other sources and the limit on bad rows cannot."""
         return {"repair": self.repair, "pii": self.pii, **part.settings}
+
+    def map_inputs(self, inputs: Inputs) -> Inputs:
+        """Return the files alone: what was surveyed of its source travels with each part."""
+        return Inputs(files=inputs.files)
 
     def read(self, part: Part, inputs: Inputs) -> Iterator[pa.RecordBatch]:
         """Yield rows as they stand in the files, each once for every template; at most 8,192 in a batch."""
@@ -205,11 +207,9 @@ class Ingest(Settings):
                 first = self._first_bad(source, inputs, set(reasons))
                 problems.append(_too_bad(source, kept, reasons, first))
             found: Any = inputs.values[f"reading of {source.name}"]
-            shapes = {reading["template"]: reading["shape"] for reading in found["readings"]}
-            columns = {reading["template"]: reading["columns"] for reading in found["readings"]}
             told[source.name] = {
-                "shapes": shapes,
-                "columns": columns,
+                "shapes": {reading["template"]: reading["shape"] for reading in found["readings"]},
+                "columns": {reading["template"]: reading["columns"] for reading in found["readings"]},
                 "kept": kept,
                 "bad": bad,
                 "to_write": counts.get(f"to_write:{source.name}", 0),

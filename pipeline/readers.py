@@ -166,6 +166,10 @@ class _Supply:
         for line in found:
             if line.problem:
                 raise SourceError(line.problem, where=f"{self.name}:{line.n}", fix="mend the file's line ends")
+            if "\r" not in line.text[:-2]:
+                n += 1
+                yield line if line.n == n else line._replace(n=n)
+                continue
             offset = line.offset
             for piece in filter(None, _LONE_RETURN.split(line.text)):
                 n += 1

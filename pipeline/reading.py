@@ -48,6 +48,7 @@ class Reading(Strict):
     shape: str = Field(title="what the source was taken for")
     columns: dict[str, str] = Field(title="field, or turns and system of a conversation, to source column")
     constants: dict[str, str] = Field(default={}, title="field to one text for all rows")
+    nested: list[str] = Field(default=[], title="columns that hold lists or objects, as their JSON text")
     watched: list[str] = Field(default=[], title="columns no row may fill, as the source was taken for one of prompts")
 
     @property
@@ -129,7 +130,8 @@ def fields_of(reading: Reading, values: Mapping[str, Any], *, to_write: bool) ->
         to_write: Whether a row all of whose responses are empty is kept, for people to write them.
 
     Raises:
-        RowError: missing_field, empty_prompt, empty_response, bad_choice, or wrong_type for tools that are no list.
+        RowError: missing_field, empty_prompt, empty_response, bad_choice, or wrong_type for a list or object in
+                a column of texts, or tools that are no list.
     """
     found = list(reading.constants.items())
     no_response = None
@@ -137,6 +139,9 @@ def fields_of(reading: Reading, values: Mapping[str, Any], *, to_write: bool) ->
         value = values[column]
         if field == "tools" and reading.declaration.chat:
             value = _tools(value)
+        elif value and isinstance(value, list | dict) and column not in reading.nested:
+            kind = "a list" if isinstance(value, list) else "an object"
+            raise RowError("wrong_type", f"column {column!r} is {kind} here, and no such thing in most first rows")
         text = None if value is ABSENT or value is None else as_text(value)
         if text is not None and (text if declared.optional else text.strip()):
             found.append((field, text))

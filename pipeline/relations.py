@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from pipeline.cells import PROMPT, RESPONSE, Cells, Examples
 from pipeline.clusters import Edges, Ints, components, same_key
-from pipeline.difference import LONG_CHARS, digits, is_same, same_meaning
+from pipeline.difference import FEW_WORDS, SAME, digits, likeness_of, same_meaning
 from pipeline.minhash import mix
 from pipeline.similarity import near_pairs, pair_score
 
@@ -72,11 +72,11 @@ def _near(texts: pa.LargeStringArray, space: Ints, text: Ints, nodes: Ints, near
     left = np.concatenate([one for one, _ in found] or [np.zeros(0, np.int64)])
     right = np.concatenate([other for _, other in found] or [np.zeros(0, np.int64)])
     kind = _kinds(texts, text[left], text[right])
-    return (left[kind == 2], right[kind == 2]), (left[kind == 1], right[kind == 1])
+    return (left[kind == SAME], right[kind == SAME]), (left[kind == FEW_WORDS], right[kind == FEW_WORDS])
 
 
 def _kinds(texts: pa.LargeStringArray, left: Ints, right: Ints) -> NDArray[np.int8]:
-    """Return 2 for pairs with the same meaning, 1 for long ones that differ in a few words, otherwise 0."""
+    """Return how alike in meaning each pair is."""
     kind = np.zeros(len(left), np.int8)
     used, place = np.unique(np.concatenate([left, right]), return_inverse=True)
     number = digits(texts.take(pa.array(used))).dictionary_encode().indices.to_numpy(zero_copy_only=False)
@@ -85,14 +85,8 @@ def _kinds(texts: pa.LargeStringArray, left: Ints, right: Ints) -> NDArray[np.in
     for start in range(0, len(hopeful), _PAIRS_AT_ONCE):
         some = hopeful[start : start + _PAIRS_AT_ONCE]
         ours, theirs = texts.take(pa.array(left[some])), texts.take(pa.array(right[some]))
-        kind[some] = [_kind(one, other) for one, other in zip(ours.to_pylist(), theirs.to_pylist(), strict=True)]
+        kind[some] = [likeness_of(one, other) for one, other in zip(ours.to_pylist(), theirs.to_pylist(), strict=True)]
     return kind
-
-
-def _kind(one: str, other: str) -> int:
-    if is_same(one, other):
-        return 2
-    return int(min(len(one), len(other)) > LONG_CHARS and is_same(one, other, other_side_agrees=True))
 
 
 def _row_keys(n: int, row: Ints, label: Ints) -> Ints:

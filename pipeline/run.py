@@ -259,7 +259,7 @@ def _run_stage(run: _Run, data_root: Path, progress: Progress, workers: int | No
         for record in records:
             counts.update(record.counts)
         snapshot, records = _publish(run, records, work, counts)
-        facts = stage.check(snapshot, run.inputs, counts)
+        facts = {**state.notes, **stage.check(snapshot, run.inputs, counts)}
         snapshot = _commit(run, snapshot, records, work)
         done = _record(run, snapshot, records, counts, facts, started_at)
         refs.add(data_root, done)
@@ -317,7 +317,8 @@ def _map(
     workers: int | None,
 ) -> tuple[list[PartRecord], int]:
     """Return the record of every part, in order, and how many were taken over from earlier runs."""
-    keys = _part_keys(run, parts, state)
+    given = run.stage.map_inputs(run.inputs)
+    keys = _part_keys(run, given, parts, state)
     known = {} if run.stage.partition else _reusable(data_root, run)
     found: dict[int, PartRecord] = {}
     jobs: list[PartJob] = []
@@ -325,7 +326,7 @@ def _map(
         if key in known:
             found[index] = _take_over(*known[key], index, work)
         else:
-            jobs.append(PartJob(run.stage, part, key, index, run.inputs, state.rows, state.facts, work))
+            jobs.append(PartJob(run.stage, part, key, index, given, state.rows, state.facts, work))
     reused, rows = len(found), sum(part.rows or _likely_rows(part) for part in parts)
     results = map_parts(run_part, jobs, workers or default_workers(rows))
     for done, (job, record) in enumerate(zip(jobs, results, strict=True), start=1):
@@ -339,11 +340,11 @@ def _likely_rows(part: Part) -> int:
     return part.path.stat().st_size // 500
 
 
-def _part_keys(run: _Run, parts: list[Part], state: State) -> list[str]:
+def _part_keys(run: _Run, given: Inputs, parts: list[Part], state: State) -> list[str]:
     rows = read_state(state.rows)
     # A source file is a part of its own, so that another file's change does not touch it.
-    files = {file.name: file.digest for file in run.files} if run.parents else {}
-    shared: dict[str, JsonValue] = {"values": dict(run.inputs.values), "files": dict(files)}
+    files = {file.name: file.digest for file in run.files if file.name in given.files} if run.parents else {}
+    shared: dict[str, JsonValue] = {"values": dict(given.values), "files": dict(files)}
     keys = []
     for part in parts:
         beside = None
@@ -420,6 +421,10 @@ def _publish(
             renamed.append(record.model_copy(update={"files": mine}))
         records = renamed
     if not files:
+        if not run.parents:
+            # A source of bad rows alone: ingest's own check names the first row of each reason.
+            empty = Snapshot(final, Snapshot.draft(run.stage.name, "", schema, []))
+            run.stage.check(empty, run.inputs, counts)
         dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
         raise no_rows_left(run.stage.name, dropped)
     version = content_version([final / file.name for file in files], schema)

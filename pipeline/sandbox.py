@@ -149,7 +149,6 @@ class _Metering(NodeTransformer):
 
     def visit_Compare(self, node: nodes.Compare) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        node.expr = _filter(node.expr, "_read")
         for operand in node.ops:
             operand.expr = _filter(operand.expr, "_read")
         return node

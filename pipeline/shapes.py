@@ -66,7 +66,7 @@ def reading_of(
     )
     if reading.is_draft and not fields:
         watched = {*RESPONSES, *declaration.required("response")} - {*spare, *reading.columns.values()}
-        reading = Reading(**dict(reading) | {"watched": sorted(watched)})
+        reading = Reading(**reading.model_dump() | {"watched": sorted(watched)})
     _check_complete(reading, columns, where)
     return reading
 

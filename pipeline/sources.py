@@ -105,21 +105,21 @@ def survey(source: Source, place: Place) -> Survey:
         declaration = declare(place.templates[name][0])
         taken = _known_fields(declaration.fields, chat=declaration.chat)
         try:
-            readings.append(
-                reading_of(
-                    name,
-                    declaration,
-                    columns,
-                    shape=source.shape,
-                    fields={field: column for field, column in source.fields.items() if field in taken},
-                    constants={field: text for field, text in source.constants.items() if field in taken},
-                    spare=[*source.where, *source.keep, *([source.key] if source.key else [])],
-                    where=f"{where}, {file}",
-                )
+            reading = reading_of(
+                name,
+                declaration,
+                columns,
+                shape=source.shape,
+                fields={field: column for field, column in source.fields.items() if field in taken},
+                constants={field: text for field, text in source.constants.items() if field in taken},
+                spare=[*source.where, *source.keep, *([source.key] if source.key else [])],
+                where=f"{where}, {file}",
             )
+            nested = [column for column in reading.columns_in_order if _is_nested(rows, column)]
+            readings.append(Reading(**reading.model_dump() | {"nested": nested}))
         except DataError as error:
             problems.append(error)
-    _raise(problems)
+    raise_together(problems)
     return Survey(files, readings)
 
 
@@ -155,7 +155,7 @@ def find_files(path: str, root: Path, where: str) -> dict[str, Path]:
         for file in files
         if not kind_of(file)
     ]
-    _raise(problems)
+    raise_together(problems)
     return {_name(file, root): file for file in files}
 
 
@@ -211,6 +211,12 @@ def _peek(source: Source, files: Mapping[str, Path]) -> list[dict[str, Any]]:
     )
 
 
+def _is_nested(rows: list[dict[str, Any]], column: str) -> bool:
+    """Whether most of the values of a column are lists or objects."""
+    values = [value for row in rows if (value := lookup(row, column)) is not ABSENT and value is not None]
+    return 2 * sum(isinstance(value, list | dict) for value in values) > len(values)
+
+
 def _check_templates(source: Source, place: Place, where: str) -> None:
     """Raise ConfigError for templates that do not exist and fields that none of them has."""
     problems = [
@@ -218,13 +224,13 @@ def _check_templates(source: Source, place: Place, where: str) -> None:
         for name in source.template_names
         if name not in place.templates
     ]
-    _raise(problems)
+    raise_together(problems)
     known: set[str] = set()
     for name in source.template_names:
         template = place.templates[name][0]
         known |= _known_fields(template.fields, chat=template.chat)
     named = " or ".join(map(repr, source.template_names))
-    _raise(
+    raise_together(
         ConfigError(f"template {named} has no field {field!r}", where=where, fix=nearest(field, known))
         for field in (*source.fields, *source.constants)
         if field not in known
@@ -239,14 +245,14 @@ def _check_columns(source: Source, rows: list[dict[str, Any]], columns: list[str
     def is_there(column: str) -> bool:
         return column in columns or any(lookup(row, column) is not ABSENT for row in rows)
 
-    _raise(
+    raise_together(
         ConfigError(f"no column {column!r} in the first rows", where=where, fix=nearest(column, columns))
         for column in source.columns_named
         if not is_there(column)
     )
 
 
-def _raise(problems: Iterable[DataError]) -> None:
+def raise_together(problems: Iterable[DataError]) -> None:
     """Raise all problems as one error of the first one's kind; do nothing if there are none."""
     flat = [one for problem in problems for one in (problem, *problem.also)]
     if flat:

@@ -85,12 +85,14 @@ class State:
         facts: Small JSON values, the same for every part; they enter every part's key.
         ledger: Arrow IPC file of decisions to keep for ever, for the split stage only.
         counts: Things worth telling, by name.
+        notes: Things a reader of the run's record should see; they change no row and enter no key.
     """
 
     rows: Path | None = None
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
     ledger: Path | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    notes: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,10 @@ class Stage(Protocol):
         """Return the settings that can change this part."""
         ...
 
+    def map_inputs(self, inputs: Inputs) -> Inputs:
+        """Return what `read` and `map` get of the inputs; a part's key covers this and no more."""
+        ...
+
 
 class Settings(Strict):
     """Settings of a stage that takes its parent's parts one by one, with nothing to check: the defaults."""
@@ -193,6 +199,10 @@ class Settings(Strict):
         """Return all settings: any of them may change any part."""
         del part
         return self.model_dump(mode="json")
+
+    def map_inputs(self, inputs: Inputs) -> Inputs:
+        """Return all inputs."""
+        return inputs
 
 
 def no_rows_left(stage: str, dropped: Mapping[str, int]) -> DataError:

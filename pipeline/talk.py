@@ -78,6 +78,7 @@ def summary(outcomes: list[Outcome], place: str) -> list[str]:
     lines = ["", *(funnel_line(record) for record in records.values())]
     if "annotate" in records:
         lines.append(waiting_line(records["annotate"]))
+        lines += orphan_lines(records["annotate"])
     if "split" in records:
         split = records["split"]
         sides: dict[str, int] = {}
@@ -89,6 +90,14 @@ def summary(outcomes: list[Outcome], place: str) -> list[str]:
         lines.append(f"split {split.version}: {told}; no look-alikes across sides (searched again, 0 found)")
         lines.append(f"it is at {place}, ready for datasets.load_dataset")
     return lines
+
+
+def orphan_lines(record: RunRecord) -> list[str]:
+    """Return the answers about this recipe's sources that have no live example, if there are any."""
+    orphans = record.facts.get("orphans")
+    if not isinstance(orphans, list):
+        return []
+    return [f"{record.counts['orphans']:,} answers have no live example:", *(f"  {line}" for line in orphans)]
 
 
 def waiting_line(record: RunRecord) -> str:

@@ -1,8 +1,9 @@
 """Reads one template file strictly: no key twice, no unknown key, no aliases, each problem with its line.
 
-name: classify                       Template(name="classify", task="classify", ...)
-task: classify                   ->
-...
+    {"name": "classify", "task": ...}  from  name: classify
+                                             task: ...
+
+YAML 1.1 reads `no` as false and 1.10 as a number: where text is meant, that is told and not mended.
 """
 
 import reprlib

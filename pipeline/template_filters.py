@@ -25,7 +25,7 @@ class ExhaustedError(TemplateRuntimeError):
 
 
 class Meter(threading.local):
-    """Units left to the rendering of this thread; none while Jinja compiles, so that nothing is run then."""
+    """Units left to the rendering of this thread."""
 
     left = 0
 

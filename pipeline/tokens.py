@@ -117,6 +117,18 @@ class Counter:
                 raise _NotTheSameError(f"tiktoken gives other ids for {text[:20]!r}")
 
 
+def load_counter(path: Path) -> Counter:
+    """Return the counter for a `tokenizer.json`, loaded once in a process until the file changes."""
+    status = path.stat()
+    return _counter_of(path, status.st_size, status.st_mtime_ns)
+
+
+@lru_cache(maxsize=2)
+def _counter_of(path: Path, size: int, changed: int) -> Counter:
+    del size, changed
+    return Counter(path)
+
+
 def check_tokenizer(folder: Path) -> Path:
     """Return the file to count with.
 

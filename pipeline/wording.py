@@ -94,8 +94,6 @@ class Wording:
             raise RenderError(f"{self._where}: {error.message}", "too_long") from error
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
             raise RenderError(f"{self._where}: {str(error)[:_MAX_MESSAGE]}") from error
-        finally:
-            METER.left = 0
 
 
 def _too_deep(where: str) -> ConfigError:
@@ -127,7 +125,7 @@ def _problem(node: nodes.Node, parent: nodes.Node | None, loops: int) -> tuple[s
             return _constant_problem(node.as_const())
         case nodes.Call() | nodes.Filter() | nodes.Test():
             return _call_problem(node)
-        case nodes.For() if loops >= MAX_LOOP_DEPTH or node.recursive:
+        case nodes.For() if loops >= MAX_LOOP_DEPTH:
             return f"loops nest more than {MAX_LOOP_DEPTH} deep", "prepare the text in the source instead"
         case nodes.For() | nodes.Assign() if not isinstance(node.target, nodes.Name):
             return "a loop or {% set %} gives several names at once", "give one name"

@@ -45,8 +45,8 @@ class DataError(ValueError):
         found = list(problems)
         if not found:
             return None
-        first = found[0]
-        return cls(first.what, where=first.where, fix=first.fix, also=[*first.also, *found[1:]])
+        first, *rest = [one for problem in found for one in (problem, *problem.also)]
+        return cls(first.what, where=first.where, fix=first.fix, also=rest)
 
 
 class ConfigError(DataError):

@@ -1,10 +1,18 @@
-"""Settings all tests share."""
+"""Settings all tests share, and a project small enough to know by heart."""
 
+import json
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import settings
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+
+from pipeline.recipe import Recipe, load_recipe
+from pipeline.run import Outcome, run_data
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -21,3 +29,142 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set TUNELOOP_SHARED")
     return folder
+
+
+QUESTIONS = [
+    ("What is the capital of France?", "Paris"),
+    ("what is the capital of France", "Paris"),  # the first, but for case and a mark
+    ("Who wrote the play Hamlet?", "William Shakespeare"),
+    ("How many legs does a spider have?", "eight"),
+    ("How many legs does a spider have?", "six"),  # the same question, another answer
+    ("Name the longest river in Africa.", "the Nile"),
+    ("Which gas do plants take in?", "carbon dioxide"),
+    ("", "nothing to answer"),  # no prompt
+    ("Translate the word bread into German.", "Brot"),
+]
+NOTES = [
+    ("The harbour of Lund opened a second pier on Monday after two years of work.", "Lund has a second pier."),
+    ("A storm closed the mountain road between Aal and Berg until the weekend.", "A storm closed a road."),
+    ("The city library lends bicycles from April, free for members under twelve.", "Library lends bicycles."),
+    ("Farmers near Toft report the best cherry harvest in eleven summers.", "Good cherries near Toft."),
+]
+RECIPE = """
+name = "tiny"
+[[ingest.sources]]
+name = "questions"
+path = "questions.jsonl"
+template = "instruct"
+fields = { instruction = "q", response = "a" }
+[[ingest.sources]]
+name = "notes"
+path = "notes.csv"
+template = "summarize"
+key = "id"
+fields = { document = "text", summary = "short" }
+[ingest]
+max_bad_share = 0.5
+[format]
+tokenizer = "tokenizer"
+[split]
+shares = { train = 0.5, validation = 0.25, test = 0.25 }
+"""
+
+
+class Quiet:
+    """A progress that nobody reads."""
+
+    def begin(self, stage: str, parts: int, why: list[str]) -> None:
+        """Say nothing."""
+
+    def part(self, stage: str, done: int, of: int, rows: int) -> None:
+        """Say nothing."""
+
+    def end(self, outcome: Outcome) -> None:
+        """Say nothing."""
+
+
+@dataclass
+class Project:
+    """A folder with sources and a recipe, and what its last run did."""
+
+    root: Path
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    @property
+    def data(self) -> Path:
+        return self.root / "data"
+
+    @property
+    def recipe(self) -> Recipe:
+        return load_recipe(self.root / "recipe.toml")
+
+    def run(self, **options: object) -> dict[str, Outcome]:
+        """Run `data` and return what became of each stage."""
+        outcomes = run_data(self.recipe, self.data, Quiet(), root=self.root, **options)  # type: ignore[arg-type]
+        self.outcomes = {outcome.stage: outcome for outcome in outcomes}
+        return self.outcomes
+
+    def ran(self, **options: object) -> list[str]:
+        """Run `data` and return the names of the stages that had to work."""
+        return [stage for stage, outcome in self.run(**options).items() if outcome.ran]
+
+    def replace(self, name: str, old: str, new: str) -> None:
+        """Change a file by hand, as a user would."""
+        path = self.root / name
+        text = path.read_text("utf-8")
+        assert old in text, f"{old!r} is not in {name}"
+        path.write_text(text.replace(old, new, 1), encoding="utf-8")
+
+    def rows(self, stage: str) -> list[dict[str, object]]:
+        """Return what the last run of a stage kept."""
+        record = self.outcomes[stage].record
+        folder = self.data / stage / record.version
+        return [row for path in sorted(folder.glob("*.parquet")) for row in pq.read_table(path).to_pylist()]
+
+    def dropped(self, stage: str) -> list[dict[str, object]]:
+        """Return what the last run of a stage dropped."""
+        files = self.outcomes[stage].record.dropped
+        return [row for f in files for row in pq.read_table(self.data / stage / "dropped" / f.name).to_pylist()]
+
+    def snapshot_of_files(self) -> dict[str, tuple[int, int]]:
+        """Return every file of the store with its size and time of change."""
+        return {
+            str(path.relative_to(self.data)): (path.lstat().st_size, path.lstat().st_mtime_ns)
+            for path in sorted(self.data.rglob("*"))
+        }
+
+
+def write_tokenizer(folder: Path) -> None:
+    """Write a byte-level BPE of 300 tokens."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(vocab_size=300, initial_alphabet=alphabet, show_progress=False)
+    tokenizer.train_from_iterator([text for text, _ in QUESTIONS + NOTES], trainer)
+    folder.mkdir(parents=True, exist_ok=True)
+    tokenizer.save(str(folder / "tokenizer.json"))
+
+
+@pytest.fixture
+def make_project(tmp_path: Path) -> Callable[..., Project]:
+    """Return a function that writes a project, by default the tiny one."""
+
+    def make(recipe: str = RECIPE, name: str = "project") -> Project:
+        root = tmp_path / name
+        root.mkdir()
+        lines = [json.dumps({"q": q, "a": a}) for q, a in QUESTIONS]
+        (root / "questions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        notes = ["id,text,short", *(f'n{n},"{text}",{short}' for n, (text, short) in enumerate(NOTES))]
+        (root / "notes.csv").write_text("\n".join(notes) + "\n", encoding="utf-8")
+        write_tokenizer(root / "tokenizer")
+        (root / "recipe.toml").write_text(recipe, encoding="utf-8")
+        return Project(root)
+
+    return make
+
+
+@pytest.fixture
+def project(make_project: Callable[..., Project]) -> Project:
+    """Return the tiny project, not run yet."""
+    return make_project()

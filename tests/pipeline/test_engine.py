@@ -1,9 +1,10 @@
 import os
+import signal
 
 import pytest
 
 from pipeline.engine import MIN_ROWS_FOR_WORKERS, default_workers, map_parts
-from schemas import SourceError
+from schemas import SnapshotError, SourceError
 
 
 def square(n: int) -> tuple[int, int]:
@@ -31,6 +32,19 @@ def test_an_error_arrives_with_its_three_parts(workers):
     with pytest.raises(SourceError) as caught:
         list(map_parts(fail_at_three, range(6), workers))
     assert (caught.value.what, caught.value.where, caught.value.fix) == ("three is bad", "unit 3", "leave it out")
+
+
+def die_at_three(n: int) -> int:
+    if n == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return n
+
+
+def test_a_killed_worker_is_said_with_what_to_do():
+    with pytest.raises(SnapshotError) as caught:
+        list(map_parts(die_at_three, range(6), workers=2))
+    assert "ended from outside" in caught.value.what
+    assert "--workers 1" in caught.value.fix
 
 
 def test_small_work_stays_in_one_process():

@@ -163,6 +163,7 @@ def test_templates_in_one_batch_keep_the_order_of_rows(inputs):
         (row("summarize", {"document": "\n", "summary": "s"}), None, ""),  # a wording has words of its own
         (row("chat", {}, []), "empty_render", "no text before its last assistant turn"),
         (row("chat", {}, CHAT[4:]), "empty_render", "no text before its last assistant turn"),
+        (row("chat", {}, [{"role": "assistant", "content": "x" * 3000}]), "empty_render", "no text before"),
         (row("chat", {}, [*CHAT[:4], {"role": "assistant", "content": " "}]), "empty_render", "neither text nor tool"),
         (row("instruct", {**SUM, "response": "x" * 3000}), "too_long", "3000 of completion are over max_tokens = 2048"),
         (row("instruct", {**SUM, "response": "x" * 1_000_001}), "too_long", "more than 1,000,000 characters"),
@@ -274,7 +275,7 @@ def test_rows_of_a_template_that_the_recipe_does_not_use_stop_the_run(inputs):
 
 def test_the_run_tells_who_counted(inputs, tmp_path):
     state = Format().prepare({}, inputs, tmp_path)
-    assert str(state.facts["tokens_counted_by"]).startswith("tiktoken: ids are the same")
+    assert str(state.notes["tokens_counted_by"]).startswith("tiktoken: ids are the same")
     broken = replace(inputs, files={**inputs.files, "tokenizer/tokenizer.json": tmp_path / "tokenizer.json"})
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(ConfigError, match="not a tokenizer"):  # before any row is read

@@ -33,6 +33,10 @@ def test_everything_else_stays_as_it_is(text):
     assert repaired(text) == text
 
 
+def test_one_odd_letter_before_a_space_is_enough_to_look():
+    assert list(suspects(["Ã la carte"])) == [0]
+
+
 ODD = st.sampled_from([*"ßàÀÑœŒ│«©‘‚“„•»”›™¢£¥€²½×±¦¨´·–—…’ÂÃÎÐ√≈вЂØÙ°¶ая\xa0\xad\x80\x9f中ﬁ\ufffd aZ1,", "Â "])
 
 

@@ -71,6 +71,11 @@ def test_texts_without_findings_are_left_out():
     assert list(find(["nothing", "ann@example.org", "12 apples"])) == [1]
 
 
+def test_numbers_in_other_digits_are_not_looked_for():
+    # datafog's patterns take them; whether they are an address or a card number nothing here could check.
+    assert [finding.kind for finding in find_one("١٩٢.١٦٨.١.١, ١٢٣-٤٥-٦٧٨٩, ann@example.org")] == ["email"]
+
+
 def test_a_long_text_is_searched_to_its_end():
     text = "word " * 400 + "call 555-123-4567" + " word" * 400 + " ann@example.org"
     assert [kind for kind, _ in _found(text)] == ["phone", "email"]

@@ -93,6 +93,14 @@ def test_a_row_that_cannot_be_used_has_a_word_and_a_sentence(row, reason, senten
     assert (refusal.value.reason, str(refusal.value)) == (reason, sentence)
 
 
+def test_a_list_among_texts_is_a_wrong_type_and_a_column_of_lists_is_json():
+    row = {"body": ["a", "b"], "answer": "yes"}
+    with pytest.raises(RowError) as refusal:
+        _fields(row)
+    assert (refusal.value.reason, "column 'body' is a list here" in str(refusal.value)) == ("wrong_type", True)
+    assert ("text", '["a","b"]') in _fields(row, reading=_changed(CLASSIFY, nested=["body"]))
+
+
 def test_an_empty_response_is_kept_where_people_write_it():
     assert _fields({"body": "b", "answer": ""}, to_write=True) == [("text", "b")]
     assert _fields({"body": "b", "answer": None}, to_write=True) == [("text", "b")]

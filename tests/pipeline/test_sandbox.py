@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sandbox import MAX_CHARS
+from pipeline.sandbox import LOOP_NAMES, MAX_CHARS, METHODS
+from pipeline.template_filters import FILTERS, TESTS
 from pipeline.wording import MAX_SOURCE_CHARS, RenderError, Wording
 from schemas import ConfigError
 
@@ -62,6 +63,12 @@ def test_a_block_tag_takes_no_line_of_its_own():
 )
 def test_what_is_allowed_works(source, expected):
     assert render(source, a="b\nA") == expected
+
+
+def test_the_guide_names_all_that_is_allowed():
+    guide = (ROOT / "docs" / "add-a-template.md").read_text("utf-8")
+    for name in [*FILTERS, *TESTS, *METHODS, *LOOP_NAMES]:
+        assert f"`{name}`" in guide or f"`.{name}" in guide or f"`loop.{name}`" in guide, name
 
 
 @pytest.mark.parametrize(
@@ -160,6 +167,8 @@ BOMBS = [
     "{% for x in range(1000000000) %}{% endfor %}",
     "{% for x in a %}{% for y in a %}{% endfor %}{% endfor %}",
     "{% for x in b %}{% for y in b %}{% endfor %}{% endfor %}",
+    "{% set l = b|list %}{% for x in l %}{% for y in l %}{% endfor %}{% endfor %}",
+    "{% for x in b %}{% set z = a[1:] %}{% endfor %}",
     "{% for x in b %}{% if 'q' in a %}{% endif %}{% endfor %}",
     "{% for x in b %}{% if a == a|lower %}{% endif %}{% endfor %}",
     "{% for x in b %}{{ a[1:] }}{% endfor %}",
@@ -174,7 +183,7 @@ BOMBS = [
     "{% set n = 9 %}" + "{% set n = n * n %}" * 40 + "{{ n }}",
     "{{ a|replace('x', b) }}",
     "{{ a|replace('', b) }}",
-    "{{ a|list|join(b) }}",
+    "{{ b|list|join(b) }}",
     "{{ a.strip(b ~ 'x') }}",
     "{{ a|trim(b ~ 'x') }}",
     "{{ a" + " ~ a" * 4000 + " }}",
@@ -212,7 +221,7 @@ def test_bombs_end_in_an_error_within_a_gigabyte_and_a_minute_all_together():
     assert child.returncode == 0, child.stderr
     said = dict(zip(BOMBS, json.loads(child.stdout), strict=True))
     assert [source[:60] for source, message in said.items() if message.startswith("gave")] == []
-    assert "takes more work than one row may ask for" in said["{{ a|list|join(b) }}"]
+    assert "takes more work than one row may ask for" in said["{{ b|list|join(b) }}"]
 
 
 @pytest.mark.shared

@@ -137,6 +137,12 @@ def test_a_survey_tells_files_and_readings(place):
     assert (list(found.files), found.readings[0].shape) == (["a.jsonl"], "fields")
 
 
+def test_columns_of_lists_are_told_from_texts_by_most_of_the_first_rows(place):
+    rows = [{"question": ["a"], "answer": text} for text in ("x", "y", ["z"])]
+    _write(place, **{"a.jsonl": "".join(json.dumps(row) + "\n" for row in rows)})
+    assert _survey(place).readings[0].nested == ["question"]
+
+
 def test_several_templates_are_each_filled_from_the_same_row(place):
     _write(place, **{"a.jsonl": ROW})
     fields = {"question": "question", "answer": "answer", "title": "lang"}

@@ -93,28 +93,32 @@ def chunked(*texts: str) -> pa.ChunkedArray:
     return pa.chunked_array([list(texts)])
 
 
+def leaks_of(texts, groups, sides):
+    return find_leaks([texts], groups, np.array(sides, np.int8), 0.85)
+
+
 def test_of_two_look_alikes_the_one_on_the_lesser_side_goes():
     texts = chunked("explain how self-driving cars work", "Explain how self-driving cars work.", "name a river")
-    leaks = find_leaks(texts, chunked("a", "b", "c"), np.array([0, 2, 0], np.int8), 0.85)
+    leaks = leaks_of(texts, chunked("a", "b", "c"), [0, 2, 0])
     assert leaks.partner.tolist() == [1, -1, -1]
     assert leaks.score[0] > 0.85
 
 
 def test_look_alikes_on_one_side_stay():
     texts = chunked("explain how self-driving cars work", "Explain how self-driving cars work.")
-    leaks = find_leaks(texts, chunked("a", "b"), np.array([1, 1], np.int8), 0.85)
+    leaks = leaks_of(texts, chunked("a", "b"), [1, 1])
     assert leaks.partner.tolist() == [-1, -1]
 
 
 def test_another_number_is_another_question():
     texts = chunked("calculate the sum of 2 and 2 and 3", "calculate the sum of 2 and 2 and 8")
-    leaks = find_leaks(texts, chunked("a", "b"), np.array([0, 2], np.int8), 0.85)
+    leaks = leaks_of(texts, chunked("a", "b"), [0, 2])
     assert leaks.partner.tolist() == [-1, -1]
 
 
 def test_a_group_on_two_sides_loses_its_lesser_members():
     texts = chunked("a river", "a mountain", "a lake")
-    leaks = find_leaks(texts, chunked("g", "g", "g"), np.array([0, 2, 1], np.int8), 0.85)
+    leaks = leaks_of(texts, chunked("g", "g", "g"), [0, 2, 1])
     assert leaks.partner.tolist() == [1, -1, 1]
     assert leaks.why == {0: "same group", 2: "same group"}
 
@@ -122,8 +126,7 @@ def test_a_group_on_two_sides_loses_its_lesser_members():
 def test_a_leak_is_found_among_a_thousand_rows_of_its_own_side():
     same = ["please open the door now"] * 1000
     texts = chunked(*same, "Please open the door now")
-    sides = np.array([0] * 1000 + [2], np.int8)
-    leaks = find_leaks(texts, chunked(*map(str, range(1001))), sides, 0.85)
+    leaks = leaks_of(texts, chunked(*map(str, range(1001))), [0] * 1000 + [2])
     assert (leaks.partner[:1000] == 1000).all()
 
 
@@ -140,4 +143,14 @@ def test_the_prompt_side_is_the_prompt_fields_or_the_user_turns():
             "turns": pa.array([[], turn, []], pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
         }
     )
-    assert prompt_texts(table, {"qa": ["question"], "chat": []}).to_pylist() == ["why?", "hi\nbye", "who?"]
+    (texts,) = prompt_texts(table, {"qa": ["question"], "chat": []})
+    assert texts.to_pylist() == ["why?", "hi\nbye", "who?"]
+
+
+def test_a_long_passage_shared_with_another_question_is_no_leak():
+    passage = "The harbour of Lund opened a second pier on Monday after two years of work. " * 4
+    fields = [chunked(passage, passage), chunked("When did it open?", "Where is it?")]
+    leaks = find_leaks(fields, chunked("a", "b"), np.array([0, 2], np.int8), 0.85)
+    assert leaks.partner.tolist() == [-1, -1]
+    same = [fields[0], chunked("When did it open?", "when did it open")]
+    assert find_leaks(same, chunked("a", "b"), np.array([0, 2], np.int8), 0.85).partner.tolist() == [1, -1]

@@ -176,6 +176,12 @@ def test_the_proof_lets_no_tokenizer_through_that_differs(tmp_path_factory, merg
     assert [made.ids(text) for text in texts] == [plain_ids(tokenizer, text) for text in texts]
 
 
+def test_control_tokens_in_a_text_are_text_to_either_engine(fast, tmp_path):
+    slow = counter(tmp_path, with_normalizer())
+    for engine in (fast, slow):
+        assert engine.count(pa.array(["<|end|>"])).to_pylist() == [len("<|end|>")]  # none of its letters merge
+
+
 def test_merges_written_as_one_text_are_read_too(tmp_path):
     path = tmp_path / "tokenizer.json"
     FAST.save(str(path))
