@@ -21,7 +21,7 @@ from pipeline.joining import Joined, join
 from pipeline.screen import shown_prompt
 from pipeline.snapshot import PART_ROWS, Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
-from pipeline.tokens import load_counter, check_tokenizer
+from pipeline.tokens import check_tokenizer, load_counter
 from schemas import Annotated, Annotation, AnnotationError, Formatted, GateError, arrow_schema, dropped_schema
 from schemas.errors import MOST_SHOWN
 
@@ -51,8 +51,7 @@ class Annotate(Settings):
         default=0.1,
         ge=0,
         le=1,
-        title="share of the answers about this recipe's sources that may have lost their example before "
-        "the run stops",
+        title="share of the answers about this recipe's sources that may have lost their example before the run stops",
     )
 
     def inputs(self, place: Place) -> Inputs:
@@ -86,9 +85,7 @@ class Annotate(Settings):
         counts, orphans = self._count_orphans(joined, inputs)
         names = _names(answers, inputs)
         decisions = {row.position: decide(row, names) for row in joined.rows}
-        path = _write(
-            _counted(decisions, inputs.files[TOKENIZER]), parent.manifest.rows, spill / "answers.arrow"
-        )
+        path = _write(_counted(decisions, inputs.files[TOKENIZER]), parent.manifest.rows, spill / "answers.arrow")
         notes: dict[str, JsonValue] = {"orphans": [*_told(orphans)]} if orphans else {}
         return State(rows=path, counts={**joined.counts, **counts, "answers": len(answers)}, notes=notes)
 
@@ -240,8 +237,7 @@ def _annotated(batch: pa.RecordBatch, told: pa.RecordBatch, status: pa.Array) ->
         edits = told.filter(is_changed).select(["response", "turn"]).to_pylist()
         before = batch.column("completion").filter(is_changed).to_pylist()
         after = [
-            rewritten(messages, edit["response"], edit["turn"])
-            for messages, edit in zip(before, edits, strict=True)
+            rewritten(messages, edit["response"], edit["turn"]) for messages, edit in zip(before, edits, strict=True)
         ]
         batch = _set(batch, "completion", _replaced(batch.column("completion"), is_changed, after))
         counts = pc.coalesce(told.column("n_completion_tokens"), batch.column("n_completion_tokens"))
@@ -274,16 +270,12 @@ def _dropped(batch: pa.RecordBatch, told: pa.RecordBatch, status: pa.Array) -> p
 
 
 def _batch(columns: Mapping[str, pa.Array], schema: pa.Schema) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(
-        [columns[field.name].cast(field.type) for field in schema], schema=schema
-    )
+    return pa.RecordBatch.from_arrays([columns[field.name].cast(field.type) for field in schema], schema=schema)
 
 
 def _counts(status: pa.Array, is_stale: pa.Array, marks: pa.Array) -> dict[str, int]:
     """Return rows per status, and rows that wait for people per first reason that applies."""
-    counts: Tally[str] = Tally(
-        {item["values"]: item["counts"] for item in pc.value_counts(status).to_pylist()}
-    )
+    counts: Tally[str] = Tally({item["values"]: item["counts"] for item in pc.value_counts(status).to_pylist()})
     has_conflict = _contains(marks, "conflict")
     is_open = pc.equal(status, "unreviewed")
     why = pc.if_else(is_stale, "stale", pc.if_else(pc.and_(is_open, has_conflict), "conflict", status))

@@ -30,7 +30,8 @@ def find_garbage(data_root: Path, keep: int) -> Garbage:
     paths: list[Path] = []
     for stage in refs.stages_in(data_root):
         folder = data_root / stage
-        paths += [path.parent for path in folder.glob("*/manifest.json") if _is_version(path.parent) and path.parent not in wanted]
+        versions = (path.parent for path in folder.glob("*/manifest.json") if _is_version(path.parent))
+        paths += [path for path in versions if path not in wanted]
         paths += [path for path in (folder / "dropped").glob("*.parquet") if path not in wanted]
         paths += [path for path in (folder / "tmp").glob("*") if not _is_running(data_root, stage, path)]
     return Garbage(sorted(paths), sum(_size(path) for path in paths))

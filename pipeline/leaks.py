@@ -140,9 +140,7 @@ def _across_texts(
     return int(found)
 
 
-def _near_in_every_field(
-    pairs: Pairs, fields: list[pa.LargeStringArray], threshold: float
-) -> npt.NDArray[np.bool_]:
+def _near_in_every_field(pairs: Pairs, fields: list[pa.LargeStringArray], threshold: float) -> npt.NDArray[np.bool_]:
     """Return which pairs have, in every field, two near texts or none."""
     hopeful = np.ones(len(pairs.left), bool)
     for field in fields:

@@ -201,7 +201,9 @@ def _decision_batches(rows: pa.Table, sides: npt.NDArray[np.int8], leaks: Leaks)
         partner = pa.array(leaks.partner[here], mask=leaks.partner[here] < 0)
         leaked = pc.is_valid(partner)
         other = pa.array(names[sides[np.maximum(leaks.partner[here], 0)]], pa.string())
-        detail = pc.binary_join_element_wise("resembles a row in ", other, ": ", pa.array(leaks.detail(here), pa.string()), "")
+        detail = pc.binary_join_element_wise(
+            "resembles a row in ", other, ": ", pa.array(leaks.detail(here), pa.string()), ""
+        )
         yield pa.RecordBatch.from_pydict(
             {
                 "split": pa.array(names[sides[here]], pa.string()),

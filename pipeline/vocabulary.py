@@ -51,7 +51,7 @@ def never_overlooked() -> tuple[frozenset[str], frozenset[frozenset[str]]]:
 
 
 def _read(path: Path) -> Words:
-    raw = yaml.safe_load(path.read_text("utf-8"))
+    raw = yaml.safe_load(path.read_text("utf-8").casefold())
     forms = {word: group[0] for group in raw["forms"] for word in group}
     groups = [frozenset(group) for group in raw["unrelated"]]
     return Words(

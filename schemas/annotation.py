@@ -37,20 +37,14 @@ class Seen(Strict):
 class Annotation(Strict):
     """One person's answer. Never lost, never overwritten: a later answer is a new record."""
 
-    key: str = Field(
-        title="where it was given: tool, project and annotation id; later records replace earlier"
-    )
+    key: str = Field(title="where it was given: tool, project and annotation id; later records replace earlier")
     example: str | None = Field(title="id of the example, where the task carried one")
     source: str | None = Field(default=None, title="source of the example, where the task carried it")
     seen: Seen
     annotator: str = Field(title="as the tool names the person; never leaves data/annotations")
     verdict: Verdict
-    response: str | None = Field(
-        default=None, title="the text the person left in the box, for edit and write"
-    )
-    turn: int | None = Field(
-        default=None, ge=0, title="which completion message was edited, from 0; None = the last"
-    )
+    response: str | None = Field(default=None, title="the text the person left in the box, for edit and write")
+    turn: int | None = Field(default=None, ge=0, title="which completion message was edited, from 0; None = the last")
     error_types: list[str] = Field(default=[], title="labels of what is wrong")
     rating: int | None = Field(default=None, ge=1, le=5)
     comment: str | None = None

@@ -61,7 +61,7 @@ class Formatted(Deduped):
     completion: list[Message] = Field(title="what it should answer; empty while nobody has written it")
     tools: str | None = Field(title="JSON list of tool definitions the prompt may call")
     paraphrase: str = Field(title="which wording of the template was used; empty for conversations")
-    n_prompt_tokens: int = Field(title="tokens of the prompt's contents, tool calls and tool definitions, without chat-template tokens")
+    n_prompt_tokens: int = Field(title="tokens of the prompt's texts, tool calls and tools; no chat-template tokens")
     n_completion_tokens: int = Field(title="tokens of the completion's contents, likewise")
 
 

@@ -105,9 +105,7 @@ def test_tasks_go_out_and_answers_come_back_into_the_data(
     run("import", str(export))
     said = capsys.readouterr()
     assert said.out == ""
-    assert (
-        "2 answers from 1 people over 2 examples, in 3 tasks of which 1 are unanswered; 0 skipped" in said.err
-    )
+    assert "2 answers from 1 people over 2 examples, in 3 tasks of which 1 are unanswered; 0 skipped" in said.err
     assert "2 new records in data/annotations/000001-" in said.err
 
     rows = data()
@@ -127,9 +125,7 @@ def test_importing_the_same_file_again_adds_nothing(
     data()
     run("tasks", "--to", "tasks.json", "--recipe", "recipe.toml", "--limit", "1")
     (task,) = json.loads(Path("tasks.json").read_text("utf-8"))
-    export = answered(
-        Path("tasks.json"), **{task["data"]["response"]: {"verdict": "reject", "by": ["a@b.org", 7]}}
-    )
+    export = answered(Path("tasks.json"), **{task["data"]["response"]: {"verdict": "reject", "by": ["a@b.org", 7]}})
     run("import", str(export), "--adjudicator", "A@b.org", "--adjudicator", "lead@b.org")
     said = capsys.readouterr().err
     assert "1 of them by an adjudicator" in said
@@ -139,15 +135,11 @@ def test_importing_the_same_file_again_adds_nothing(
     assert "nothing new: every answer was here already" in capsys.readouterr().err
 
 
-def test_another_screen_is_read_by_the_names_given(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_another_screen_is_read_by_the_names_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     export = tmp_path / "export.json"
     result = [{"from_name": "sentiment", "type": "choices", "value": {"choices": ["Fine"]}}]
     task = {"data": {"text": "t", "output": "o"}, "annotations": [{"id": 1, "result": result}]}
-    export.write_text(
-        json.dumps([task, {"data": {"image": "x"}, "annotations": [{"id": 2, "result": result}]}])
-    )
+    export.write_text(json.dumps([task, {"data": {"image": "x"}, "annotations": [{"id": 2, "result": result}]}]))
     where = ("--data-root", str(tmp_path / "data"))
     run("import", str(export), *where)
     said = capsys.readouterr().err

@@ -107,9 +107,7 @@ def test_every_annotator_is_heard_and_skips_are_counted_only() -> None:
 
 
 def test_ground_truth_is_an_answer_like_any_other() -> None:
-    assert (
-        only(read_tasks([ours(given(choices("verdict", "accept"), ground_truth=True))])).verdict == "accept"
-    )
+    assert only(read_tasks([ours(given(choices("verdict", "accept"), ground_truth=True))])).verdict == "accept"
 
 
 def test_drafts_and_predictions_are_no_answers() -> None:
@@ -136,9 +134,7 @@ def test_annotators_are_named_in_every_form_of_export(who: Any, name: str) -> No
 
 @pytest.mark.parametrize("lead", ["5", "user 5", "USER 5"])
 def test_an_adjudicator_can_be_named_by_number(lead: str) -> None:
-    task = ours(
-        given(choices("verdict", "accept"), who=5), given(choices("verdict", "accept"), id_=13, who=6)
-    )
+    task = ours(given(choices("verdict", "accept"), who=5), given(choices("verdict", "accept"), id_=13, who=6))
     assert [one.adjudicated for one in read_tasks([task], adjudicators=[lead]).answers] == [True, False]
 
 
@@ -169,9 +165,7 @@ def test_accepting_a_changed_text_is_an_edit_and_counted() -> None:
         ({"messages": [{"role": "user", "content": "u"}], "response": "r"}, ["u"], "r"),
     ],
 )
-def test_foreign_tasks_are_read_by_their_usual_names(
-    data: dict[str, Any], prompt: list[str], response: str
-) -> None:
+def test_foreign_tasks_are_read_by_their_usual_names(data: dict[str, Any], prompt: list[str], response: str) -> None:
     seen = foreign_seen(data)
     assert isinstance(seen, Seen)
     assert ([message.content for message in seen.prompt], seen.response) == (prompt, response)

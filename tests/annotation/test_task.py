@@ -11,9 +11,7 @@ from pipeline.screen import screen
 from schemas import Review
 
 CONFIG = Path(__file__).parents[2] / "annotation" / "review.xml"
-REVIEW = Review(
-    question="Is it right?", error_types=["wrong fact", "too long"], guideline="Right is *right*."
-)
+REVIEW = Review(question="Is it right?", error_types=["wrong fact", "too long"], guideline="Right is *right*.")
 
 
 def message(role: str, content: str, tool_calls: str | None = None) -> dict[str, Any]:
@@ -25,9 +23,7 @@ def row(prompt: list[dict[str, Any]], completion: list[dict[str, Any]]) -> dict[
 
 
 def test_a_task_carries_the_example_and_what_its_template_asks() -> None:
-    task = task_of(
-        row([message("user", "2 + 2?")], [message("assistant", "5")]), REVIEW, why="Look again.", round_="2"
-    )
+    task = task_of(row([message("user", "2 + 2?")], [message("assistant", "5")]), REVIEW, why="Look again.", round_="2")
     assert task["data"] == {
         "example_id": "e1",
         "source": "sums",
@@ -54,9 +50,7 @@ def test_every_variable_of_the_config_is_in_the_task_and_never_null() -> None:
 
 
 def test_the_config_has_the_controls_that_the_import_reads() -> None:
-    tags = {
-        element.get("name"): element for element in ElementTree.parse(CONFIG).iter() if element.get("toName")
-    }
+    tags = {element.get("name"): element for element in ElementTree.parse(CONFIG).iter() if element.get("toName")}
     assert {name: element.tag for name, element in tags.items()} == {
         "response": "TextArea",
         "verdict": "Choices",

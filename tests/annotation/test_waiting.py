@@ -66,9 +66,7 @@ def store(root: Path, stage: str, kept: Sequence[Row], dropped: Sequence[Row] = 
 
 def write(path: Path, schema: pa.Schema, rows: Sequence[Row]) -> PartFile:
     writer = PartWriter(path, schema)
-    writer.write(
-        pa.RecordBatch.from_pylist([{name: one[name] for name in schema.names} for one in rows], schema)
-    )
+    writer.write(pa.RecordBatch.from_pylist([{name: one[name] for name in schema.names} for one in rows], schema))
     return writer.close()
 
 

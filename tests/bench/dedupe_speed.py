@@ -100,7 +100,9 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ["--one"]:
         print(json.dumps(measure(arguments[1], int(arguments[2]))))
         return
-    print(f"{'rows':>8} {'shape':14} {'seconds':>8} {'rows/s':>8} {'peak MB':>8} {'before MB':>9} {'text MB':>8} {'dropped':>8}")
+    print(
+        f"{'rows':>8} {'shape':14} {'seconds':>8} {'rows/s':>8} {'peak MB':>8} {'before MB':>9} {'text MB':>8} {'dropped':>8}"
+    )
     for n in [int(size) for size in arguments] or SIZES:
         for shape in SHAPES:
             command = [sys.executable, __file__, "--one", shape, str(n)]

@@ -1,6 +1,6 @@
 """Counts how many of the sample data's planted faults the pipeline finds, and how many other rows it flags.
 
-    python tests/bench/planted_faults.py [ROWS]     (ROWS: make a larger sample first; default: the shipped one)
+python tests/bench/planted_faults.py [ROWS]     (ROWS: make a larger sample first; default: the shipped one)
 """
 
 import json

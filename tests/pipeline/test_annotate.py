@@ -68,9 +68,7 @@ def row(name: str, prompt: str = "", response: str | None = "five", **more: Any)
     } | more
 
 
-def answer(
-    about: Row, verdict: str = "accept", response: str | None = None, who: str = ANN, **more: Any
-) -> Annotation:
+def answer(about: Row, verdict: str = "accept", response: str | None = None, who: str = ANN, **more: Any) -> Annotation:
     seen = screen(about["prompt"], about["completion"])
     return Annotation.model_validate(
         {
@@ -143,10 +141,7 @@ def write_snapshot(folder: Path, rows: Sequence[Row]) -> Snapshot:
 
 def read_rows(work: Path, files: Sequence[PartFile]) -> dict[str, Row]:
     return {
-        one["id"]: one
-        for file in files
-        for batch in Snapshot.read_part(work / file.name)
-        for one in batch.to_pylist()
+        one["id"]: one for file in files for batch in Snapshot.read_part(work / file.name) for one in batch.to_pylist()
     }
 
 
@@ -161,9 +156,7 @@ def place(data_root: Path, tokenizer: Path, duplicates: Sequence[Row]) -> Place:
         writer.write(pa.RecordBatch.from_pylist([{**blank, **more, **one} for one in duplicates], schema))
         files = [writer.close()]
     part = PartRecord(key="", files=[], dropped=files, rows_in=0)
-    return Place(
-        "tiny", data_root.parent, data_root, {}, ("sums",), (), tokenizer, {"dedupe": record_of(part)}
-    )
+    return Place("tiny", data_root.parent, data_root, {}, ("sums",), (), tokenizer, {"dedupe": record_of(part)})
 
 
 def record_of(part: PartRecord) -> RunRecord:
@@ -181,9 +174,7 @@ def record_of(part: PartRecord) -> RunRecord:
             "facts",
         )
     }
-    return RunRecord(
-        stage="dedupe", **numbers, **texts, **empty, inputs=[], git_commit=None, seconds=0.0, parts=[part]
-    )
+    return RunRecord(stage="dedupe", **numbers, **texts, **empty, inputs=[], git_commit=None, seconds=0.0, parts=[part])
 
 
 def test_without_any_answer_everything_is_unreviewed_or_to_be_written(run: Run) -> None:
@@ -364,9 +355,7 @@ def test_a_stale_answer_is_no_vote_beside_a_standing_one(run: Run) -> None:
 
 
 def test_stale_rows_that_a_policy_drops_say_what_was_said(run: Run) -> None:
-    result = run(
-        [row("a", response="new"), row("b")], [answer(row("a")), answer(row("b"))], require="reviewed"
-    )
+    result = run([row("a", response="new"), row("b")], [answer(row("a")), answer(row("b"))], require="reviewed")
     assert result.dropped["a"]["reason"] == "unreviewed"
     assert result.dropped["a"]["marks"] == ["stale"]
     assert result.dropped["a"]["detail"] == "its text changed after these answers: a1 accept"

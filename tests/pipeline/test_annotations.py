@@ -8,9 +8,7 @@ from pipeline.annotations import add_annotations, annotation_files, pseudonyms, 
 from schemas import Annotation, AnnotationError, Seen
 
 
-def answer(
-    key: str = "ls:1:1", who: str = "ann", updated: str = "2026-01-02T00:00:00Z", **more: Any
-) -> Annotation:
+def answer(key: str = "ls:1:1", who: str = "ann", updated: str = "2026-01-02T00:00:00Z", **more: Any) -> Annotation:
     return Annotation.model_validate(
         {
             "key": key,
@@ -54,9 +52,7 @@ def test_a_changed_answer_is_a_new_record_and_the_old_file_stays(tmp_path: Path)
 
 def test_an_older_export_imported_later_does_not_overwrite(tmp_path: Path) -> None:
     add_annotations(tmp_path, [answer(verdict="reject", updated="2026-01-03T00:00:00.5Z")])
-    add_annotations(
-        tmp_path, [answer(verdict="accept", updated="2026-01-03T00:00:00Z")]
-    )  # half a second older
+    add_annotations(tmp_path, [answer(verdict="accept", updated="2026-01-03T00:00:00Z")])  # half a second older
     assert [one.verdict for one in read(tmp_path)] == ["reject"]
 
 
@@ -130,6 +126,4 @@ def test_files_are_json_lines_with_names_in_order(tmp_path: Path) -> None:
     add_annotations(tmp_path, [answer("ls:1:2")])
     names = [name[:7] for name in annotation_files(tmp_path) if name.endswith("l")]
     assert names == ["000001-", "000002-"]
-    assert all(
-        json.loads(line) for path in (tmp_path / "annotations").glob("*.jsonl") for line in path.open()
-    )
+    assert all(json.loads(line) for path in (tmp_path / "annotations").glob("*.jsonl") for line in path.open())

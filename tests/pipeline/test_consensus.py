@@ -90,9 +90,7 @@ def test_one_adjudicator_or_two_agreeing_people_confirm() -> None:
     assert not consensus([answer(ANN, "accept")]).is_confirmed
     assert consensus([answer(ANN, "accept"), answer(BEN, "accept")]).is_confirmed
     assert consensus([answer(ANN, "accept", adjudicated=True)]).is_confirmed
-    assert not consensus(
-        [answer(ANN, "accept", at=1), answer(ANN, "accept", at=2)]
-    ).is_confirmed  # one person
+    assert not consensus([answer(ANN, "accept", at=1), answer(ANN, "accept", at=2)]).is_confirmed  # one person
 
 
 any_answer = st.builds(
@@ -106,9 +104,7 @@ any_answer = st.builds(
 )
 
 
-@given(
-    st.lists(any_answer, min_size=1, max_size=6).flatmap(lambda a: st.tuples(st.just(a), st.permutations(a)))
-)
+@given(st.lists(any_answer, min_size=1, max_size=6).flatmap(lambda a: st.tuples(st.just(a), st.permutations(a))))
 def test_the_order_of_answers_is_no_matter(orders: tuple[list[Annotation], list[Annotation]]) -> None:
     assert consensus(orders[0]) == consensus(orders[1])
 

@@ -12,7 +12,8 @@ ROWS = st.lists(
             "text": st.none() | st.text(max_size=8),
             "n": st.none() | st.integers(-5, 5),
             "tags": st.lists(st.text(max_size=3), max_size=3),
-            "turn": st.none() | st.fixed_dictionaries({"role": st.text(max_size=2), "weight": st.none() | st.floats(0, 1)}),
+            "turn": st.none()
+            | st.fixed_dictionaries({"role": st.text(max_size=2), "weight": st.none() | st.floats(0, 1)}),
         }
     ),
     max_size=12,

@@ -12,7 +12,9 @@ def test_a_whole_store_has_no_damage(project):
 
 
 DAMAGES = {
-    "a byte changed in a part": lambda path: path.write_bytes(path.read_bytes()[:60] + b"\xff" + path.read_bytes()[61:]),
+    "a byte changed in a part": lambda path: path.write_bytes(
+        path.read_bytes()[:60] + b"\xff" + path.read_bytes()[61:]
+    ),
     "a part cut short": lambda path: path.write_bytes(path.read_bytes()[:-1]),
     "a part gone": lambda path: path.unlink(),
     "a part emptied": lambda path: path.write_bytes(b""),

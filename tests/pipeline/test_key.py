@@ -72,7 +72,11 @@ def with_value(recipe: Recipe, path: tuple[Any, ...], value: Any) -> Recipe:
 STAGE_SETTINGS = [one for one in settings(SAMPLE) if one[0][0] in STAGES]
 
 
-@pytest.mark.parametrize(("path", "value", "annotation"), STAGE_SETTINGS, ids=lambda one: ".".join(map(str, one)) if isinstance(one, tuple) else "")
+@pytest.mark.parametrize(
+    ("path", "value", "annotation"),
+    STAGE_SETTINGS,
+    ids=lambda one: ".".join(map(str, one)) if isinstance(one, tuple) else "",
+)
 def test_every_setting_changes_the_key_of_its_stage_and_of_no_other(path, value, annotation):
     before, tried = keys(SAMPLE), 0
     for other in others(value, annotation):

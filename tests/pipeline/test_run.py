@@ -15,7 +15,6 @@ from pipeline.refs import refs_folder
 from pipeline.run import plan_data
 from schemas import ConfigError, DataError, SnapshotError
 
-
 ROOT_OF_CHECKOUT = Path(__file__).resolve().parents[2]
 ALL = list(STAGES)
 
@@ -88,7 +87,9 @@ def test_a_changed_source_file_re_runs_everything_it_reaches_and_reuses_the_othe
     assert project.outcomes["ingest"].why == ["questions.jsonl changed"]
 
 
-def test_a_changed_comment_in_the_code_re_runs_nothing_and_a_changed_constant_re_runs_its_stage(project, monkeypatch, tmp_path):
+def test_a_changed_comment_in_the_code_re_runs_nothing_and_a_changed_constant_re_runs_its_stage(
+    project, monkeypatch, tmp_path
+):
     copy = tmp_path / "checkout"
     for folder in ("schemas", "pipeline"):
         for path in (ROOT_OF_CHECKOUT / folder).glob("*.py"):
@@ -109,7 +110,9 @@ def test_a_changed_comment_in_the_code_re_runs_nothing_and_a_changed_constant_re
 
 def test_a_crashed_run_leaves_the_store_as_it_was_and_the_next_run_works(project, monkeypatch):
     project.run()
-    before = {name: value for name, value in project.snapshot_of_files().items() if name.endswith((".json", ".parquet"))}
+    before = {
+        name: value for name, value in project.snapshot_of_files().items() if name.endswith((".json", ".parquet"))
+    }
     project.replace("recipe.toml", "[format]", "[dedupe]\nnear = 0.89\n[format]")
 
     def full(*_: object) -> None:
@@ -205,7 +208,7 @@ def test_an_unknown_stage_is_answered_with_the_nearest(project):
 
 
 def test_little_free_disk_is_said_before_anything_is_read(project, monkeypatch):
-    monkeypatch.setattr("pipeline.run._SPARE_BYTES", 1 << 60)
+    monkeypatch.setattr("pipeline.execute._SPARE_BYTES", 1 << 60)
     with pytest.raises(SnapshotError, match="MiB are free"):
         project.run()
     assert not (project.data / "ingest" / "dropped").exists()

@@ -33,9 +33,7 @@ def test_tool_calls_are_shown_as_text_in_the_context() -> None:
 def test_arguments_may_be_an_object_and_odd_calls_are_shown_as_they_are() -> None:
     calls = '[{"function": {"name": "f", "arguments": {"é": 1}}}]'
     assert shown_prompt(screen([message("assistant", "", calls)], [])) == (("assistant", 'f({"é": 1})'),)
-    assert shown_prompt(screen([message("assistant", "", '{"odd": 1}')], [])) == (
-        ("assistant", '{"odd": 1}'),
-    )
+    assert shown_prompt(screen([message("assistant", "", '{"odd": 1}')], [])) == (("assistant", '{"odd": 1}'),)
 
 
 def test_an_empty_box_asks_for_text_unless_a_call_is_the_answer() -> None:
@@ -46,9 +44,7 @@ def test_an_empty_box_asks_for_text_unless_a_call_is_the_answer() -> None:
 
 
 texts = st.text(max_size=3)
-conversations = st.lists(
-    st.builds(message, st.sampled_from(["system", "user", "assistant"]), texts), max_size=3
-)
+conversations = st.lists(st.builds(message, st.sampled_from(["system", "user", "assistant"]), texts), max_size=3)
 
 
 @given(conversations, texts, conversations, texts)

@@ -77,7 +77,11 @@ def test_every_flipped_byte_in_the_pages_is_noticed(tmp_path):
 def test_a_null_where_none_may_be_is_a_bug_not_a_row(tmp_path):
     writer = PartWriter(tmp_path / "x.parquet", SCHEMA)
     with pytest.raises(ValueError, match="column id holds nulls"):
-        writer.write(pa.RecordBatch.from_pylist([{"id": None, "n": 1}], schema=pa.schema([("id", pa.string()), ("n", pa.int64())])))
+        writer.write(
+            pa.RecordBatch.from_pylist(
+                [{"id": None, "n": 1}], schema=pa.schema([("id", pa.string()), ("n", pa.int64())])
+            )
+        )
 
 
 def test_the_group_may_write_whatever_the_umask(tmp_path):

@@ -131,7 +131,11 @@ def test_a_leak_is_found_among_a_thousand_rows_of_its_own_side():
 
 
 def test_the_prompt_side_is_the_prompt_fields_or_the_user_turns():
-    turn = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}, {"role": "user", "content": "bye"}]
+    turn = [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": "yes"},
+        {"role": "user", "content": "bye"},
+    ]
     table = pa.table(
         {
             "template": ["qa", "chat", "qa"],

@@ -1,3 +1,5 @@
+import itertools
+
 import pyarrow as pa
 import pytest
 from pydantic import BaseModel
@@ -8,7 +10,7 @@ from schemas import Annotated, Deduped, Example, Formatted, Ingested, arrow_sche
 def test_every_stage_adds_columns_and_renames_none():
     stages = [Ingested, Deduped, Formatted, Annotated, Example]
     names = [arrow_schema(stage).names for stage in stages]
-    for before, after in zip(names, names[1:], strict=False):
+    for before, after in itertools.pairwise(names):
         assert after[: len(before)] == before
         assert len(after) > len(before)
 

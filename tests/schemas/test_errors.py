@@ -6,9 +6,7 @@ HELLO = ConfigError("two sources are named 'news'", where="my.toml, ingest.sourc
 
 
 def test_an_error_prints_what_where_and_fix():
-    assert str(HELLO) == (
-        "two sources are named 'news'\n  where: my.toml, ingest.sources[1]\n  fix:   rename one"
-    )
+    assert str(HELLO) == ("two sources are named 'news'\n  where: my.toml, ingest.sources[1]\n  fix:   rename one")
 
 
 def test_an_error_survives_the_way_to_another_process():

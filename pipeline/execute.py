@@ -1,0 +1,247 @@
+"""Running one stage under its lock: map its parts, check the output, commit it, record the run."""
+
+import os
+import resource
+import shutil
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from pipeline import ledger, refs
+from pipeline.code import ROOT
+from pipeline.engine import default_workers, map_parts
+from pipeline.lock import locked
+from pipeline.parts import PartJob, partition, run_part
+from pipeline.plan import Outcome, StagePlan
+from pipeline.reuse import part_keys, reusable, take_over
+from pipeline.snapshot import Snapshot, commit, content_version, make_folder
+from pipeline.stage import Part, State, no_rows_left
+from schemas import PartFile, PartRecord, RunRecord, SnapshotError, arrow_schema
+
+SPLITS = ("train", "validation", "test")
+_SPARE_BYTES = 64 << 20
+
+
+class Progress(Protocol):
+    """Where the runner tells what it does; the command line prints it."""
+
+    def begin(self, stage: str, parts: int, why: list[str]) -> None:
+        """A stage starts to run, and this is why."""
+
+    def part(self, stage: str, done: int, of: int, rows: int) -> None:
+        """A part is done."""
+
+    def end(self, outcome: "Outcome") -> None:
+        """A stage is done or was skipped."""
+
+
+def run_stage(run: StagePlan, data_root: Path, progress: Progress, workers: int | None) -> Outcome:
+    """Run one stage under its lock and commit it."""
+    stage = run.stage
+    started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    with (
+        locked(refs.refs_folder(data_root, stage.name, run.recipe), run.holder),
+        _work_folder(run) as work,
+    ):
+        parts = stage.parts(run.parents, run.inputs)
+        _check_disk(run, parts)
+        progress.begin(stage.name, len(parts), run.why)
+        state = stage.prepare(run.parents, run.inputs, _spill(work))
+        if state.ledger is not None:
+            run.parents[ledger.STAGE] = ledger.keep(data_root, run.recipe, state.ledger, work)
+            # The decisions just kept are decisions the next run will find: its key must equal ours.
+            run.update_key()
+        records, reused = _map(run, parts, state, work, data_root, progress, workers)
+        counts: Counter[str] = Counter(dict(state.counts))
+        for record in records:
+            counts.update(record.counts)
+        snapshot, records = _publish(run, records, work, counts)
+        facts = {**state.notes, **stage.check(snapshot, run.inputs, counts)}
+        snapshot = _commit(run, snapshot, records, work)
+        done = _record(run, snapshot, records, counts, facts, started_at)
+        refs.add(data_root, done)
+    return Outcome(stage.name, done, True, run.why, reused)
+
+
+@contextmanager
+def _work_folder(run: StagePlan) -> Iterator[Path]:
+    """Give a fresh folder that is gone afterwards; what an earlier run left behind goes first.
+
+    Raises:
+        SnapshotError: The disk is full or refuses; nothing of this run is in the store.
+    """
+    tmp = make_folder(run.folder / "tmp")
+    for left in tmp.glob(f"{run.recipe}--*"):
+        shutil.rmtree(left, ignore_errors=True)
+    work = make_folder(tmp / f"{run.recipe}--{os.getpid()}")
+    try:
+        yield work
+    except OSError as error:
+        raise SnapshotError(
+            f"stage {run.stage.name} could not be written: {error.strerror or error}",
+            where=str(error.filename or work),
+            fix="free space or mend the permissions (`tuneloop gc` removes old versions), then run again; "
+            "the store is as it was",
+        ) from error
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _spill(work: Path) -> Path:
+    return make_folder(work / "spill")
+
+
+def _check_disk(run: StagePlan, parts: list[Part]) -> None:
+    """Raise SnapshotError if the disk cannot hold what this stage is likely to write."""
+    # Twice what comes in: the output, and the state a stage spills while it works.
+    need = 2 * sum(part.path.stat().st_size for part in parts) + _SPARE_BYTES
+    free = shutil.disk_usage(run.folder).free
+    if free < need:
+        raise SnapshotError(
+            f"stage {run.stage.name} may need {need >> 20:,} MiB and {free >> 20:,} MiB are free",
+            where=str(run.folder),
+            fix="free space, run `tuneloop gc --keep 1`, or choose another --data-root",
+        )
+
+
+def _map(
+    run: StagePlan,
+    parts: list[Part],
+    state: State,
+    work: Path,
+    data_root: Path,
+    progress: Progress,
+    workers: int | None,
+) -> tuple[list[PartRecord], int]:
+    """Return the record of every part, in order, and how many were taken over from earlier runs."""
+    given = run.stage.map_inputs(run.inputs)
+    keys = part_keys(run, given, parts, state)
+    known = {} if run.stage.partition else reusable(data_root, run)
+    found: dict[int, PartRecord] = {}
+    jobs: list[PartJob] = []
+    for index, (part, key) in enumerate(zip(parts, keys, strict=True)):
+        if key in known:
+            found[index] = take_over(*known[key], index, work)
+        else:
+            jobs.append(PartJob(run.stage, part, key, index, given, state.rows, state.facts, work))
+    reused, rows = len(found), sum(part.rows or _likely_rows(part) for part in parts)
+    results = map_parts(run_part, jobs, workers or default_workers(rows))
+    for done, (job, record) in enumerate(zip(jobs, results, strict=True), start=1):
+        found[job.index] = record
+        progress.part(run.stage.name, reused + done, len(parts), record.rows_in)
+    return [found[index] for index in range(len(parts))], reused
+
+
+def _likely_rows(part: Part) -> int:
+    """Return a guess for a source file: instruction rows take about 500 bytes."""
+    return part.path.stat().st_size // 500
+
+
+def _publish(
+    run: StagePlan, records: list[PartRecord], work: Path, counts: Mapping[str, int]
+) -> tuple[Snapshot, list[PartRecord]]:
+    """Give the kept files their final names in a folder of their own; return it as an uncommitted snapshot."""
+    schema = arrow_schema(run.stage.makes)
+    final = make_folder(work / "version")
+    files: list[PartFile] = []
+    if run.stage.partition:
+        paths = [work / file.name for record in records for file in record.files]
+        files = partition(paths, run.stage.partition, schema, final, SPLITS)
+        records = [record.model_copy(update={"files": []}) for record in records]
+    else:
+        renamed = []
+        for record in records:
+            mine = []
+            for file in record.files:
+                name = f"part-{len(files):05d}.parquet"
+                (work / file.name).rename(final / name)
+                mine.append(file.model_copy(update={"name": name}))
+                files.append(mine[-1])
+            renamed.append(record.model_copy(update={"files": mine}))
+        records = renamed
+    if not files:
+        if not run.parents:
+            # A source of bad rows alone: ingest's own check names the first row of each reason.
+            empty = Snapshot(final, Snapshot.draft(run.stage.name, "", schema, []))
+            run.stage.check(empty, run.inputs, counts)
+        dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
+        raise no_rows_left(run.stage.name, dropped)
+    version = content_version([final / file.name for file in files], schema)
+    manifest = Snapshot.draft(run.stage.name, version, schema, files)
+    return Snapshot(final, manifest), records
+
+
+def _commit(run: StagePlan, draft: Snapshot, records: list[PartRecord], work: Path) -> Snapshot:
+    """Put the dropped parts and then the version in place."""
+    dropped = make_folder(run.folder / "dropped")
+    for record in records:
+        for index, file in enumerate(record.dropped):
+            named = file.model_copy(update={"name": f"{file.digest[:32]}.parquet"})
+            (work / file.name).replace(dropped / named.name)
+            record.dropped[index] = named
+    card = getattr(run.stage, "card", None)
+    if card is not None:
+        (draft.folder / "README.md").write_text(card(draft), encoding="utf-8")
+    return commit(run.folder, draft)
+
+
+def _record(
+    run: StagePlan,
+    snapshot: Snapshot,
+    records: list[PartRecord],
+    counts: Mapping[str, int],
+    facts: dict[str, JsonValue],
+    started_at: str,
+) -> RunRecord:
+    """Return the record of a finished run; rows in are rows kept and dropped, or the run is refused."""
+    dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
+    rows_in, n_dropped = sum(record.rows_in for record in records), sum(dropped.values())
+    if rows_in != snapshot.manifest.rows + n_dropped:
+        raise ValueError(f"{rows_in} rows came in, {snapshot.manifest.rows} kept, {n_dropped} dropped")
+    return RunRecord(
+        number=1 + (run.last.number if run.last else 0),
+        recipe=run.recipe,
+        stage=run.stage.name,
+        key=run.key,
+        key_parts=run.parts,
+        version=snapshot.manifest.version,
+        parents={name: parent.manifest.version for name, parent in run.parents.items()},
+        settings=run.stage.model_dump(mode="json"),  # type: ignore[attr-defined]
+        inputs=run.files,
+        code=run.code.digest,
+        distributions=run.code.distributions,
+        git_commit=_git_commit(),
+        started_at=started_at,
+        seconds=round(time.monotonic() - run.started, 3),
+        peak_memory_bytes=peak_memory_bytes(),
+        rows_in=rows_in,
+        rows_kept=snapshot.manifest.rows,
+        rows_dropped=n_dropped,
+        dropped_by_reason=dict(sorted(dropped.items())),
+        counts={name: n for name, n in sorted(counts.items()) if not name.startswith("dropped:")},
+        facts=facts,
+        parts=records,
+    )
+
+
+def peak_memory_bytes() -> int:
+    """Return the largest resident size so far of this process or of any finished worker, in bytes."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return 1024 * max(resource.getrusage(one).ru_maxrss for one in who)
+
+
+def _git_commit() -> str | None:
+    """Return the checkout's commit, or None outside git."""
+    command = ["git", "-C", str(ROOT), "rev-parse", "--verify", "-q", "HEAD"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() or None
