@@ -70,9 +70,13 @@ def decide(
     known = _learn(examples, annotated, sources, near, long_chars)
     verdicts = Verdicts.none_yet(examples.id, examples.origin)
     _drop_repeats(known, repeats, verdicts)
-    _drop_duplicates(known, verdicts)
-    _drop_unanswered(known, verdicts)
-    _point_to_own_template(known, verdicts)
+    compare = Comparison.of(examples, known.prompts, known.responses, near, long_chars)
+    # Duplicates of answered rows are settled first, so that a row without response names one that stays.
+    waiting = _waiting(known, verdicts)
+    _drop_duplicates(known, compare, verdicts, verdicts.stays & ~waiting)
+    _drop_unanswered(known, compare, verdicts, waiting)
+    _drop_duplicates(known, compare, verdicts, verdicts.stays & (known.responses.exact < 0))
+    _point_to_rows_that_stay(known, verdicts)
     _mark(known, verdicts)
     verdicts.group = _groups(known, verdicts)
     verdicts.counts = {mark: int(flags.sum()) for mark, flags in verdicts.new_marks.items()}
@@ -134,10 +138,9 @@ def _drop_repeats(known: Known, repeats: Mapping[int, Match], verdicts: Verdicts
     verdicts.drop(touched, np.full(len(touched), -1), BENCHMARK, scores, details)
 
 
-def _drop_duplicates(known: Known, verdicts: Verdicts) -> None:
+def _drop_duplicates(known: Known, compare: Comparison, verdicts: Verdicts, among: Flags) -> None:
     """Let rows go whose prompt and response another, better row has too."""
     examples, prompts, responses = known.examples, known.prompts, known.responses
-    compare = Comparison.of(examples, prompts, responses, known.near, known.long_chars)
     edges = [
         same_key(known.id),
         same_key(joint_key(prompts.strict, responses.strict)),
@@ -145,7 +148,7 @@ def _drop_duplicates(known: Known, verdicts: Verdicts) -> None:
         known.agreeing,
     ]
     labels = components(examples.n, edges)
-    labels = np.where(verdicts.stays, labels, -1)
+    labels = np.where(among, labels, -1)
     some = np.flatnonzero((labels >= 0) & (np.bincount(labels[labels >= 0], minlength=1)[labels] > 1))
 
     def alike(best: Ints, others: Ints) -> Flags:
@@ -166,38 +169,44 @@ def _drop_duplicates(known: Known, verdicts: Verdicts) -> None:
     stand_ins(labels[some], known.rank[some], alike)
 
 
-def _drop_unanswered(known: Known, verdicts: Verdicts) -> None:
-    """Let rows without response go where the best row with the same prompt has one; not what people answered."""
+def _waiting(known: Known, verdicts: Verdicts) -> Flags:
+    """Return rows without response whose prompt seems to have one elsewhere, and which people have not answered."""
+    asks = verdicts.stays & (known.prompts.strict >= 0)
+    answered = np.unique(known.prompts.strict[asks & (known.responses.exact >= 0)])
+    unanswered = asks & (known.responses.exact < 0) & ~known.reviewed
+    waiting: Flags = unanswered & np.isin(known.prompts.strict, answered)
+    return waiting
+
+
+def _drop_unanswered(known: Known, compare: Comparison, verdicts: Verdicts, waiting: Flags) -> None:
+    """Let rows without response go where the best row with the same prompt has one."""
     prompts, source_row = known.prompts, known.examples.source_row
-    has_prompt = verdicts.stays & (prompts.exact >= 0)
-    waiting = has_prompt & (known.responses.exact < 0) & ~known.reviewed
-    answered = np.flatnonzero(has_prompt & (known.responses.exact >= 0))
+    answered = np.flatnonzero(verdicts.stays & (prompts.exact >= 0) & (known.responses.exact >= 0))
     answered = answered[np.argsort(known.rank[answered])]
-    compare = Comparison.of(known.examples, prompts, known.responses, known.near, known.long_chars)
     for keys in (prompts.exact, prompts.strict):
         best, first = np.unique(keys[answered], return_index=True)
         rows = np.flatnonzero(waiting & verdicts.stays & np.isin(keys, best))
         partners = answered[first[np.searchsorted(best, keys[rows])]]
         apart = source_row[rows] != source_row[partners]
         for row, partner in zip(rows[apart].tolist(), partners[apart].tolist(), strict=True):
-            if prompts.exact[row] == prompts.exact[partner]:
-                judged, reason, what = (1.0, ""), EXACT, "same prompt, and this row has no response"
-            else:
-                near = compare.prompt(partner, row)
-                if near is None:
-                    continue
-                judged, reason, what = near, NEAR, f"the prompt {near[1]}, and this row has no response"
-            verdicts.drop(np.array([row]), np.array([partner]), reason, [judged[0]], [what])
+            same = prompts.exact[row] == prompts.exact[partner]
+            near = (1.0, "") if same else compare.prompt(partner, row)
+            if near is not None:
+                what = "same prompt" if same else f"the prompt {near[1]}"
+                told = f"{what}, and this row has no response"
+                verdicts.drop(np.array([row]), np.array([partner]), EXACT if same else NEAR, [near[0]], [told])
 
 
-def _point_to_own_template(known: Known, verdicts: Verdicts) -> None:
-    """Name as partner the row of the partner's source row that has the dropped row's template, where texts are equal.
+def _point_to_rows_that_stay(known: Known, verdicts: Verdicts) -> None:
+    """Name as partner a row that stays, of the dropped row's own template where that says the same.
 
-    So that an annotation of the dropped row finds the row people would see in its place.
+    So an annotation of the dropped row finds the row that people would see in its place.
     """
+    rows = np.flatnonzero(verdicts.partner >= 0)
+    while len(passed := rows[~verdicts.stays[verdicts.partner[rows]]]):
+        verdicts.partner[passed] = verdicts.partner[verdicts.partner[passed]]
     template, source_row = known.examples.template, known.examples.source_row
     exact = known.prompts.exact, known.responses.exact
-    rows = np.flatnonzero(verdicts.partner >= 0)
     rows = rows[template[rows] != template[verdicts.partner[rows]]]
     siblings = np.flatnonzero(verdicts.stays & np.isin(source_row, source_row[verdicts.partner[rows]]))
     by_key = {(int(source_row[row]), int(template[row])): int(row) for row in siblings}

@@ -26,6 +26,7 @@ OTHER, FEW_WORDS, SAME = range(3)
 LONG_CHARS = 400
 MOST_WORDS = 5  # differing content words in a long text, and at most one in `WORDS_EACH`
 WORDS_EACH = 50
+FORM_ONLY = "differs only in case, punctuation or spacing"
 _HEAD_CHARS = 1000  # enough to tell the language by
 _KEPT_CHARS = 1000  # shorter texts are read once and kept for the next pairs
 
@@ -45,6 +46,11 @@ _DASHES = frozenset("-‐‑–—−")
 def digits(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return the digits of every text, gaps as one blank: texts that differ here have not the same meaning."""
     return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"[^\p{Nd}]+", " "))
+
+
+def without_punctuation(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """Return the texts with punctuation that may differ as one blank: "yes." becomes "yes"."""
+    return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"[\s\p{Z}.,;:?!'\"‘’“”«»„…，。！？、；：–—-]+", " "))
 
 
 def same_meaning(left: str, right: str, *, other_side_agrees: bool = False) -> tuple[bool, str]:
@@ -75,7 +81,7 @@ def _judged(left: str, right: str) -> tuple[int, str]:
         ours, theirs = _plain(left), _plain(right)
         one, other = (_Reading(*texts) for texts in zip(_middles(ours, theirs), (ours, theirs), strict=True))
     if one.tokens == other.tokens:
-        return SAME, "differs only in case, punctuation or spacing"
+        return SAME, FORM_ONLY
     if one.signs != other.signs:
         return OTHER, ""
     language = _language(one, other)

@@ -14,15 +14,17 @@ from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.cells import PROMPT, RESPONSE, Cells, Examples
 from pipeline.clusters import Edges, Ints, components, same_key
-from pipeline.difference import FEW_WORDS, SAME, digits, likeness_of, same_meaning
+from pipeline.difference import FEW_WORDS, FORM_ONLY, SAME, digits, likeness_of, same_meaning, without_punctuation
 from pipeline.minhash import mix
 from pipeline.similarity import near_pairs, pair_score
 
 _PAIRS_AT_ONCE = 1 << 14
+_SHORT_CHARS = 60  # in longer texts punctuation alone hardly lowers the score
 
 
 @dataclass(frozen=True)
@@ -69,10 +71,23 @@ def _near(texts: pa.LargeStringArray, space: Ints, text: Ints, nodes: Ints, near
             some = nodes[start:stop]
             pairs = near_pairs(texts.take(pa.array(text[some])), near)
             found.append((some[pairs.left], some[pairs.right]))
+            found.append(_but_for_punctuation(texts, text, some))
     left = np.concatenate([one for one, _ in found] or [np.zeros(0, np.int64)])
     right = np.concatenate([other for _, other in found] or [np.zeros(0, np.int64)])
     kind = _kinds(texts, text[left], text[right])
     return (left[kind == SAME], right[kind == SAME]), (left[kind == FEW_WORDS], right[kind == FEW_WORDS])
+
+
+def _but_for_punctuation(texts: pa.LargeStringArray, text: Ints, nodes: Ints) -> Edges:
+    """Return edges between short texts that may differ in punctuation alone, however low their score.
+
+    "Yes." and "yes" score 0.86, and nobody would call them two answers.
+    """
+    plain = texts.take(pa.array(text[nodes]))
+    short = np.flatnonzero(pc.utf8_length(plain).to_numpy(zero_copy_only=False) < _SHORT_CHARS)
+    bare = without_punctuation(plain.take(pa.array(short))).dictionary_encode()
+    first, later = same_key(bare.indices.to_numpy(zero_copy_only=False).astype(np.int64), nodes[short])
+    return first[first != later], later[first != later]
 
 
 def _kinds(texts: pa.LargeStringArray, left: Ints, right: Ints) -> NDArray[np.int8]:
@@ -169,9 +184,9 @@ class Comparison:
             if text == theirs[name]:
                 continue
             left, right = (self.examples.texts[number].as_py() for number in (text, theirs[name]))
-            likeness = pair_score(left, right, self.near)
-            same, what = same_meaning(left, right, other_side_agrees=agrees) if likeness else (False, "")
-            if not same:
+            same, what = same_meaning(left, right, other_side_agrees=agrees)
+            likeness = pair_score(left, right, 0.0 if what == FORM_ONLY else self.near) if same else 0.0
+            if not likeness:
                 return None
             least = min(least, likeness)
             told.append(what)

@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import code, refs
+from pipeline.fsck import fsck
 from pipeline.lock import locked
 from pipeline.recipe import STAGES
 from pipeline.refs import refs_folder
@@ -236,3 +238,45 @@ def environment() -> dict[str, str]:
 
 def command(project, words):
     return subprocess.run(words, cwd=project.root, env=environment(), capture_output=True, text=True, check=False)
+
+
+class Fault(Exception):
+    """Stands for a machine that stops."""
+
+
+def test_a_stop_at_any_step_of_a_commit_leaves_the_old_or_the_new_and_nothing_between(project, monkeypatch):
+    project.run(to="ingest")
+    steps = [(os, "fsync"), (os, "link"), (Path, "rename"), (Path, "replace"), (os, "unlink")]
+    tried, old, new = 0, 0, 0
+    for owner, name in steps:
+        for stop_at in range(1, 40):
+            shutil.rmtree(project.data / "dedupe", ignore_errors=True)
+            calls = 0
+            real = getattr(owner, name)
+
+            def faulty(*words, _real=real, _at=stop_at, **options):
+                nonlocal calls
+                calls += 1
+                if calls == _at:
+                    raise Fault
+                return _real(*words, **options)
+
+            with monkeypatch.context() as patch:
+                patch.setattr(owner, name, faulty)
+                try:
+                    project.run(to="dedupe")
+                    stopped = False
+                except Fault:
+                    stopped = True
+            if not stopped:
+                break
+            tried += 1
+            assert fsck(project.data)[1] == []
+            if refs.newest(project.data, "dedupe", "tiny") is None:
+                old += 1
+            else:
+                new += 1
+            assert project.run(to="dedupe")["dedupe"].record.rows_kept == 11
+    assert tried >= 10
+    assert old
+    assert new
