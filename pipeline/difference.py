@@ -32,8 +32,9 @@ _KEPT_CHARS = 1000  # shorter texts are read once and kept for the next pairs
 
 # Han, kana, Thai, Lao, Burmese and Khmer write without blanks: there a letter is a token.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_SMILEY = r"(?<!\S)[:;=][-']?[()\[\]dp|/\\]+(?!\w)"
 _TOKEN = re.compile(
-    rf"(?:(?<!\w)[-−])?(?:(?<![\w.])[.])?\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_]+)*|_+|[^\w\s]"
+    rf"{_SMILEY}|(?:(?<!\w)[-−])?(?:(?<![\w.])[.])?\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_]+)*|_+|[^\w\s]"
 )
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-‐‑](?=[^\W\d_])")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -50,7 +51,9 @@ def digits(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 def without_punctuation(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
     """Return the texts with punctuation that may differ as one blank: "yes." becomes "yes"."""
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"[\s\p{Z}.,;:?!'\"‘’“”«»„…，。！？、；：–—-]+", " "))
+    return pc.utf8_trim_whitespace(
+        pc.replace_substring_regex(texts, r"[\s\p{Z}.,;:?!'\"‘’“”«»„…，。！？、；：–—-]+", " ")
+    )
 
 
 def same_meaning(left: str, right: str, *, other_side_agrees: bool = False) -> tuple[bool, str]:
@@ -81,7 +84,8 @@ def _judged(left: str, right: str) -> tuple[int, str]:
         ours, theirs = _plain(left), _plain(right)
         one, other = (_Reading(*texts) for texts in zip(_middles(ours, theirs), (ours, theirs), strict=True))
     if one.tokens == other.tokens:
-        return SAME, FORM_ONLY
+        # Punctuation that stands alone is all there is to compare.
+        return (SAME, FORM_ONLY) if one.tokens or _plain(left) == _plain(right) else (OTHER, "")
     if one.signs != other.signs:
         return OTHER, ""
     language = _language(one, other)
@@ -173,7 +177,7 @@ def _tokens(plain: str, formal: bool) -> list[str]:
         if token[0] != "_"
         else token[:2]
         for place, token in enumerate(raw)
-        if token[-1].isalnum() or _counts(raw, place, formal)
+        if token[-1].isalnum() or (len(token) > 1 and token[0] in ":;=") or _counts(raw, place, formal)
     ]
 
 

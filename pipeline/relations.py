@@ -86,7 +86,9 @@ def _but_for_punctuation(texts: pa.LargeStringArray, text: Ints, nodes: Ints) ->
     plain = texts.take(pa.array(text[nodes]))
     short = np.flatnonzero(pc.utf8_length(plain).to_numpy(zero_copy_only=False) < _SHORT_CHARS)
     bare = without_punctuation(plain.take(pa.array(short))).dictionary_encode()
-    first, later = same_key(bare.indices.to_numpy(zero_copy_only=False).astype(np.int64), nodes[short])
+    keys = bare.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    keys[keys == bare.dictionary.index("").as_py()] = -1
+    first, later = same_key(keys, nodes[short])
     return first[first != later], later[first != later]
 
 

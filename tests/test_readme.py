@@ -16,7 +16,7 @@ TARGETS = set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text("utf
 def commands(page: Path) -> list[str]:
     """Return the command lines of a page: indented or fenced lines and inline code that call make or tuneloop."""
     text = page.read_text("utf-8")
-    lines = re.findall(r"^(?: {4}|\$ )?((?:[A-Z]+=\S+ )*(?:make|tuneloop) [^\n#]*)", text, re.MULTILINE)
+    lines = re.findall(r"^ {4,}((?:[A-Z]+=\S+ )*(?:make|tuneloop) [^\n#]*)", text, re.MULTILINE)
     return [line.strip() for line in [*lines, *re.findall(r"`((?:[A-Z]+=\S+ )*(?:make|tuneloop) [^`]*)`", text)]]
 
 

@@ -20,7 +20,7 @@ FOUND_BY = {
     "conflict": ("conflict",),
     "wrong_answer": ("conflict",),
     "mojibake": ("mojibake",),
-    "empty_field": ("empty_prompt", "empty_response", "missing_field"),
+    "empty_field": ("empty_prompt", "empty_response", "missing_field", "bad_turns"),
     "pii": ("pii:",),
     "malformed": ("malformed", "wrong_type", "undecodable", "bad_turns"),
     "benchmark_leak": ("benchmark",),
@@ -86,7 +86,7 @@ def report(faults: list[dict[str, str]], found: dict[str, set[str]]) -> None:
         besides = sorted(
             origin
             for origin, flags_of in found.items()
-            if origin not in every and any(flag.startswith(FOUND_BY[kind]) for flag in flags_of)
+            if origin not in every and not origin.startswith("benchmark.jsonl") and any(flag.startswith(FOUND_BY[kind]) for flag in flags_of)
         )
         shown = f"{len(besides)} {' '.join(besides[:3])}" if besides else "0"
         print(f"{kind:<16} {n:>8} {hits[kind]:>6} {hits[kind] / n:>6.1%}   {shown}")

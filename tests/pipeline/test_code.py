@@ -57,4 +57,4 @@ def test_the_distributions_of_imported_modules_are_found(checkout):
 
 
 def test_a_distribution_with_another_name_than_its_module_is_found():
-    assert "PyYAML" in str(code.code_of("pipeline.dataset_card").distributions)
+    assert "PyYAML" in code.code_of("pipeline.dataset_card").distributions

@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pytest
-import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -162,7 +161,7 @@ def test_prompts_that_ask_for_something_else_stay_apart(one, other, near):
 @pytest.mark.parametrize(
     ("one", "other"),
     [
-        ("你好，世界！", "你好 世界"),
+        ("你好，请介绍一下北京的历史！", "你好 请介绍一下北京的历史"),
         ("Étude de l'été", "ÉTUDE de l'e\u0301te\u0301"),
         ("😀", " 😀 "),
         ("a", "A"),
@@ -171,6 +170,22 @@ def test_prompts_that_ask_for_something_else_stay_apart(one, other, near):
 )
 def test_prompts_in_every_script_are_the_same_when_only_their_form_differs(one, other):
     assert len(dedupe([row(1, one, "x"), row(2, other, "x")], near=0.5).dropped) == 1
+
+
+def test_an_answer_that_differs_in_a_full_stop_alone_is_the_same_answer_however_short():
+    done = dedupe(
+        [
+            row(1, "Is snow white?", "Yes."),
+            row(2, "Is snow white?", "yes"),
+            row(3, "Is it?", "?"),
+            row(4, "Is it?", "!"),
+        ]
+    )
+
+    (gone,) = done.dropped.values()
+    assert gone["detail"] == "the response differs only in case, punctuation or spacing"
+    assert gone["score"] == pytest.approx(1 - 1 / 7)  # "yes." and "yes"
+    assert done.kept["first.jsonl:3"]["marks"] == ["conflict"]  # bare marks may be answers
 
 
 def test_the_same_prompt_with_another_response_stays_is_marked_and_shares_a_group():
@@ -279,6 +294,26 @@ def test_a_row_without_response_goes_where_the_prompt_is_answered_and_not_otherw
     assert done.kept["first.jsonl:2"]["marks"] == []  # no response is no conflict
 
 
+def test_several_rows_without_response_all_go_to_the_answered_one():
+    done = dedupe([row(1, "Name a fruit."), row(2, "Name a fruit."), row(3, "Name a fruit.", "Apple")])
+
+    assert {(one["partner_origin"], one["detail"]) for one in done.dropped.values()} == {
+        ("first.jsonl:3", "same prompt, and this row has no response")
+    }
+
+
+def test_rows_without_response_that_only_a_chain_joins_to_an_answer_are_duplicates_of_each_other():
+    prompts = [f"how do the {a} the {b} the {c} eat" for a, b, c in
+               [("cat", "dog", "cow"), ("cats", "dog", "cow"), ("cats", "dogs", "cow"), ("cats", "dogs", "cows")]]  # fmt: skip
+    rows = [row(n, prompt, f"answer number {n}") for n, prompt in enumerate(prompts[:3], start=1)]
+    # The best answered row of the chain is the first: its source comes first.
+    rows[1:] = [one | {"source": "second"} for one in rows[1:]]
+    done = dedupe([*rows, row(4, prompts[3]), row(5, prompts[3])], near=0.97)
+
+    assert done.reasons() == {"first.jsonl:5": "exact_duplicate"}
+    assert done.dropped["first.jsonl:5"]["partner_origin"] == "first.jsonl:4"
+
+
 def test_a_row_without_response_stays_when_people_have_answered_it():
     waiting = row(1, "Name a fruit.")
     done = dedupe([waiting, row(2, "Name a fruit.", "Apple")], annotated=[waiting["id"]])
@@ -310,6 +345,14 @@ def test_one_source_row_under_two_templates_is_no_duplicate_of_itself_and_one_gr
     assert {one["template"]: one["partner_id"] for one in done.dropped.values()} == {
         one["template"]: one["id"] for one in done.kept.values()
     }
+
+
+def test_one_source_row_under_templates_of_two_tasks_is_one_group_and_no_boilerplate():
+    done = dedupe([row(1, "Why does it not fall?", STORY), row(1, answer=STORY, template="sum", document="Long text.")])
+
+    assert len({one["group"] for one in done.kept.values()}) == 1
+    two = dedupe([row(1, "Why does it not fall?", STORY), row(1, "What keeps it up?", STORY, template="ask-again")])
+    assert [one["marks"] for one in two.kept.values()] == [[], []]
 
 
 def test_rows_that_share_a_document_or_a_first_turn_are_one_group():
@@ -488,13 +531,22 @@ def test_dedupe_finds_nothing_in_its_own_output_and_partners_stay(drawn):
         assert 0.8 <= gone["score"] <= 1
 
 
-def template_of(name):
-    path = Path(__file__).parents[2] / "pipeline" / "templates" / f"{name}.yaml"
-    return Template.model_validate(yaml.safe_load(path.read_text("utf-8"))), path
+def template_of(name, fields):
+    review = {"question": "Right?", "error_types": ["wrong"], "guideline": "Be fair."}
+    shown = {"prompts": {"plain": "{{ question }}"}, "response": "{{ answer }}"} if fields else {"chat": True}
+    return Template.model_validate({
+        "name": name, "task": "qa", "about": "Questions.", "license": "CC0-1.0", "metrics": ["exact_match"],
+        "review": review, "examples": [{}, {}], "fields": fields, **shown,
+    })  # fmt: skip
 
 
 def place_at(folder, *used):
-    templates = {name: template_of(name) for name in ("question-answer", "summarize", "chat")}
+    fields = {
+        "context": {"side": "prompt", "about": "A text.", "document": True, "optional": True},
+        "question": {"side": "prompt", "about": "A question."},
+        "answer": {"side": "response", "about": "An answer."},
+    }
+    templates = {"ask": (template_of("ask", fields), folder), "chat": (template_of("chat", {}), folder)}
     return Place(
         recipe="r", root=folder, data_root=folder / "data", templates=templates, sources=("b", "a"),
         used_templates=used, tokenizer=folder, records={},
@@ -508,15 +560,15 @@ def test_inputs_are_benchmarks_word_lists_reviewed_ids_sources_and_sides_of_temp
         created_at="2026-01-01T00:00:00Z", updated_at="2026-01-01T00:00:00Z",
     )  # fmt: skip
     add_annotations(tmp_path / "data", [answer])
-    inputs = Dedupe(benchmarks=["quiz.jsonl"]).inputs(place_at(tmp_path, "question-answer"))
+    inputs = Dedupe(benchmarks=["quiz.jsonl"]).inputs(place_at(tmp_path, "ask"))
 
     assert inputs.files["quiz.jsonl"] == tmp_path / "quiz.jsonl"
     assert "words/en.yaml" in inputs.files
     assert inputs.values == {
         "annotated": ["e" * 32],
         "sources": ["b", "a"],
-        "sides": {"question-answer": [["context", "prompt"], ["question", "prompt"], ["answer", "response"]]},
-        "documents": {"question-answer": ["context"]},
+        "sides": {"ask": [["context", "prompt"], ["question", "prompt"], ["answer", "response"]]},
+        "documents": {"ask": ["context"]},
     }
 
 

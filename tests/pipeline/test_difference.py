@@ -34,6 +34,7 @@ LONG = "The harbour of the old town lies under a steep hill and the boats come h
         ("It came in 1998 - late", "It came in 1998, late"),
         ("a text (with brackets)", "a text with brackets"),
         ("", " "),
+        ("?!", " ?! "),
     ],
 )
 def test_texts_that_differ_in_nothing_that_matters_mean_the_same(left, right):
@@ -80,6 +81,8 @@ def test_texts_that_differ_in_nothing_that_matters_mean_the_same(left, right):
         ("when was part I of it", "when was part II of it", "'i' against 'ii'"),
         ("the dog bit the man", "the man bit the dog", "another word"),
         ("😀", "😢", "'😀' against '😢'"),
+        ("I like it :)", "I like it :(", "':)' against ':('"),
+        ("?", "!", "another word"),
         ("你好，世界", "你好，視界", "'世' against '視'"),
         ("fill in the _ here", "fill in the here", "'_'"),
         ("Das ist die Arbeit und gut", "Das ist die Arbeiter und gut", "'arbeit' against 'arbeiter'"),
@@ -173,7 +176,7 @@ def test_there_are_lists_for_english_german_and_french():
     assert len(languages()) == 3
 
 
-TEXTS = st.text(st.sampled_from("ab 1-+.你é!'_\0") | st.characters(), max_size=40)
+TEXTS = st.text(st.sampled_from("ab 1-+.你é!'_\0") | st.characters(exclude_categories=["Cs"]), max_size=40)
 
 
 @settings(max_examples=200, deadline=None)

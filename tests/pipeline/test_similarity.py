@@ -134,12 +134,22 @@ def test_a_row_of_another_side_is_found_in_a_bucket_full_of_one_side():
     assert (137, 400) in pairs
 
 
+def test_a_row_of_another_side_that_shares_no_rare_word_with_a_full_bucket_still_finds_its_like():
+    rows = [f"Write a short story about the word {a}{b} for a child" for a in WORDS[:4] for b in range(100)]
+
+    assert any(
+        right == 400
+        for _, right in found([*rows, "Write a short story about the word zoo for a child"], 0.9, [0] * 400 + [1])
+    )
+
+
 def test_the_pairs_of_a_large_bucket_stay_few_but_those_with_the_same_rare_words_are_among_them():
     rows = [
         f"Write one short sentence with the words {a}{b} and {c} for a child"
         for a in WORDS for b in range(20) for c in WORDS[:10]
     ]  # fmt: skip
-    pairs = found([*rows, *(row.replace("words", "word") for row in rows[::100])], 0.9)
+    # The copies begin otherwise, so they are no neighbours in the alphabet.
+    pairs = found([*rows, *("Do " + row for row in rows[::100])], 0.9)
 
     assert len(rows) == 3400
     # All 5.8 million pairs reach 0.9.
