@@ -134,27 +134,29 @@ def test_a_row_of_another_side_is_found_in_a_bucket_full_of_one_side():
     assert (137, 400) in pairs
 
 
-def test_a_row_of_another_side_that_shares_no_rare_word_with_a_full_bucket_still_finds_its_like():
-    rows = [f"Write a short story about the word {a}{b} for a child" for a in WORDS[:4] for b in range(100)]
+# Two words of 200 characters differ, so that all rows are near each other and most buckets hold them all.
+LONG_TEMPLATE = (
+    "Read the task with care, then write one short sentence in plain words that a child of seven can follow, and make "
+    "sure that it holds the words {} and {} at least once each, with no other rare word beside them."
+)
+LIKE_ROWS = [LONG_TEMPLATE.format(a + b, c) for a in WORDS for b in "bdfgklmnprst" for c in WORDS]
 
-    assert any(
-        right == 400
-        for _, right in found([*rows, "Write a short story about the word zoo for a child"], 0.9, [0] * 400 + [1])
-    )
+
+def test_a_row_of_another_side_that_shares_no_rare_word_with_a_full_bucket_still_finds_its_like():
+    n = len(LIKE_ROWS)
+
+    assert any(right == n for _, right in found([*LIKE_ROWS, LONG_TEMPLATE.format("zoo", "gnu")], 0.9, [0] * n + [1]))
 
 
 def test_the_pairs_of_a_large_bucket_stay_few_but_those_with_the_same_rare_words_are_among_them():
-    rows = [
-        f"Write one short sentence with the words {a}{b} and {c} for a child"
-        for a in WORDS for b in range(20) for c in WORDS[:10]
-    ]  # fmt: skip
     # The copies begin otherwise, so they are no neighbours in the alphabet.
-    pairs = found([*rows, *("Do " + row for row in rows[::100])], 0.9)
+    pairs = found([*LIKE_ROWS, *("Do " + row for row in LIKE_ROWS[::20])], 0.9)
+    n = len(LIKE_ROWS)
 
-    assert len(rows) == 3400
-    # All 5.8 million pairs reach 0.9.
-    assert len(pairs) < 60 * len(rows)
-    assert sum((n, len(rows) + place) in pairs for place, n in enumerate(range(0, len(rows), 100))) >= 33
+    assert n == 3468
+    # All 6.6 million pairs reach 0.9.
+    assert len(pairs) < 30 * n
+    assert sum((row, n + place) in pairs for place, row in enumerate(range(0, n, 20))) >= 0.8 * n / 20
 
 
 def test_a_bucket_up_to_its_limit_gives_all_pairs():
