@@ -46,10 +46,10 @@ report: setup  ## Show the funnel and the runs of every stage
 	@$(RUN) log $(OPTIONS)
 
 test: setup lint  ## Run the whole offline test suite, linters and types
-	@$(BIN)/pytest -n auto --dist loadfile
+	@$(BIN)/pytest -n $(shell nproc) --dist loadfile
 
 test-fast: setup  ## Run the tests that take under five seconds each
-	@$(BIN)/pytest -n auto --dist loadfile -m "not slow and not shared"
+	@$(BIN)/pytest -n $(shell nproc) --dist loadfile -m "not slow and not shared"
 
 lint: setup
 	@$(BIN)/ruff check .

@@ -24,9 +24,7 @@ _MOST_LISTED = 10
 
 app = App(name="annotate", help="Have people review examples in Label Studio, and bring their answers in.")
 DataRoot = Annotated[Path, Parameter(help="folder of the store")]
-Controls = Annotated[
-    list[str] | None, Parameter(help="name of that control on a screen of your own; may repeat")
-]
+Controls = Annotated[list[str] | None, Parameter(help="name of that control on a screen of your own; may repeat")]
 
 
 @app.command(name="tasks")
@@ -42,9 +40,7 @@ def write_tasks(
     Example: tuneloop annotate tasks --to tasks.json --limit 200
     """
     if limit is not None and limit < 1:
-        raise ConfigError(
-            f"--limit is {limit}", where="tuneloop annotate tasks", fix="give 1 or more, or leave it out"
-        )
+        raise ConfigError(f"--limit is {limit}", where="tuneloop annotate tasks", fix="give 1 or more, or leave it out")
     read = load_recipe(recipe)
     templates = load_templates([Path(folder).expanduser() for folder in read.template_dirs])
     queue = waiting(data_root, read.name)
@@ -73,9 +69,7 @@ def import_answers(
     error_types: Controls = None,
     rating: Controls = None,
     comment: Controls = None,
-    means: Annotated[
-        list[str] | None, Parameter(help="what a choice means, such as Fine=accept; may repeat")
-    ] = None,
+    means: Annotated[list[str] | None, Parameter(help="what a choice means, such as Fine=accept; may repeat")] = None,
 ) -> None:
     """Add the answers in a Label Studio export to data/annotations; what is there already adds nothing.
 

@@ -81,9 +81,7 @@ def read_export(path: Path, names: Names | None = None, adjudicators: Sequence[s
     return read_tasks(_tasks(path), names, adjudicators)
 
 
-def read_tasks(
-    tasks: Sequence[object], names: Names | None = None, adjudicators: Sequence[str] = ()
-) -> Imported:
+def read_tasks(tasks: Sequence[object], names: Names | None = None, adjudicators: Sequence[str] = ()) -> Imported:
     """Return the annotations in tasks as Label Studio writes them; a bad one is listed and left out."""
     found, names = Imported(tasks=len(tasks)), names or Names()
     leads = {called(name) for name in adjudicators}
@@ -119,9 +117,7 @@ def _tasks(path: Path) -> list[object]:
     try:
         whole = json.loads(path.read_bytes())
     except OSError as error:
-        raise refuse(
-            f"cannot be read: {error.strerror}", "name the file that Label Studio gave you"
-        ) from error
+        raise refuse(f"cannot be read: {error.strerror}", "name the file that Label Studio gave you") from error
     except (ValueError, RecursionError) as error:
         raise refuse(f"not JSON: {error}") from error
     tasks = [whole] if isinstance(whole, dict) and "annotations" in whole else whole

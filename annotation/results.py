@@ -33,9 +33,7 @@ class Names(Strict):
     )
     rating: tuple[str, ...] = Field(default=("rating", "quality", "score"), title="stars, 1 to 5")
     comment: tuple[str, ...] = Field(default=("comment", "note", "notes", "feedback"), title="text: a remark")
-    meanings: dict[str, Verdict] = Field(
-        default={}, title="further words for verdicts, such as Fine = accept"
-    )
+    meanings: dict[str, Verdict] = Field(default={}, title="further words for verdicts, such as Fine = accept")
 
 
 @dataclass(frozen=True)
@@ -89,9 +87,7 @@ def _value(value: Mapping[str, Any], kind: str) -> list[Any]:
     return [text for text in (raw if isinstance(raw, list) else [raw]) if isinstance(text, str)]
 
 
-def _pick(
-    found: Mapping[str, list[tuple[str, Any]]], names: tuple[str, ...], kinds: tuple[str, ...]
-) -> list[Any]:
+def _pick(found: Mapping[str, list[tuple[str, Any]]], names: tuple[str, ...], kinds: tuple[str, ...]) -> list[Any]:
     """Return the values of the first control that was answered under one of the names."""
     for name in names:
         values = [value for kind, given in found.get(name.lower(), []) if kind in kinds for value in given]

@@ -29,9 +29,7 @@ def guideline_digest(review: Review) -> str:
     return value_digest(review.guideline)
 
 
-def task_of(
-    row: Mapping[str, Any], review: Review, *, why: str = "", round_: str = FIRST_ROUND
-) -> dict[str, Any]:
+def task_of(row: Mapping[str, Any], review: Review, *, why: str = "", round_: str = FIRST_ROUND) -> dict[str, Any]:
     """Return the task for a row of format or annotate.
 
     Args:

@@ -21,9 +21,7 @@ from typing import NamedTuple
 from schemas.annotation import Verdict
 
 MEANINGS: dict[str, Verdict] = {
-    **dict.fromkeys(
-        ("accept", "accepted", "approve", "approved", "correct", "good", "keep", "ok", "yes"), "accept"
-    ),
+    **dict.fromkeys(("accept", "accepted", "approve", "approved", "correct", "good", "keep", "ok", "yes"), "accept"),
     **dict.fromkeys(("edit", "edited", "fix", "fixed", "needs edit", "revise", "revised"), "edit"),
     **dict.fromkeys(("bad", "discard", "incorrect", "no", "reject", "rejected", "wrong"), "reject"),
     **dict.fromkeys(("don't know", "not sure", "unclear", "unsure"), "unsure"),

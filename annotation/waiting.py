@@ -86,9 +86,7 @@ def waiting(data_root: Path, recipe: str) -> Queue:
     kept, dropped = _files(data_root, record)
     everything = [_seen_from(path, "") for path in kept]
     if record.stage == "annotate":
-        everything = [_seen_from(path, "status") for path in kept] + [
-            _seen_from(path, "reason") for path in dropped
-        ]
+        everything = [_seen_from(path, "status") for path in kept] + [_seen_from(path, "reason") for path in dropped]
     table = pa.concat_tables(everything) if everything else _seen_schema().empty_table()
     table, n_test = _without_test(table, data_root, recipe)
     open_rows = table.filter(pc.is_in(table["why"], value_set=pa.array(ORDER)))
@@ -119,18 +117,14 @@ def _seen_from(path: Path, column: str) -> pa.Table:
         column: Where the status stands; empty for rows that nobody can have answered.
     """
     parts = []
-    for batch in Snapshot.read_part(
-        path, ["id", "group", "marks", "completion", *([column] if column else [])]
-    ):
+    for batch in Snapshot.read_part(path, ["id", "group", "marks", "completion", *([column] if column else [])]):
         is_empty = pc.equal(pc.list_value_length(batch.column("completion")), 0)
         why = batch.column(column) if column else pc.if_else(is_empty, "to_write", "unreviewed")
         is_open = pc.equal(why, "unreviewed")
         why = pc.if_else(pc.and_(is_open, _marked(batch, "conflict")), "conflict", why)
         why = pc.if_else(_marked(batch, "stale"), "stale", why)
         parts.append(
-            pa.RecordBatch.from_arrays(
-                [batch.column("id"), batch.column("group"), why], schema=_seen_schema()
-            )
+            pa.RecordBatch.from_arrays([batch.column("id"), batch.column("group"), why], schema=_seen_schema())
         )
     return pa.Table.from_batches(parts, _seen_schema())
 

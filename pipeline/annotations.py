@@ -24,9 +24,7 @@ def annotation_files(data_root: Path) -> dict[str, Path]:
     """Return the files that hold people's answers by name, `people.json` included, in order."""
     folder = data_root / "annotations"
     return {
-        path.name: path
-        for path in sorted(folder.glob("*.json*"))
-        if path.is_file() and not path.name.startswith(".")
+        path.name: path for path in sorted(folder.glob("*.json*")) if path.is_file() and not path.name.startswith(".")
     }
 
 

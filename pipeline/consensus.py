@@ -76,9 +76,7 @@ def consensus(answers: Sequence[Annotation]) -> Outcome:
 
 def latest_of_each(answers: Sequence[Annotation]) -> tuple[Annotation, ...]:
     """Return the latest answer of each person, oldest first."""
-    return tuple(
-        sorted({answer.annotator: answer for answer in sorted(answers, key=_when)}.values(), key=_when)
-    )
+    return tuple(sorted({answer.annotator: answer for answer in sorted(answers, key=_when)}.values(), key=_when))
 
 
 def _when(answer: Annotation) -> tuple[str, str, str, str]:
@@ -86,9 +84,7 @@ def _when(answer: Annotation) -> tuple[str, str, str, str]:
     return answer.updated_at, answer.created_at, answer.key, answer.model_dump_json()
 
 
-def _agreed(
-    counted: Sequence[Annotation], latest: tuple[Annotation, ...], *, by_adjudicator: bool = False
-) -> Outcome:
+def _agreed(counted: Sequence[Annotation], latest: tuple[Annotation, ...], *, by_adjudicator: bool = False) -> Outcome:
     """Return the status that all the counted answers share, or disputed."""
     verdicts = {answer.verdict for answer in counted}
     n = len(counted)

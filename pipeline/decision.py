@@ -108,9 +108,7 @@ def rewritten(completion: Sequence[Mapping[str, Any]], text: str, turn: int | No
     if not completion:
         return [{"role": "assistant", "content": text}]
     at = len(completion) - 1 if turn is None else turn
-    return [
-        {**message, "content": text} if i == at else dict(message) for i, message in enumerate(completion)
-    ]
+    return [{**message, "content": text} if i == at else dict(message) for i, message in enumerate(completion)]
 
 
 def _content(completion: Sequence[Mapping[str, Any]], turn: int | None) -> str | None:

@@ -89,9 +89,7 @@ def join(parent: Snapshot, answers: Sequence[Annotation], dropped: Sequence[Path
             row = by_id[kept]
             (row.stale if answer.verdict == "write" and row.completion else row.standing).append(answer)
     still_left = _join_by_text(parent, rows, left_over) if left_over else []
-    answered = [
-        rows[position] for position in sorted(rows) if rows[position].standing or rows[position].stale
-    ]
+    answered = [rows[position] for position in sorted(rows) if rows[position].standing or rows[position].stale]
     counts = {"by_duplicate": by_duplicate, "by_text": len(left_over) - len(still_left)}
     return Joined(answered, still_left, counts)
 
@@ -125,9 +123,7 @@ def _partners(dropped: Sequence[Path], ids: set[str]) -> dict[str, str]:
                 # Exact duplicates share an id, so what they were dropped for tells nothing.
                 leads_on = pc.not_equal(batch.column("id"), batch.column("partner_id"))
                 hit = batch.filter(pc.and_(known, pc.fill_null(leads_on, False)))
-                step.update(
-                    zip(hit.column("id").to_pylist(), hit.column("partner_id").to_pylist(), strict=True)
-                )
+                step.update(zip(hit.column("id").to_pylist(), hit.column("partner_id").to_pylist(), strict=True))
         found = {**step, **found}
         new = set(step.values()) - asked
         asked |= new
@@ -139,10 +135,7 @@ def _rows_with_ids(parent: Snapshot, ids: set[str]) -> dict[int, AnsweredRow]:
     if not ids:
         return {}
     wanted = pa.array(sorted(ids), pa.string())
-    return {
-        row.position: row
-        for row in _read(parent, lambda batch: pc.is_in(batch.column("id"), value_set=wanted))
-    }
+    return {row.position: row for row in _read(parent, lambda batch: pc.is_in(batch.column("id"), value_set=wanted))}
 
 
 def _read(parent: Snapshot, choose: Callable[[pa.RecordBatch], pa.Array]) -> Iterator[AnsweredRow]:
@@ -162,9 +155,7 @@ def _read(parent: Snapshot, choose: Callable[[pa.RecordBatch], pa.Array]) -> Ite
         start += batch.num_rows
 
 
-def _join_by_text(
-    parent: Snapshot, rows: dict[int, AnsweredRow], left_over: Sequence[Annotation]
-) -> list[Annotation]:
+def _join_by_text(parent: Snapshot, rows: dict[int, AnsweredRow], left_over: Sequence[Annotation]) -> list[Annotation]:
     """Place answers at the rows that show what they saw; return those that fit nowhere.
 
     Of several rows that show the very same the one with the smallest id is taken; a prompt alone must

@@ -86,7 +86,9 @@ def report(faults: list[dict[str, str]], found: dict[str, set[str]]) -> None:
         besides = sorted(
             origin
             for origin, flags_of in found.items()
-            if origin not in every and not origin.startswith("benchmark.jsonl") and any(flag.startswith(FOUND_BY[kind]) for flag in flags_of)
+            if origin not in every
+            and not origin.startswith("benchmark.jsonl")
+            and any(flag.startswith(FOUND_BY[kind]) for flag in flags_of)
         )
         shown = f"{len(besides)} {' '.join(besides[:3])}" if besides else "0"
         print(f"{kind:<16} {n:>8} {hits[kind]:>6} {hits[kind] / n:>6.1%}   {shown}")

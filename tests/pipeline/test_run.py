@@ -240,7 +240,7 @@ def command(project, words):
     return subprocess.run(words, cwd=project.root, env=environment(), capture_output=True, text=True, check=False)
 
 
-class Fault(Exception):
+class StoppedError(Exception):
     """Stands for a machine that stops."""
 
 
@@ -258,7 +258,7 @@ def test_a_stop_at_any_step_of_a_commit_leaves_the_old_or_the_new_and_nothing_be
                 nonlocal calls
                 calls += 1
                 if calls == _at:
-                    raise Fault
+                    raise StoppedError
                 return _real(*words, **options)
 
             with monkeypatch.context() as patch:
@@ -266,7 +266,7 @@ def test_a_stop_at_any_step_of_a_commit_leaves_the_old_or_the_new_and_nothing_be
                 try:
                     project.run(to="dedupe")
                     stopped = False
-                except Fault:
+                except StoppedError:
                     stopped = True
             if not stopped:
                 break
