@@ -26,14 +26,16 @@ FULL_BUCKET = 16
 _SMALLEST = 4
 _NEIGHBOURS = 4
 _ROWS_AT_ONCE = 1 << 14
-_COMPACT_AT = 1 << 20
+_PAIRS_AT_ONCE = 1 << 20
 
 Ints: TypeAlias = NDArray[np.int64]
 Found: TypeAlias = Iterator[tuple[Ints, Ints]]
 
 
-def candidates(texts: pa.LargeStringArray, threshold: float, side: Ints | None) -> tuple[Ints, Ints]:
-    """Return pairs of rows that may reach the threshold, smaller number first, each pair once.
+def candidates(texts: pa.LargeStringArray, threshold: float, side: Ints | None) -> Found:
+    """Yield pairs of rows that may reach the threshold, the smaller number first, a million or two at a time.
+
+    A pair comes once, or a few times if its texts stand in large buckets.
 
     Args:
         texts: Distinct `normal` texts, none empty.
@@ -46,15 +48,25 @@ def candidates(texts: pa.LargeStringArray, threshold: float, side: Ints | None) 
     # A text this much shorter than a long one may still be near it, so it gets long shingles as well. Bytes
     # are taken for characters here; where scripts differ so much, texts are not near.
     long = np.flatnonzero(lengths >= LONG_BYTES * threshold / (2 - threshold))
-    pairs = np.zeros(0, np.int64)
     for rows, gram in ((short, SHORT_GRAM), (long, LONG_GRAM)):
         part = texts.take(pa.array(rows))
-        own = None if side is None else side[rows]
-        found = _collected(_found(part, _keys(part, gram), own), len(rows))
-        one, other = np.divmod(found, max(len(rows), 1))
-        pairs = _distinct([pairs, rows[one] * n + rows[other]])
-    left, right = np.divmod(pairs, max(n, 1))
-    return left, right
+        found = _found(part, _keys(part, gram), None if side is None else side[rows])
+        waiting, size = [np.zeros(0, np.int64)], 0
+        for one, other in found:
+            waiting.append(rows[np.minimum(one, other)] * n + rows[np.maximum(one, other)])
+            size += len(one)
+            if size > _PAIRS_AT_ONCE:
+                yield np.divmod(distinct(np.concatenate(waiting)), n)
+                waiting, size = [np.zeros(0, np.int64)], 0
+        yield np.divmod(distinct(np.concatenate(waiting)), max(n, 1))
+
+
+def distinct(numbers: Ints) -> Ints:
+    """Return the numbers in order, each once; sorts them in place, and five times faster here than np.unique."""
+    numbers.sort()
+    new = np.ones(len(numbers), bool)
+    new[1:] = numbers[1:] != numbers[:-1]
+    return numbers[new]
 
 
 def _keys(texts: pa.LargeStringArray, gram: int) -> NDArray[np.uint32]:
@@ -63,26 +75,6 @@ def _keys(texts: pa.LargeStringArray, gram: int) -> NDArray[np.uint32]:
         band_keys(signatures(texts.slice(start, _ROWS_AT_ONCE), gram)) for start in range(0, len(texts), _ROWS_AT_ONCE)
     ]
     return np.concatenate(parts) if parts else np.zeros((0, N_BANDS), np.uint32)
-
-
-def _collected(parts: Found, n: int) -> Ints:
-    """Return distinct pairs as smaller * n + larger, compacted on the way to bound memory."""
-    kept, waiting, size = np.zeros(0, np.int64), [], 0
-    for one, other in parts:
-        waiting.append(np.minimum(one, other) * n + np.maximum(one, other))
-        size += len(one)
-        if size > max(_COMPACT_AT, len(kept)):
-            kept, waiting, size = _distinct([kept, *waiting]), [], 0
-    return _distinct([kept, *waiting])
-
-
-def _distinct(parts: list[Ints]) -> Ints:
-    """Return the numbers of all parts in order, each once; five times faster here than np.unique."""
-    numbers = np.concatenate(parts)
-    numbers.sort()
-    new = np.ones(len(numbers), bool)
-    new[1:] = numbers[1:] != numbers[:-1]
-    return numbers[new]
 
 
 @dataclass(frozen=True)
@@ -149,7 +141,9 @@ def _found(texts: pa.LargeStringArray, keys: NDArray[np.uint32], side: Ints | No
     weight = np.full(keys.shape, 255, np.uint8)
     for band in range(N_BANDS):
         buckets = _Buckets.of(keys[:, band], rows)
-        yield from buckets.where((buckets.size > 1) & (buckets.size <= FULL_BUCKET)).within(FULL_BUCKET - 1, side)
+        full = buckets.where((buckets.size > 1) & (buckets.size <= FULL_BUCKET))
+        for one, other in full.within(FULL_BUCKET - 1, side):
+            yield from _fresh(one, other, keys[:, :band], weight[:, :band])
         large = buckets.size > FULL_BUCKET
         weight[buckets.row[large], band] = np.log2(buckets.size[large]).astype(np.uint8)
     heavy = np.flatnonzero((weight != 255).any(axis=1))
@@ -163,6 +157,14 @@ def _found(texts: pa.LargeStringArray, keys: NDArray[np.uint32], side: Ints | No
     narrow = _Buckets.of(*_narrowed(keys, weight, heavy))
     yield from narrow.where(narrow.size <= FULL_BUCKET).within(FULL_BUCKET - 1, side)
     yield from _neighbours(narrow.where(narrow.size > FULL_BUCKET), rank, side)
+
+
+def _fresh(one: Ints, other: Ints, keys: NDArray[np.uint32], weight: NDArray[np.uint8]) -> Found:
+    """Yield the pairs that no earlier band's small bucket has given."""
+    for start in range(0, len(one), _ROWS_AT_ONCE):
+        left, right = one[start : start + _ROWS_AT_ONCE], other[start : start + _ROWS_AT_ONCE]
+        known = ((keys[left] == keys[right]) & (weight[left] == 255)).any(axis=1)
+        yield left[~known], right[~known]
 
 
 def _neighbours(buckets: _Buckets, rank: Ints, side: Ints | None) -> Found:

@@ -140,6 +140,11 @@ class _Reading:
         return self._bare[key]
 
 
+def forget_texts() -> None:
+    """Free the texts that were kept taken apart for the next pairs: some hundred megabytes after a long run."""
+    _kept.cache_clear()
+
+
 @lru_cache(maxsize=1 << 16)
 def _kept(text: str) -> _Reading:
     plain = _plain(text)

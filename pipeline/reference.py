@@ -1,7 +1,7 @@
 """The recipe reference, generated from the models: every setting with its meaning and default."""
 
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
@@ -24,10 +24,17 @@ def _lines(model: type[BaseModel], table: str) -> Iterator[str]:
             continue
         default = field.get_default(call_default_factory=True)
         shown = "required" if default is PydanticUndefined else f"default {default!r}"
+        choices = [str(choice) for kind in (field.annotation, *get_args(field.annotation)) for choice in _choices(kind)]
+        shown = f"{' | '.join(choices)}; {shown}" if choices else shown
         yield f"  {name:<20} {field.title or ''} ({shown})"
     for inner, path in below:
         yield ""
         yield from _lines(inner, path)
+
+
+def _choices(annotation: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a type annotation can be any object
+    """Return the values a Literal allows, none for other types."""
+    return get_args(annotation) if get_origin(annotation) is Literal else ()
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:  # noqa: ANN401 - a type annotation can be any object

@@ -136,11 +136,14 @@ def _sorted(parts: list[Pairs]) -> Pairs:
 def _scored(
     texts: pa.LargeStringArray, threshold: float, side: NDArray[np.int64] | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return the candidates among distinct texts that reach the threshold."""
-    left, right = candidates(texts, threshold, side)
-    score = np.zeros(len(left), np.float32)
-    for start in range(0, len(left), _PAIRS_AT_ONCE):
-        some = slice(start, start + _PAIRS_AT_ONCE)
-        score[some] = scores(texts.take(pa.array(left[some])), texts.take(pa.array(right[some])), threshold)
-    near = score > 0
-    return left[near], right[near], score[near]
+    """Return the candidates among distinct texts that reach the threshold; a pair may come more than once."""
+    found: list[Pairs] = []
+    for left, right in candidates(texts, threshold, side):
+        score = np.zeros(len(left), np.float32)
+        for start in range(0, len(left), _PAIRS_AT_ONCE):
+            some = slice(start, start + _PAIRS_AT_ONCE)
+            score[some] = scores(texts.take(pa.array(left[some])), texts.take(pa.array(right[some])), threshold)
+        near = score > 0
+        found.append(Pairs(left[near], right[near], score[near]))
+    whole = _sorted(found)
+    return whole.left, whole.right, whole.score

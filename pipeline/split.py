@@ -35,9 +35,9 @@ _NEVER_BIG = 10
 class Shares(Strict):
     """Fractions of the examples on each side."""
 
-    train: float = Field(default=0.9, ge=0, le=1)
-    validation: float = Field(default=0.05, ge=0, le=1)
-    test: float = Field(default=0.05, ge=0, le=1)
+    train: float = Field(default=0.9, ge=0, le=1, title="fraction to train on; the three sum to 1")
+    validation: float = Field(default=0.05, ge=0, le=1, title="fraction to choose checkpoints and settings by")
+    test: float = Field(default=0.05, ge=0, le=1, title="fraction to report on, once")
 
     @model_validator(mode="after")
     def _sum_to_one(self) -> Self:
@@ -79,7 +79,12 @@ class Split(Settings):
         _write(path, _decision_batches(rows, sides, leaks))
         ledger = spill / "ledger.arrow"
         _write(ledger, [_with_new(known, rows.column("id"), sides)])
-        return State(rows=path, ledger=ledger, counts={"big_groups": len(big), "new": _n_new(known, rows)})
+        return State(
+            rows=path,
+            ledger=ledger,
+            counts={"big_groups": len(big), "new": _n_new(known, rows)},
+            notes={"big_groups": [*big]},
+        )
 
     def map(self, batch: pa.RecordBatch, state: Slice) -> Mapped:
         """Put each row on its side, or drop it as a leak."""
@@ -122,8 +127,8 @@ class Split(Settings):
         return dataset_card(snapshot)
 
 
-def assign(rows: pa.Table, known: pa.Table, settings: Split) -> tuple[npt.NDArray[np.int8], list[int]]:
-    """Return each row's side (0 train, 1 validation, 2 test) and the sizes of groups too big to hold out.
+def assign(rows: pa.Table, known: pa.Table, settings: Split) -> tuple[npt.NDArray[np.int8], list[str]]:
+    """Return each row's side (0 train, 1 validation, 2 test) and the groups too big to hold out.
 
     Args:
         rows: Columns id and group, one row an example.
@@ -145,7 +150,8 @@ def assign(rows: pa.Table, known: pa.Table, settings: Split) -> tuple[npt.NDArra
     group_side[fresh] = hashed_sides(labels, settings)[fresh]
     group_side[fresh & big] = 0
     # An old row keeps its own side even where two old groups have grown together.
-    return np.where(own >= 0, own, group_side[code]).astype(np.int8), sorted(map(int, sizes[big]), reverse=True)
+    told = [f"{labels[at].as_py()}: {sizes[at]} rows" for at in np.flatnonzero(big).tolist()]
+    return np.where(own >= 0, own, group_side[code]).astype(np.int8), told
 
 
 def hashed_sides(ids: pa.Array, settings: Split) -> npt.NDArray[np.int8]:

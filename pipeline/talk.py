@@ -49,6 +49,8 @@ class Talk:
         record = outcome.record
         reused = f", {outcome.reused} of {len(record.parts)} parts reused" if outcome.reused else ""
         self.line(f"{funnel_line(record)}   {record.seconds:.1f} s{reused}")
+        for line in recognised_lines(record):
+            self.line(line)
 
     def line(self, text: str) -> None:
         """Write one line to stderr."""
@@ -70,6 +72,26 @@ def funnel_line(record: RunRecord) -> str:
         f"{record.stage:<9} {record.rows_in:>9,} in {record.rows_kept:>9,} kept {record.rows_dropped:>8,} dropped"
         + (f"   {reasons}" if reasons else "")
     )
+
+
+def recognised_lines(record: RunRecord) -> list[str]:
+    """Return, for each source whose recipe names no shape, which it was taken for and which columns it reads."""
+    found, settings = record.facts.get("sources"), record.settings.get("sources")
+    if not isinstance(found, dict) or not isinstance(settings, list):
+        return []
+    named = {one["name"] for one in settings if isinstance(one, dict) and (one.get("shape") or one.get("fields"))}
+    lines = []
+    for source, told in found.items():
+        if source in named or not isinstance(told, dict):
+            continue
+        shapes, columns = told["shapes"], told["columns"]
+        assert isinstance(shapes, dict)
+        assert isinstance(columns, dict)
+        for template, shape in shapes.items():
+            pairs = columns[template]
+            taken = ", ".join(f"{name} = {column}" for name, column in pairs.items()) if isinstance(pairs, dict) else ""
+            lines.append(f"          source {source}: recognised as {shape} for {template} ({taken})")
+    return lines
 
 
 def summary(outcomes: list[Outcome], place: str) -> list[str]:

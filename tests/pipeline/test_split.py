@@ -85,7 +85,7 @@ def test_a_big_group_goes_to_train_and_is_listed():
     # 12 of 100 rows in one group: over a tenth, and over the ten rows that are never big.
     groups = {name(n): name(5) if n < 12 else name(n) for n in range(100)}
     sides, big = assign(rows(groups), NOTHING, EVEN.model_copy(update={"big_group": 0.1}))
-    assert big == [12]
+    assert big == [f"{name(5)}: 12 rows"]
     assert set(sides[:12].tolist()) == {0}
 
 
