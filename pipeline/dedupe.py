@@ -6,9 +6,10 @@
 
 Raw fields are compared, so the words of a template never make two rows alike, and only within one task. Rows are
 duplicates when every prompt field and every response field is equal, or near and of the same meaning
-(`pipeline.difference`); short texts that differ in punctuation alone need not be near. Of duplicates the one stays that people have reviewed; then one with a response; then by
-priority of the source, number of filled fields, characters, id, file and line. A row without a response goes where
-one with the same prompt has a response. Benchmark items and their duplicates go first.
+(`pipeline.difference`); short texts that differ in punctuation alone need not be near. Of duplicates the one stays
+that people have reviewed; then one with a response; then by priority of the source, number of filled fields,
+characters, id, file and line. A row without a response goes where one with the same prompt has a response. Benchmark
+items and their duplicates go first.
 """
 
 from collections.abc import Mapping
@@ -22,8 +23,8 @@ from pydantic import BaseModel, Field, JsonValue
 from pipeline.annotations import annotation_files, read_annotations
 from pipeline.benchmarks import matches, read_items
 from pipeline.cells import COLUMNS, read_examples
-from pipeline.decide import decide
 from pipeline.difference import forget_texts
+from pipeline.duplicates import decide
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
 from pipeline.verdicts import Verdicts

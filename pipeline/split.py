@@ -20,11 +20,13 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from pipeline.dataset_card import dataset_card
+from pipeline.difference import forget_texts
 from pipeline.leaks import Leaks, find_leaks, prompt_texts
 from pipeline.ledger import STAGE as LEDGER
 from pipeline.ledger import decisions
 from pipeline.snapshot import BATCH_ROWS, Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
+from pipeline.vocabulary import word_files
 from schemas import Annotated, Example, GateError, Strict, arrow_schema, dropped_schema
 
 SIDES = ("train", "validation", "test")
@@ -65,8 +67,8 @@ class Split(Settings):
     )
 
     def inputs(self, place: Place) -> Inputs:
-        """Declare which fields of each template in use are the prompt side."""
-        return Inputs(values={"prompt_fields": prompt_fields(place)})
+        """Declare the word lists, and which fields of each template in use are the prompt side."""
+        return Inputs(word_files(), {"prompt_fields": prompt_fields(place)})
 
     def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path) -> State:
         """Decide every row's side and find the leaks; the ledger gains what was decided."""
@@ -75,6 +77,7 @@ class Split(Settings):
         sides, big = assign(rows, known, self)
         texts = prompt_texts(rows, _fields_of(inputs))
         leaks = find_leaks(texts, rows.column("group"), sides, self.leak)
+        forget_texts()
         path = spill / "split.arrow"
         _write(path, _decision_batches(rows, sides, leaks))
         ledger = spill / "ledger.arrow"
@@ -111,6 +114,7 @@ class Split(Settings):
         sides = side_numbers(rows.column("split"))
         texts = prompt_texts(rows, _fields_of(inputs))
         left = find_leaks(texts, rows.column("group"), sides, self.leak)
+        forget_texts()
         n_left = int((left.partner >= 0).sum())
         if n_left:
             first = int(np.flatnonzero(left.partner >= 0)[0])

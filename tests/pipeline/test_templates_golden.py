@@ -1,6 +1,7 @@
 """The templates we ship: each is whole, and its own examples are its golden tests."""
 
 import pytest
+import yaml
 
 from pipeline.renderer import Renderer
 from pipeline.template import BUILT_IN, load_templates
@@ -67,3 +68,10 @@ def test_one_file_explains_every_key():
     comments = " ".join(line for line in text.splitlines() if line.lstrip().startswith("#"))
     for word in ("side", "optional", "document", "choices", "system", "Duplicates", "licence", "wordings", "scored"):
         assert word in comments
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_the_file_reads_alike_with_the_slow_and_strict_yaml_reader(name):
+    # Machines without libyaml read with the pure Python one, which refuses some unquoted marks.
+    _, path = TEMPLATES[name]
+    assert yaml.safe_load(path.read_text("utf-8"))["name"] == name
