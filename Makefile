@@ -55,7 +55,7 @@ lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@cd data/sample/generator && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --strict *.py
+	@cd data/sample/generator && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache/generator --strict *.py
 
 bench: setup  ## Run the benchmarks of tests/bench; prints figures, asserts nothing
 	@for file in tests/bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
