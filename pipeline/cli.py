@@ -34,7 +34,7 @@ for _target, _help in (
     app.command(_target, name=_target.partition(":")[2], help=_help)
 app.command("annotation.cli:app", name="annotate", help="tasks out to Label Studio, people's answers in")
 
-USAGE, BUG, INTERRUPTED = 2, 1, 130
+USAGE, BUG, INTERRUPTED, READER_GONE = 2, 1, 130, 141
 
 
 def main(words: list[str] | None = None) -> None:
@@ -57,9 +57,9 @@ def run(words: list[str]) -> int:
         sys.stderr.write("stopped; finished stages are kept, nothing is half-written: run the same command again\n")
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of our output has gone, as with `| head`; nothing is wrong.
+        # The reader of our output has gone, as with `| head`: end as other programs do, without a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return READER_GONE
     except Exception:  # noqa: BLE001 - the last place to tell a bug from a mistake
         traceback.print_exc()
         sys.stderr.write("this is a bug in tuneloop: please report it with the lines above\n")

@@ -14,7 +14,7 @@ from pipeline.recipe import Recipe
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Place, Stage
 from pipeline.template import load_templates
-from schemas import InputFile, RunRecord, SnapshotError
+from schemas import DataError, InputFile, RunRecord, SnapshotError
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,7 @@ class StagePlan:
 
     stage: Stage
     recipe: str
+    place: Place
     folder: Path
     inputs: Inputs
     files: list[InputFile]
@@ -74,13 +75,16 @@ class StagePlan:
 def place_of(recipe: Recipe, data_root: Path, root: Path, records: Mapping[str, RunRecord]) -> Place:
     """Return what stages may look at while they declare their inputs."""
     sources = recipe.ingest.sources
+    templates = load_templates([root / Path(folder).expanduser() for folder in recipe.template_dirs])
+    named = {name for source in sources for name in source.template_names}
     return Place(
         recipe=recipe.name,
         root=root,
         data_root=data_root,
-        templates=load_templates([root / Path(folder).expanduser() for folder in recipe.template_dirs]),
+        templates=templates,
         sources=tuple(source.name for source in sources),
-        used_templates=tuple(sorted({name for source in sources for name in source.template_names})),
+        # Ingest says which of the named templates do not exist; no other stage need look.
+        used_templates=tuple(sorted(named & templates.keys())),
         tokenizer=root / Path(recipe.format.tokenizer).expanduser(),
         records=dict(records),
     )
@@ -92,7 +96,10 @@ def plans(recipe: Recipe, data_root: Path, root: Path, to: str | None, outcomes:
     for stage in recipe.stages():
         records = {outcome.stage: outcome.record for outcome in outcomes}
         place = Place(**{**vars(place), "records": records})
-        inputs = stage.inputs(place)
+        try:
+            inputs = stage.inputs(place)
+        except DataError as error:
+            raise error.joined(problems_after(recipe, stage.name, place)) from error
         parents: dict[str, Snapshot] = {}
         if outcomes:
             before = outcomes[-1]
@@ -103,6 +110,7 @@ def plans(recipe: Recipe, data_root: Path, root: Path, to: str | None, outcomes:
         run = StagePlan(
             stage=stage,
             recipe=recipe.name,
+            place=place,
             folder=data_root / stage.name,
             inputs=inputs,
             files=input_files(inputs),
@@ -115,6 +123,19 @@ def plans(recipe: Recipe, data_root: Path, root: Path, to: str | None, outcomes:
         yield run
         if stage.name == to:
             return
+
+
+def problems_after(recipe: Recipe, stage: str, place: Place) -> list[DataError]:
+    """Return what is wrong with the inputs of all stages after one, as far as it can be told before they run."""
+    stages = recipe.stages()
+    at = [one.name for one in stages].index(stage)
+    problems = []
+    for later in stages[at + 1 :]:
+        try:
+            later.inputs(place)
+        except DataError as error:
+            problems.append(error)
+    return problems
 
 
 def settled(run: StagePlan, data_root: Path, *, write: bool = True) -> Outcome | None:

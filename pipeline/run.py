@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipeline import ledger
 from pipeline.execute import Progress, run_stage
-from pipeline.plan import Outcome, plans, settled
+from pipeline.plan import Outcome, StagePlan, plans, problems_after, settled
 from pipeline.recipe import Recipe
 from schemas import ConfigError, nearest
 
@@ -34,7 +34,11 @@ def run_data(
         raise ConfigError(f"no stage {to!r}", where="--to", fix=nearest(to, names))
     outcomes: list[Outcome] = []
     for run in plans(recipe, data_root, root or Path.cwd(), to, outcomes):
-        outcome = settled(run, data_root) or run_stage(run, data_root, progress, workers)
+        outcome = settled(run, data_root)
+        if outcome is None:
+            if not any(one.ran for one in outcomes):
+                _look_ahead(recipe, run)
+            outcome = run_stage(run, data_root, progress, workers)
         outcomes.append(outcome)
         progress.end(outcome)
     if outcomes and outcomes[-1].stage == "split":
@@ -54,8 +58,15 @@ def plan_data(recipe: Recipe, data_root: Path, root: Path | None = None) -> list
         outcome = settled(run, data_root, write=False)
         found.append((run.stage.name, [] if outcome else run.why))
         if outcome is None:
+            _look_ahead(recipe, run)
             names = [stage.name for stage in recipe.stages()]
             later = names[names.index(run.stage.name) + 1 :]
             return found + [(name, [f"if {run.stage.name} gives new rows"]) for name in later]
         outcomes.append(outcome)
     return found
+
+
+def _look_ahead(recipe: Recipe, run: StagePlan) -> None:
+    """Raise what is wrong with later stages' files now, rather than after an hour of work."""
+    if problems := problems_after(recipe, run.stage.name, run.place):
+        raise problems[0].joined(problems[1:])

@@ -1,6 +1,7 @@
 """What the runner says on stderr: one line a stage, a bar on a terminal, and the closing summary."""
 
 import sys
+from contextlib import suppress
 from types import TracebackType
 
 from rich.console import Console
@@ -55,7 +56,9 @@ class Talk:
     def line(self, text: str) -> None:
         """Write one line to stderr."""
         # Not through rich: file names may hold what it takes for markup.
-        sys.stderr.write(text + "\n")
+        # Nobody may be listening any more, as with `2>&1 | head`; the work goes on all the same.
+        with suppress(BrokenPipeError):
+            sys.stderr.write(text + "\n")
 
     def _stop_bar(self) -> None:
         if self._bar is not None:

@@ -39,6 +39,10 @@ class DataError(ValueError):
     def _one(self) -> str:
         return f"{self.what}\n  where: {self.where}\n  fix:   {self.fix}"
 
+    def joined(self, others: Sequence["DataError"]) -> Self:
+        """Return this error with others shown after it."""
+        return type(self).of([self, *others]) or self
+
     @classmethod
     def of(cls, problems: Iterable["DataError"]) -> Self | None:
         """Return one error that shows all the problems, or None if there are none."""

@@ -137,3 +137,21 @@ def test_with_ten_percent_more_rows_no_old_row_changes_its_side(store, tmp_path)
     # An old row may go: as a new row's duplicate or, listed, because a new row on a greater side resembles it.
     assert all(one in dropped for one in gone)
     assert list(dropped.values()).count("leak") == leaks
+
+
+OFFLINE = """
+import socket, sys
+def refuse(*words, **options):
+    raise SystemExit(f"something called out: {words}")
+socket.socket.connect = socket.getaddrinfo = socket.create_connection = refuse
+from pipeline.cli import run
+sys.exit(run(sys.argv[1:]))
+"""
+
+
+def test_nothing_calls_out(tmp_path):
+    words = ["data", "--data-root", str(tmp_path / "data"), "--to", "dedupe"]
+    done = subprocess.run(
+        [sys.executable, "-c", OFFLINE, *words], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

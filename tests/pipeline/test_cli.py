@@ -174,3 +174,11 @@ def test_help_comes_without_the_heavy_imports():
     loaded = {line.rsplit("|", 1)[-1].strip() for line in done.stderr.splitlines()}
     assert "cyclopts" in loaded
     assert not loaded & {"pandas", "datasets", "scipy", "rapidfuzz", "torch", "tokenizers", "pipeline.recipe"}
+
+
+def test_a_run_goes_on_when_nobody_reads_what_it_says(project):
+    line = f"'{sys.executable}' -m pipeline data --recipe recipe.toml 2>&1 >/dev/null | head -1"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(["bash", "-c", line], cwd=project.root, env=environment, capture_output=True, text=True)
+    assert done.stdout.startswith("ingest    runs: never run for this recipe")
+    assert (project.data / "split" / "latest-tiny").is_symlink()

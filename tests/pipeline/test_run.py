@@ -280,3 +280,26 @@ def test_a_stop_at_any_step_of_a_commit_leaves_the_old_or_the_new_and_nothing_be
     assert tried >= 10
     assert old
     assert new
+
+
+def test_what_is_wrong_with_a_later_stage_is_told_before_anything_runs_and_all_at_once(project):
+    project.replace("recipe.toml", 'tokenizer = "tokenizer"', 'tokenizer = "nowhere"')
+    project.replace("recipe.toml", "[format]", '[dedupe]\nbenchmarks = ["quiz.jsonl"]\n[format]')
+    with pytest.raises(ConfigError) as caught:
+        project.run()
+    assert "no file quiz.jsonl" in str(caught.value)
+    assert "no tokenizer.json in" in str(caught.value)
+    assert not (project.data / "ingest" / "refs").exists()
+    project.replace("recipe.toml", 'path = "questions.jsonl"', 'path = "question.jsonl"')
+    with pytest.raises(DataError) as caught:
+        project.run()
+    assert "questions.jsonl" in str(caught.value)  # the nearest file there
+    assert "no tokenizer.json in" in str(caught.value)
+
+
+def test_an_unknown_template_is_told_once(project):
+    project.replace("recipe.toml", 'template = "instruct"', 'template = "instrct"')
+    with pytest.raises(ConfigError) as caught:
+        project.run()
+    assert str(caught.value).count("instrct") == 1
+    assert "did you mean 'instruct'?" in str(caught.value)
