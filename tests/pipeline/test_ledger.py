@@ -1,0 +1,51 @@
+import json
+
+import pytest
+
+from pipeline import refs
+from pipeline.ledger import STAGE, decisions, newest_ledger
+
+
+def sides(project) -> dict[str, str]:
+    table = decisions(newest_ledger(project.data, "tiny"))
+    return dict(zip(table["id"].to_pylist(), table["split"].to_pylist(), strict=True))
+
+
+def add_question(project, question: str) -> None:
+    with (project.root / "questions.jsonl").open("a") as file:
+        file.write(json.dumps({"q": question, "a": "yes"}) + "\n")
+
+
+def test_there_is_no_ledger_before_the_first_split(project):
+    assert newest_ledger(project.data, "tiny") is None
+    assert decisions(None).num_rows == 0
+
+
+def test_the_ledger_gains_new_rows_and_keeps_every_old_decision(project):
+    project.run()
+    before = sides(project)
+    assert len(before) == 11
+    add_question(project, "Is the harbour of Lund open on Sundays?")
+    project.run()
+    after = sides(project)
+    assert len(after) == 12
+    assert {one: after[one] for one in before} == before
+    assert refs.newest(project.data, STAGE, "tiny").counts == {"new": 1}
+
+
+def test_a_decision_outlives_its_row(project):
+    project.run()
+    before = sides(project)
+    project.replace("questions.jsonl", '{"q": "Who wrote the play Hamlet?", "a": "William Shakespeare"}\n', "")
+    project.run()
+    assert sides(project) == before
+
+
+@pytest.mark.parametrize("salt", ["a", "b", "c"])
+def test_another_salt_moves_no_row_that_has_a_side(project, salt):
+    project.run()
+    before = sides(project)
+    project.replace("recipe.toml", "[split]", f'[split]\nsalt = "{salt}"')
+    project.run()
+    assert sides(project) == before
+    assert {row["id"]: row["split"] for row in project.rows("split")} == before
