@@ -13,6 +13,7 @@ ANSWERS = {
     "the Nile": {"verdict": "edit", "text": "the River Nile"},
     "Brot": {"verdict": "reject", "error": "wrong answer"},
     "Good cherries near Toft.": {"verdict": "accept"},
+    "Dear Ann": {"verdict": "accept"},
 }
 
 
@@ -97,11 +98,19 @@ def test_renaming_a_template_field_loses_no_answer(project, monkeypatch, request
     assert orphans(reviewed) == 0
 
 
-def test_turning_redaction_on_loses_no_answer(reviewed):
+def test_turning_redaction_on_loses_no_answer(project, request):
+    with (project.root / "questions.jsonl").open("a") as file:
+        file.write('{"q": "Write to ann.berg@example.com about the bread.", "a": "Dear Ann"}\n')
+    reviewed = request.getfixturevalue("reviewed")
+    assert statuses(reviewed)["Dear Ann"] == "accepted"
     reviewed.replace("recipe.toml", "[ingest]", '[ingest]\npii = "redact"')
     assert "ingest" in reviewed.ran()
     assert answered(reviewed) == REVIEWED
     assert orphans(reviewed) == 0
+    (row,) = [row for row in reviewed.rows("annotate") if "stale" in row["marks"]]
+    # The text is another now, so the answer waits beside it: stale, not lost.
+    assert "[EMAIL]" in row["prompt"][-1]["content"]
+    assert row["status"] == "unreviewed"
 
 
 def test_mending_a_text_makes_its_answer_stale_and_loses_no_other(reviewed):
