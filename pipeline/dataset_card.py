@@ -6,8 +6,7 @@ import pyarrow.compute as pc
 import yaml
 
 from pipeline.snapshot import Snapshot
-
-_SIDES = ("train", "validation", "test")
+from schemas import SPLITS
 
 
 def dataset_card(snapshot: Snapshot) -> str:
@@ -15,7 +14,7 @@ def dataset_card(snapshot: Snapshot) -> str:
 
     It depends on the rows and file names alone, so a version has one card.
     """
-    sides = [side for side in _SIDES if any(file.name.startswith(f"{side}-") for file in snapshot.manifest.files)]
+    sides = [side for side in SPLITS if any(file.name.startswith(f"{side}-") for file in snapshot.manifest.files)]
     statuses, sources, table = _count(snapshot)
     head = {
         "configs": [
@@ -35,9 +34,9 @@ def dataset_card(snapshot: Snapshot) -> str:
         f"{snapshot.manifest.rows:,} examples. `prompt` and `completion` are lists of messages: trainers that know "
         "this form learn the completion only.",
         "",
-        f"| template | {' | '.join(_SIDES)} |",
-        f"|---|{'---|' * len(_SIDES)}",
-        *(f"| {name} | {' | '.join(f'{table[name, side]:,}' for side in _SIDES)} |" for name in _names(table)),
+        f"| template | {' | '.join(SPLITS)} |",
+        f"|---|{'---|' * len(SPLITS)}",
+        *(f"| {name} | {' | '.join(f'{table[name, side]:,}' for side in SPLITS)} |" for name in _names(table)),
         "",
         "| status | examples |",
         "|---|---|",

@@ -23,9 +23,8 @@ from pipeline.plan import Outcome, StagePlan
 from pipeline.reuse import part_keys, reusable, take_over
 from pipeline.snapshot import Snapshot, commit, content_version, make_folder
 from pipeline.stage import Part, State, no_rows_left
-from schemas import PartFile, PartRecord, RunRecord, SnapshotError, arrow_schema
+from schemas import SPLITS, PartFile, PartRecord, RunRecord, SnapshotError, arrow_schema
 
-SPLITS = ("train", "validation", "test")
 _SPARE_BYTES = 64 << 20
 
 
@@ -53,7 +52,7 @@ def run_stage(run: StagePlan, data_root: Path, progress: Progress, workers: int 
         parts = stage.parts(run.parents, run.inputs)
         _check_disk(run, parts)
         progress.begin(stage.name, len(parts), run.why)
-        state = stage.prepare(run.parents, run.inputs, _spill(work))
+        state = stage.prepare(run.parents, run.inputs, make_folder(work / "spill"))
         if state.ledger is not None:
             run.parents[ledger.STAGE] = ledger.keep(data_root, run.recipe, state.ledger, work)
             # The decisions just kept are decisions the next run will find: its key must equal ours.
@@ -92,10 +91,6 @@ def _work_folder(run: StagePlan) -> Iterator[Path]:
         ) from error
     finally:
         shutil.rmtree(work, ignore_errors=True)
-
-
-def _spill(work: Path) -> Path:
-    return make_folder(work / "spill")
 
 
 def _check_disk(run: StagePlan, parts: list[Part]) -> None:
@@ -171,8 +166,7 @@ def _publish(
             # A source of bad rows alone: ingest's own check names the first row of each reason.
             empty = Snapshot(final, Snapshot.draft(run.stage.name, "", schema, []))
             run.stage.check(empty, run.inputs, counts)
-        dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
-        raise no_rows_left(run.stage.name, dropped)
+        raise no_rows_left(run.stage.name, _dropped_by_reason(counts))
     version = content_version([final / file.name for file in files], schema)
     manifest = Snapshot.draft(run.stage.name, version, schema, files)
     return Snapshot(final, manifest), records
@@ -186,9 +180,8 @@ def _commit(run: StagePlan, draft: Snapshot, records: list[PartRecord], work: Pa
             named = file.model_copy(update={"name": f"{file.digest[:32]}.parquet"})
             (work / file.name).replace(dropped / named.name)
             record.dropped[index] = named
-    card = getattr(run.stage, "card", None)
-    if card is not None:
-        (draft.folder / "README.md").write_text(card(draft), encoding="utf-8")
+    if (card := run.stage.card(draft)) is not None:
+        (draft.folder / "README.md").write_text(card, encoding="utf-8")
     return commit(run.folder, draft)
 
 
@@ -201,7 +194,7 @@ def _record(
     started_at: str,
 ) -> RunRecord:
     """Return the record of a finished run; rows in are rows kept and dropped, or the run is refused."""
-    dropped = {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
+    dropped = _dropped_by_reason(counts)
     rows_in, n_dropped = sum(record.rows_in for record in records), sum(dropped.values())
     if rows_in != snapshot.manifest.rows + n_dropped:
         raise ValueError(f"{rows_in} rows came in, {snapshot.manifest.rows} kept, {n_dropped} dropped")
@@ -229,6 +222,10 @@ def _record(
         facts=facts,
         parts=records,
     )
+
+
+def _dropped_by_reason(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name.partition(":")[2]: n for name, n in counts.items() if name.startswith("dropped:")}
 
 
 def peak_memory_bytes() -> int:

@@ -74,7 +74,7 @@ def prompt_texts(rows: pa.Table, prompt_fields: Mapping[str, Sequence[str]]) -> 
         row_of = pa.array(np.repeat(np.arange(batch.num_rows), pc.list_value_length(fields).to_numpy()))
         named = pc.binary_join_element_wise(batch.column("template").take(row_of), _child(fields, "name"), "\0")
         for at, column in enumerate(pieces):
-            wanted = [f"{name}\0{fields[at]}" for name, fields in prompt_fields.items() if at < len(fields)]
+            wanted = [f"{name}\0{names[at]}" for name, names in prompt_fields.items() if at < len(names)]
             given = _joined(fields, "value", pc.is_in(named, value_set=pa.array(wanted, pa.string())))
             if at == 0:
                 said = _joined(turns, "content", pc.equal(_child(turns, "role"), "user"))

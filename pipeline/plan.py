@@ -99,7 +99,7 @@ def plans(recipe: Recipe, data_root: Path, root: Path, to: str | None, outcomes:
         try:
             inputs = stage.inputs(place)
         except DataError as error:
-            raise error.joined(problems_after(recipe, stage.name, place)) from error
+            raise error.joined(problems_after(recipe, stage.name, place, to)) from error
         parents: dict[str, Snapshot] = {}
         if outcomes:
             before = outcomes[-1]
@@ -125,12 +125,13 @@ def plans(recipe: Recipe, data_root: Path, root: Path, to: str | None, outcomes:
             return
 
 
-def problems_after(recipe: Recipe, stage: str, place: Place) -> list[DataError]:
-    """Return what is wrong with the inputs of all stages after one, as far as it can be told before they run."""
+def problems_after(recipe: Recipe, stage: str, place: Place, to: str | None) -> list[DataError]:
+    """Return what is wrong with the inputs of the stages after one, up to `to`, as far as it can be told now."""
     stages = recipe.stages()
-    at = [one.name for one in stages].index(stage)
+    names = [one.name for one in stages]
+    last = names.index(to) if to else len(names) - 1
     problems = []
-    for later in stages[at + 1 :]:
+    for later in stages[names.index(stage) + 1 : last + 1]:
         try:
             later.inputs(place)
         except DataError as error:

@@ -37,7 +37,7 @@ def run_data(
         outcome = settled(run, data_root)
         if outcome is None:
             if not any(one.ran for one in outcomes):
-                _look_ahead(recipe, run)
+                _look_ahead(recipe, run, to)
             outcome = run_stage(run, data_root, progress, workers)
         outcomes.append(outcome)
         progress.end(outcome)
@@ -58,7 +58,7 @@ def plan_data(recipe: Recipe, data_root: Path, root: Path | None = None) -> list
         outcome = settled(run, data_root, write=False)
         found.append((run.stage.name, [] if outcome else run.why))
         if outcome is None:
-            _look_ahead(recipe, run)
+            _look_ahead(recipe, run, None)
             names = [stage.name for stage in recipe.stages()]
             later = names[names.index(run.stage.name) + 1 :]
             return found + [(name, [f"if {run.stage.name} gives new rows"]) for name in later]
@@ -66,7 +66,7 @@ def plan_data(recipe: Recipe, data_root: Path, root: Path | None = None) -> list
     return found
 
 
-def _look_ahead(recipe: Recipe, run: StagePlan) -> None:
+def _look_ahead(recipe: Recipe, run: StagePlan, to: str | None) -> None:
     """Raise what is wrong with later stages' files now, rather than after an hour of work."""
-    if problems := problems_after(recipe, run.stage.name, run.place):
+    if problems := problems_after(recipe, run.stage.name, run.place, to):
         raise problems[0].joined(problems[1:])

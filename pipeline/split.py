@@ -27,9 +27,8 @@ from pipeline.ledger import decisions
 from pipeline.snapshot import BATCH_ROWS, Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
 from pipeline.vocabulary import word_files
-from schemas import Annotated, Example, GateError, Strict, arrow_schema, dropped_schema
+from schemas import SPLITS, Annotated, Example, GateError, Strict, arrow_schema, dropped_schema
 
-SIDES = ("train", "validation", "test")
 # A group this small may stand on any side, however few rows there are in all.
 _NEVER_BIG = 10
 
@@ -81,11 +80,12 @@ class Split(Settings):
         path = spill / "split.arrow"
         _write(path, _decision_batches(rows, sides, leaks))
         ledger = spill / "ledger.arrow"
-        _write(ledger, [_with_new(known, rows.column("id"), sides)])
+        every = _with_new(known, rows.column("id"), sides)
+        _write(ledger, [every])
         return State(
             rows=path,
             ledger=ledger,
-            counts={"big_groups": len(big), "new": _n_new(known, rows)},
+            counts={"big_groups": len(big), "new": every.num_rows - known.num_rows},
             notes={"big_groups": [*big]},
         )
 
@@ -126,9 +126,9 @@ class Split(Settings):
         proof: JsonValue = {"rows_searched": rows.num_rows, "threshold": self.leak, "crossings": 0}
         return {"proof": proof, "table": _table(rows)}
 
-    def card(self, snapshot: Snapshot) -> str:
-        """Return the dataset card that lies beside the parquet."""
-        return dataset_card(snapshot)
+    def card(self, output: Snapshot) -> str:
+        """Return the dataset card: a split is what other tools load."""
+        return dataset_card(output)
 
 
 def assign(rows: pa.Table, known: pa.Table, settings: Split) -> tuple[npt.NDArray[np.int8], list[str]]:
@@ -179,7 +179,7 @@ def hashed_sides(ids: pa.Array, settings: Split) -> npt.NDArray[np.int8]:
 
 def side_numbers(splits: pa.ChunkedArray) -> npt.NDArray[np.int8]:
     """Return 0, 1, 2 for train, validation, test: the lesser side first."""
-    return np.asarray(pc.index_in(splits, pa.array(SIDES)).to_numpy(), dtype=np.int8)
+    return np.asarray(pc.index_in(splits, pa.array(SPLITS)).to_numpy(), dtype=np.int8)
 
 
 def prompt_fields(place: Place) -> dict[str, JsonValue]:
@@ -204,7 +204,7 @@ def _fields_of(inputs: Inputs) -> dict[str, list[str]]:
 
 
 def _decision_batches(rows: pa.Table, sides: npt.NDArray[np.int8], leaks: Leaks) -> Iterator[pa.RecordBatch]:
-    names = np.array(SIDES, dtype=object)
+    names = np.array(SPLITS, dtype=object)
     ids, origins = rows.column("id"), rows.column("origin")
     for start in range(0, rows.num_rows, BATCH_ROWS):
         here = slice(start, start + BATCH_ROWS)
@@ -229,15 +229,11 @@ def _decision_batches(rows: pa.Table, sides: npt.NDArray[np.int8], leaks: Leaks)
 def _with_new(known: pa.Table, ids: pa.ChunkedArray, sides: npt.NDArray[np.int8]) -> pa.RecordBatch:
     """Return the ledger with the ids it did not hold yet, each once, in order of id."""
     new = pc.invert(pc.is_in(ids, value_set=known.column("id")))
-    fresh = pa.table({"id": ids, "split": np.array(SIDES, dtype=object)[sides]}).filter(new)
+    fresh = pa.table({"id": ids, "split": np.array(SPLITS, dtype=object)[sides]}).filter(new)
     # Equal ids stand in one group and so on one side; the first stands for all.
     once = fresh.group_by("id").aggregate([("split", "min")]).rename_columns(["id", "split"]).sort_by("id")
     whole = pa.concat_tables([known, once.cast(known.schema)]).combine_chunks()
     return whole.to_batches()[0] if whole.num_rows else pa.RecordBatch.from_pylist([], schema=known.schema)
-
-
-def _n_new(known: pa.Table, rows: pa.Table) -> int:
-    return int(pc.sum(pc.invert(pc.is_in(rows.column("id"), value_set=known.column("id")))).as_py() or 0)
 
 
 def _write(path: Path, batches: "Iterator[pa.RecordBatch] | list[pa.RecordBatch]") -> None:
@@ -253,7 +249,7 @@ def _table(rows: pa.Table) -> JsonValue:
     """Return template to side to number of rows."""
     grouped = rows.group_by(["template", "split"]).aggregate([("id", "count")]).to_pylist()
     table: dict[str, JsonValue] = {}
-    for line in sorted(grouped, key=lambda line: (line["template"], SIDES.index(line["split"]))):
+    for line in sorted(grouped, key=lambda line: (line["template"], SPLITS.index(line["split"]))):
         sides = table.setdefault(line["template"], {})
         assert isinstance(sides, dict)
         sides[line["split"]] = line["id_count"]

@@ -159,6 +159,10 @@ class Stage(Protocol):
         """Return what `read` and `map` get of the inputs; a part's key covers this and no more."""
         ...
 
+    def card(self, output: Snapshot) -> str | None:
+        """Return the dataset card to lie beside the parquet, made from the rows alone, or None for no card."""
+        ...
+
 
 class Settings(Strict):
     """Settings of a stage that takes its parent's parts one by one, with nothing to check: the defaults."""
@@ -203,6 +207,11 @@ class Settings(Strict):
     def map_inputs(self, inputs: Inputs) -> Inputs:
         """Return all inputs."""
         return inputs
+
+    def card(self, output: Snapshot) -> str | None:
+        """Return no card: only what leaves the store needs one."""
+        del output
+        return None
 
 
 def no_rows_left(stage: str, dropped: Mapping[str, int]) -> DataError:

@@ -13,6 +13,7 @@ from schemas.errors import (
     nearest,
 )
 from schemas.example import (
+    SPLITS,
     Annotated,
     Deduped,
     Drop,
@@ -31,6 +32,7 @@ from schemas.report import Report
 from schemas.template import Review, Template, TemplateField, WorkedExample
 
 __all__ = [
+    "SPLITS",
     "Annotated", "Annotation", "AnnotationError", "ConfigError", "DataError", "Deduped", "Drop", "Example",
     "FieldValue", "Formatted", "GateError", "Ingested", "InputFile", "Manifest", "Message", "PartFile",
     "PartRecord", "Quarantined", "Report", "Review", "Role", "RunRecord", "Seen", "SnapshotError",

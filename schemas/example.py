@@ -4,7 +4,7 @@ Every stage adds columns and renames none, so each class below is the one before
 The Arrow schemas of all stages are derived from these classes in `schemas.arrow`.
 """
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ from schemas.base import Strict
 
 Role = Literal["system", "user", "assistant", "tool"]
 Split = Literal["train", "validation", "test"]
+# The lesser side first: of two rows that may not stand apart, the one on the lesser side goes.
+SPLITS: tuple[Split, ...] = get_args(Split)
 Status = Literal["accepted", "edited", "rejected", "disputed", "unsure", "unreviewed", "to_write"]
 
 

@@ -83,6 +83,12 @@ class Quiet:
         """Say nothing."""
 
 
+@pytest.fixture
+def quiet() -> Quiet:
+    """Return a progress that nobody reads."""
+    return Quiet()
+
+
 @dataclass
 class Project:
     """A folder with sources and a recipe, and what its last run did."""

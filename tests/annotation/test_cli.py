@@ -30,16 +30,8 @@ fields = { instruction = "q", response = "a" }
 """
 
 
-class Quiet:
-    def begin(self, stage: str, parts: int, why: list[str]) -> None: ...
-
-    def part(self, stage: str, done: int, of: int, rows: int) -> None: ...
-
-    def end(self, outcome: object) -> None: ...
-
-
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[str, dict[str, Any]]]:
+def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quiet: Any) -> Callable[[], dict[str, dict[str, Any]]]:
     """A tiny project; calling it runs the data up to annotate and returns its rows by response."""
     monkeypatch.chdir(tmp_path)
     words = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
@@ -50,7 +42,7 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], dict[s
     Path("sums.jsonl").write_text("".join(json.dumps({"q": q, "a": a}) + "\n" for q, a in SUMS))
 
     def run() -> dict[str, dict[str, Any]]:
-        run_data(load_recipe(Path("recipe.toml")), Path("data"), Quiet(), to="annotate", workers=1)
+        run_data(load_recipe(Path("recipe.toml")), Path("data"), quiet, to="annotate", workers=1)
         record = refs.newest(Path("data"), "annotate", "tiny")
         assert record is not None
         table = Snapshot.open(Path("data/annotate"), record.version).table()

@@ -72,6 +72,12 @@ def test_answers_reach_the_data(reviewed):
     assert orphans(reviewed) == 0
 
 
+def test_a_new_answer_makes_no_part_of_dedupe_again(reviewed):
+    dedupe = reviewed.outcomes["dedupe"]
+    assert dedupe.why == ["annotated changed"]
+    assert dedupe.reused == len(dedupe.record.parts) == 2
+
+
 def test_moving_the_source_file_loses_no_answer(reviewed):
     (reviewed.root / "moved").mkdir()
     (reviewed.root / "questions.jsonl").rename(reviewed.root / "moved" / "q.jsonl")

@@ -303,3 +303,8 @@ def test_an_unknown_template_is_told_once(project):
         project.run()
     assert str(caught.value).count("instrct") == 1
     assert "did you mean 'instruct'?" in str(caught.value)
+
+
+def test_stages_after_the_last_wanted_one_need_not_be_ready(project):
+    project.replace("recipe.toml", 'tokenizer = "tokenizer"', 'tokenizer = "nowhere"')
+    assert project.ran(to="dedupe") == ["ingest", "dedupe"]

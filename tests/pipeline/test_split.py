@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from pipeline.leaks import find_leaks, prompt_texts
 from pipeline.ledger import Decision
-from pipeline.split import SIDES, Shares, Split, assign, hashed_sides
-from schemas import arrow_schema
+from pipeline.split import Shares, Split, assign, hashed_sides
+from schemas import SPLITS, arrow_schema
 
 EVEN = Split(shares=Shares(train=0.5, validation=0.25, test=0.25), salt="s")
 NOTHING = arrow_schema(Decision).empty_table()
@@ -70,15 +70,15 @@ def test_a_group_stands_on_one_side(members):
 
 def test_a_new_row_joins_the_side_of_its_group():
     old, new = name(1), name(2)
-    for side in SIDES:
+    for side in SPLITS:
         sides, _ = assign(rows({old: old, new: old}), ledger({old: side}), EVEN)
-        assert [SIDES[n] for n in sides] == [side, side]
+        assert [SPLITS[n] for n in sides] == [side, side]
 
 
 def test_a_row_in_the_ledger_never_moves_even_when_two_groups_grow_together():
     a, b, new = name(1), name(2), name(3)
     sides, _ = assign(rows({a: a, b: a, new: a}), ledger({a: "train", b: "test"}), EVEN)
-    assert [SIDES[n] for n in sides] == ["train", "test", "test"]
+    assert [SPLITS[n] for n in sides] == ["train", "test", "test"]
 
 
 def test_a_big_group_goes_to_train_and_is_listed():
