@@ -12,6 +12,7 @@ from pipeline.ingest import Ingest
 from pipeline.split import Split
 from pipeline.stage import Stage
 from schemas import ConfigError, Strict
+from schemas.training import Train
 from schemas.validation import config_error
 
 SAMPLE = Path(__file__).parent / "recipes" / "sample.toml"
@@ -27,6 +28,7 @@ class Recipe(Strict):
     format: Format = Format()
     annotate: Annotate = Annotate()
     split: Split = Split()
+    train: Train = Train()
 
     def stages(self) -> list[Stage]:
         """Return the stages in the order they run."""

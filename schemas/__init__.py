@@ -28,14 +28,13 @@ from schemas.example import (
     Status,
 )
 from schemas.manifest import InputFile, Manifest, PartFile, PartRecord, RunRecord
-from schemas.report import Report
 from schemas.template import Review, Template, TemplateField, WorkedExample
 
 __all__ = [
     "SPLITS",
     "Annotated", "Annotation", "AnnotationError", "ConfigError", "DataError", "Deduped", "Drop", "Example",
     "FieldValue", "Formatted", "GateError", "Ingested", "InputFile", "Manifest", "Message", "PartFile",
-    "PartRecord", "Quarantined", "Report", "Review", "Role", "RunRecord", "Seen", "SnapshotError",
+    "PartRecord", "Quarantined", "Review", "Role", "RunRecord", "Seen", "SnapshotError",
     "SourceError", "Split", "Status", "Strict", "Template", "TemplateField", "Verdict", "WorkedExample",
     "arrow_schema", "dropped_schema", "nearest",
 ]  # fmt: skip

@@ -1,53 +1,138 @@
 """What evaluation found, per example and per slice, in words an annotator uses."""
 
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field
 
 from schemas.base import Strict
+from schemas.example import Split
 
-Arm = Literal["majority", "nearest", "copy", "base", "few_shot", "retrieved", "engineered", "tuned"]
+Arm = Literal["majority", "nearest", "base", "tuned"]
+# From the least to the most effort; every table and figure keeps this order.
+ARMS: tuple[Arm, ...] = get_args(Arm)
+ARM_MEANINGS: dict[Arm, str] = {
+    "majority": "the commonest train answer of the template",
+    "nearest": "the answer of the train prompt that looks most alike",
+    "base": "the base model, asked the same way, untrained on this data",
+    "tuned": "the model trained on this data",
+}
+Measure = Literal["score", "nll"]
+# Whether more of it is better.
+MORE_IS_BETTER: dict[Measure, bool] = {"score": True, "nll": False}
 
 
 class Score(Strict):
-    """How one arm did on one example."""
+    """How one arm did on one example: one row of `scores.parquet`."""
 
     example: str = Field(title="id of the example")
+    group: str = Field(title="the example's group; examples of one group are one observation")
+    split: Split
+    template: str
+    source: str
     arm: Arm
-    metric: str = Field(title="name of the metric, or nll for negative log-likelihood per token")
-    value: float
+    metric: str = Field(title="the template's first metric, which `score` is")
+    score: float | None = Field(title="0 to 1, 1 = as the reference; empty where the arm did not answer (train rows)")
+    answer: str | None = Field(title="what the arm answered")
+    nll: float = Field(title="negative log-likelihood of the reference, nats a token, stop token included")
+    n_tokens: int = Field(ge=1, title="tokens of the reference, stop token included")
 
 
-class Interval(Strict):
-    """A mean difference between two arms, and what the data allow to say of it."""
+class Mean(Strict):
+    """What one arm reached over the examples of a split."""
+
+    arm: Arm
+    score: float = Field(title="mean over examples of each template's first metric, 0 to 1")
+    nll: float = Field(title="mean over examples of nats a token")
+
+
+class Comparison(Strict):
+    """A mean difference between two arms on the same examples, and what the data allow to say of it."""
 
     better: Arm
     than: Arm
-    metric: str
+    measure: Measure
     difference: float = Field(title="mean over examples of better minus than")
     low: float = Field(title="lower end of the 95 % interval, clustered by group")
     high: float
     n: int = Field(ge=0, title="examples compared")
+    n_groups: int = Field(ge=0)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the whole interval lies on the side that is better."""
+        return self.low > 0 if MORE_IS_BETTER[self.measure] else self.high < 0
 
 
 class Slice(Strict):
-    """A named part of a split, such as one template or one source, with its means per arm."""
+    """A named part of a split, such as one template or one source, with each arm's means."""
 
-    by: str = Field(title="column, such as template")
+    by: Literal["template", "source"]
     value: str
-    n: int = Field(ge=0)
-    means: dict[str, float] = Field(title="'arm metric' to mean")
+    n: int = Field(ge=1)
+    metric: str = Field(title="names of the metrics `score` is there")
+    means: list[Mean]
+    against_base: Comparison = Field(title="tuned against base on score, in this slice alone")
+
+
+class Forgetting(Strict):
+    """What training did to text that has nothing to do with the data."""
+
+    text: str = Field(title="the file whose held documents were read")
+    n_documents: int = Field(ge=1)
+    base_nll: float = Field(title="nats a token")
+    tuned_nll: float
+    low: float = Field(title="lower end of the 95 % interval of tuned minus base, mean over documents")
+    high: float
+
+
+class CurvePoint(Strict):
+    """One reading of the training run."""
+
+    step: int
+    train_loss: float = Field(title="nats a token over the batches since the last reading")
+    validation_nll: float | None = Field(title="nats a token; empty between evaluations")
+
+
+class Sample(Strict):
+    """One validation example with what the arms answered; test rows are never shown."""
+
+    example: str
+    template: str
+    prompt: str
+    reference: str
+    answers: dict[Arm, str]
+    scores: dict[Arm, float]
+
+
+class Model(Strict):
+    """What was trained."""
+
+    run: str = Field(title="key of the run")
+    base: str
+    method: Literal["lora", "full"]
+    n_parameters: int
+    n_trainable: int
+    steps: int = Field(title="optimizer steps taken")
+    best_step: int = Field(title="the step whose weights were kept: lowest validation NLL")
+    train_seconds: float
+    tokens_per_second: float = Field(title="tokens that were no padding, prompt and completion")
 
 
 class Report(Strict):
     """One evaluation of one model on one split of one data version."""
 
-    model: str
+    recipe: str
     data_version: str
-    split: Literal["validation", "test"]
+    split: Split
     n: int
     n_reviewed: int = Field(title="how many of these examples people have checked")
-    scores: list[Score]
-    slices: list[Slice]
-    comparisons: list[Interval]
+    n_train: int
+    n_train_reviewed: int
+    model: Model
     verdict: str = Field(title="one sentence; 'no evidence of improvement' is one")
+    means: list[Mean]
+    comparisons: list[Comparison]
+    slices: list[Slice]
+    forgetting: Forgetting
+    curve: list[CurvePoint]
+    samples: list[Sample]
