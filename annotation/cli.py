@@ -1,22 +1,21 @@
 """`tuneloop annotate`: tasks out to Label Studio, answers back in, by files."""
 
-import json
-import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from cyclopts import App, Parameter
 
 from annotation.export import Imported, called, people, read_export, reasons
 from annotation.results import Names
-from annotation.task import task_of
+from annotation.task import review_of, task_of
+from annotation.task_file import write_tasks_file
 from annotation.waiting import Queue, waiting
 from pipeline.annotations import add_annotations
 from pipeline.recipe import load_recipe
 from pipeline.template import load_templates
-from schemas import ConfigError, Template, nearest
+from schemas import ConfigError, nearest
 from schemas.annotation import Verdict
 
 REVIEW_CONFIG = Path(__file__).parent / "review.xml"
@@ -45,7 +44,7 @@ def write_tasks(
     templates = load_templates([Path(folder).expanduser() for folder in read.template_dirs])
     queue = waiting(data_root, read.name)
     rows = queue.rows(limit)
-    n = _write_list(to, (task_of(row, _template(templates, row).review, why=why) for row, why in rows))
+    n = write_tasks_file(to, (task_of(row, review_of(row, templates), why=why) for row, why in rows))
     _say(f"{n:,} tasks written to {to} of {queue.table.num_rows:,} that wait: {_told(queue)}")
     if queue.n_test is None:
         _say("there is no split yet, so rows that will be on its test side may be among them")
@@ -115,38 +114,6 @@ def _meanings(pairs: list[str]) -> dict[str, Verdict]:
     if problem := ConfigError.of(problems):
         raise problem
     return found
-
-
-def _template(templates: dict[str, tuple[Template, Path]], row: dict[str, Any]) -> Template:
-    name = row["template"]
-    if name not in templates:
-        raise ConfigError(
-            f"template {name!r} is gone",
-            where=f"example {row['id']}",
-            fix=f"bring it back or run `tuneloop data` again; {nearest(name, templates)}",
-        )
-    return templates[name][0]
-
-
-def _write_list(path: Path, tasks: Iterable[dict[str, Any]]) -> int:
-    """Write a JSON list one task a line, whole or not at all; return how many they are."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    n = 0
-    try:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            for n, task in enumerate(tasks, start=1):
-                file.write(("[\n" if n == 1 else ",\n") + json.dumps(task, ensure_ascii=False))
-            file.write("\n]\n" if n else "[]\n")
-        draft.replace(path)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}",
-            where=str(path),
-            fix="name a file in a folder that is there",
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
-    return n
 
 
 def _told(queue: Queue) -> str:

@@ -11,16 +11,17 @@ from the data's response: a model's text in it would be accepted by tired people
 """
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
 from pipeline.digest import value_digest
 from pipeline.screen import screen
-from schemas import Message, Review, Seen
+from schemas import ConfigError, Message, Review, Seen, Template, nearest
 
 # What the config in review.xml reads; Label Studio refuses a task that lacks one or holds null there.
-SHOWN = ("messages", "response", "question", "guideline_text", "error_types", "why")
+SHOWN = ("messages", "response", "question", "guideline_text", "error_types", "why", "model_answer")
 FIRST_ROUND = "1"
 
 
@@ -29,7 +30,14 @@ def guideline_digest(review: Review) -> str:
     return value_digest(review.guideline)
 
 
-def task_of(row: Mapping[str, Any], review: Review, *, why: str = "", round_: str = FIRST_ROUND) -> dict[str, Any]:
+def task_of(
+    row: Mapping[str, Any],
+    review: Review,
+    *,
+    why: str = "",
+    round_: str = FIRST_ROUND,
+    model_answer: str = "",
+) -> dict[str, Any]:
     """Return the task for a row of format or annotate.
 
     Args:
@@ -37,6 +45,7 @@ def task_of(row: Mapping[str, Any], review: Review, *, why: str = "", round_: st
         review: What the row's template asks of people.
         why: What the reviewer is told about why this example is in the queue; may be empty.
         round_: Name of the review round.
+        model_answer: What a trained model answered; shown folded away and read-only, never in the box.
     """
     seen = screen(row["prompt"], row["completion"])
     messages = [{"role": message.role, "content": message.content} for message in seen.prompt]
@@ -54,8 +63,25 @@ def task_of(row: Mapping[str, Any], review: Review, *, why: str = "", round_: st
             "error_types": [{"value": label} for label in review.error_types],
             "why": why,
             "round": round_,
+            "model_answer": model_answer,
         }
     }
+
+
+def review_of(row: Mapping[str, Any], templates: Mapping[str, tuple[Template, Path]]) -> Review:
+    """Return what the row's template asks of people.
+
+    Raises:
+        ConfigError: The template is gone.
+    """
+    name = row["template"]
+    if name not in templates:
+        raise ConfigError(
+            f"template {name!r} is gone",
+            where=f"example {row['id']}",
+            fix=f"bring it back or run `tuneloop data` again; {nearest(name, templates)}",
+        )
+    return templates[name][0].review
 
 
 def plain_prompt(messages: list[dict[str, str]]) -> str:

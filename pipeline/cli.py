@@ -20,6 +20,7 @@ app = App(
 # Help stands here, since finding it in the commands would import them all.
 for _target, _help in (
     ("pipeline.commands:data", "bring the data of a recipe up to date"),
+    ("train.cli:train", "train on the newest split, evaluate, write the report"),
     ("pipeline.commands:check", "say what `data` would run and why"),
     ("pipeline.commands:recipe", "print every setting of a recipe"),
     ("pipeline.store_commands:log", "list the runs"),
@@ -33,6 +34,7 @@ for _target, _help in (
 ):
     app.command(_target, name=_target.partition(":")[2], help=_help)
 app.command("annotation.cli:app", name="annotate", help="tasks out to Label Studio, people's answers in")
+app.command("annotation.feedback_cli:feedback", name="feedback", help="what a training run found, back to people")
 
 USAGE, BUG, INTERRUPTED, READER_GONE = 2, 1, 130, 141
 

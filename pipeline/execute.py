@@ -210,7 +210,7 @@ def _record(
         inputs=run.files,
         code=run.code.digest,
         distributions=run.code.distributions,
-        git_commit=_git_commit(),
+        git_commit=git_commit(),
         started_at=started_at,
         seconds=round(time.monotonic() - run.started, 3),
         peak_memory_bytes=peak_memory_bytes(),
@@ -234,7 +234,7 @@ def peak_memory_bytes() -> int:
     return 1024 * max(resource.getrusage(one).ru_maxrss for one in who)
 
 
-def _git_commit() -> str | None:
+def git_commit() -> str | None:
     """Return the checkout's commit, or None outside git."""
     command = ["git", "-C", str(ROOT), "rev-parse", "--verify", "-q", "HEAD"]
     try:

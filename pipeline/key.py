@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from pipeline.code import Code, code_of
 from pipeline.digest import file_digest, value_digest
 from pipeline.stage import Inputs, Stage
-from schemas import InputFile, RunRecord
+from schemas import InputFile
 
 _KINDS = {
     "setting": "setting {} changed",
@@ -51,11 +51,11 @@ def key_parts(
     }
 
 
-def what_changed(parts: Mapping[str, str], last: RunRecord | None) -> list[str]:
-    """Return one phrase for each difference between this key's parts and the last run's."""
-    if last is None:
+def what_changed(parts: Mapping[str, str], before: Mapping[str, str] | None) -> list[str]:
+    """Return one phrase for each difference between this key's parts and those of the run before, if there was one."""
+    if before is None:
         return ["never run for this recipe"]
-    before, changed = last.key_parts, []
+    changed = []
     for part in sorted(set(before) | set(parts)):
         kind, _, name = part.partition(" ")
         if before.get(part) == parts.get(part):

@@ -119,7 +119,7 @@ def plans(recipe: Recipe, data_root: Path, root: Path, to: str | None, outcomes:
             last=last,
         )
         run.update_key()
-        run.why = what_changed(run.parts, last)
+        run.why = what_changed(run.parts, last.key_parts if last else None)
         yield run
         if stage.name == to:
             return

@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from schemas.base import Strict
+from schemas.report import CurvePoint, Model
 
 
 class Train(Strict):
@@ -38,3 +39,29 @@ class Train(Strict):
     evaluate_every: int | None = Field(default=None, ge=1, title="steps between validations; left out, 8 a run")
     seed: int = Field(default=1, ge=0)
     max_new_tokens: int = Field(default=128, ge=1, title="longest answer in evaluation")
+
+
+class Tuned(Strict):
+    """What training left: `tuned.json`, written once the model is saved."""
+
+    model: Model
+    curve: list[CurvePoint]
+
+
+class TrainingRecord(Strict):
+    """A finished training run: `data/runs/<key>/manifest.json`, written last, so a folder without it is unfinished."""
+
+    key: str = Field(title="digest of all that can change the model")
+    key_parts: dict[str, str] = Field(title="what the key is made of, so that a re-run can say what changed")
+    evaluation: str = Field(title="digest of all that can change the scores of this model")
+    recipe: str
+    parents: dict[str, str] = Field(title="stage to version: what was trained on")
+    settings: dict[str, JsonValue]
+    base: str = Field(title="which base exactly: a digest of its files, or a hub id with its revision")
+    code: str
+    distributions: dict[str, str]
+    git_commit: str | None
+    started_at: str
+    seconds: float
+    peak_memory_bytes: int
+    model: Model

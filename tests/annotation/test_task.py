@@ -37,6 +37,7 @@ def test_a_task_carries_the_example_and_what_its_template_asks() -> None:
         "error_types": [{"value": "wrong fact"}, {"value": "too long"}],
         "why": "Look again.",
         "round": "2",
+        "model_answer": "",
     }
 
 

@@ -1,0 +1,223 @@
+from math import inf, sqrt
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schemas import DataError
+from schemas.report import Comparison
+from train.compare import compare, interval, minimum_detectable, verdict
+
+TENTHS = st.integers(0, 10).map(lambda n: n / 10)
+PAIRS = st.lists(st.tuples(TENTHS, TENTHS, st.sampled_from("abcdefghij")), min_size=2, max_size=40)
+
+
+def compared(one, other, groups, measure="score", **settings):
+    return compare(one, other, groups, better="tuned", than="base", measure=measure, resamples=500, **settings)
+
+
+@given(PAIRS)
+def test_the_interval_holds_the_difference(rows):
+    one, other, groups = zip(*rows, strict=True)
+    found = compared(one, other, groups)
+    assert found.low <= found.difference <= found.high
+    assert found.difference == pytest.approx(np.mean(one) - np.mean(other))
+    assert (found.n, found.n_groups) == (len(rows), len(set(groups)))
+
+
+@given(PAIRS, st.integers(0, 100))
+def test_adding_the_same_to_both_sides_changes_nothing(rows, shift):
+    one, other, groups = zip(*rows, strict=True)
+    plain = compared(one, other, groups, "score")
+    shifted = compared(np.add(one, shift), np.add(other, shift), groups, "score")
+    assert (shifted.low, shifted.high) == pytest.approx((plain.low, plain.high), abs=1e-9)
+
+
+@given(PAIRS)
+def test_swapping_the_arms_turns_the_sign_of_the_difference(rows):
+    one, other, groups = zip(*rows, strict=True)
+    there, back = compared(one, other, groups), compared(other, one, groups)
+    assert (back.low, back.high) == pytest.approx((-there.high, -there.low), abs=1e-9)
+
+
+@given(PAIRS, st.integers(2, 5))
+def test_copies_of_a_groups_rows_do_not_narrow_the_interval(rows, times):
+    one, other, groups = zip(*rows, strict=True)
+    once = compared(one, other, groups)
+    often = compared(np.repeat(one, times), np.repeat(other, times), np.repeat(groups, times))
+    assert (often.low, often.high) == pytest.approx((once.low, once.high), abs=1e-9)
+
+
+def test_groups_of_one_give_the_bootstrap_of_examples():
+    values = np.random.default_rng(3).normal(0.1, 1, 400)
+    draws = np.random.default_rng(0).integers(0, 400, (2000, 400))
+    # 400 groups: t(0.975, 399) = 1.9659, Phi(-sqrt(400 / 399) * 1.9659) = 0.02453.
+    expected = np.quantile(values[draws].mean(axis=1), [0.02453, 0.97547])
+    assert interval(values, [f"g{n:03}" for n in range(400)], resamples=2000) == pytest.approx(expected, abs=1e-4)
+
+
+def test_blocks_change_nothing(monkeypatch):
+    values, groups = np.random.default_rng(3).normal(0, 1, 90), [f"g{n % 30}" for n in range(90)]
+    whole = interval(values, groups, resamples=999)
+    monkeypatch.setattr("train.compare._CELLS", 100)  # three resamples at once
+    assert interval(values, groups, resamples=999) == pytest.approx(whole)
+
+
+def test_the_mean_is_over_examples_and_not_over_groups():
+    # Group a: three times +1. Groups b to k: once 0. Mean 3 / 13, not 1 / 11.
+    found = compared([1] * 3 + [0] * 10, [0] * 13, list("aaabcdefghijk"))
+    assert found.difference == pytest.approx(3 / 13)
+
+
+def test_a_difference_that_is_the_same_everywhere_has_no_spread_however_uneven_the_groups():
+    groups = [group for group in range(8) for _ in range(group + 1)]
+    assert compared([0.75] * 36, [0.5] * 36, groups).low == compared([0.75] * 36, [0.5] * 36, groups).high == 0.25
+
+
+def test_the_mean_is_in_the_interval_even_of_a_single_resample():
+    values = np.arange(10) ** 3
+    low, high = interval(values, range(10), resamples=1)
+    assert low <= values.mean() <= high
+    assert low < high  # the resample itself is the other end
+
+
+def test_the_same_seed_gives_the_same_interval():
+    values, groups = np.random.default_rng(3).normal(0, 1, 50), range(50)
+    assert interval(values, groups, seed=1) == interval(values, groups, seed=1)
+    assert interval(values, groups, seed=1) != interval(values, groups, seed=2)
+
+
+def test_fewer_than_two_groups_give_the_widest_interval():
+    score = compared([1, 1, 1], [0, 0, 0], ["a", "a", "a"])
+    assert (score.low, score.high, score.holds) == (-1, 1, False)
+    nll = compared([1.5], [4.0], ["a"], "nll")
+    assert (nll.difference, nll.low, nll.high, nll.holds) == (-2.5, -4, 4, False)
+    nothing = compared([], [], [])
+    assert (nothing.difference, nothing.low, nothing.high, nothing.n) == (0, -1, 1, 0)
+    assert interval([0.2, -0.5], ["a", "a"]) == (-0.5, 0.5)
+
+
+@pytest.mark.parametrize(("n", "holds"), [(5, False), (6, True)])
+def test_a_side_is_claimed_from_six_groups_that_differ(n, holds):
+    # By chance alone 5 groups lie on one side in 2 / 32 = 6 % of cases, 6 in 3 %.
+    few = compared([1] * n, [0] * n, range(n))
+    assert few.holds == holds
+    assert few.low == (1 if holds else 0)
+    # Examples that do not differ are no evidence: 5 of 40 lie on one side.
+    many = compared([1] * 5 + [0] * 35, [0] * 40, range(40))
+    assert not many.holds
+
+
+def test_nothing_holds_where_nothing_differs():
+    same = compared([0.1] * 30, [0.1] * 30, range(30))
+    assert (same.difference, same.low, same.high, same.holds) == (0, 0, 0, False)
+
+
+@pytest.mark.parametrize("n_groups", [10, 50])
+def test_of_equal_arms_about_one_in_twenty_seems_to_differ(n_groups):
+    """200 draws of pairs of equal arms whose groups have effects of their own: expected 10, 3 to 22 at 99.9 %."""
+    draws = np.random.default_rng(11)
+    groups = np.repeat(np.arange(n_groups), 4)
+    wrong = 0
+    for seed in range(200):
+        one, other = (draws.normal(size=n_groups)[groups] + draws.normal(size=len(groups)) for _ in range(2))
+        low, high = interval(one - other, groups, resamples=1000, seed=seed)
+        wrong += low > 0 or high < 0
+    assert 3 <= wrong <= 22
+
+
+def test_groups_taken_apart_would_claim_too_much():
+    """The same draws with each example a group of its own: well over one in twenty."""
+    draws = np.random.default_rng(11)
+    wrong = 0
+    for seed in range(100):
+        values = np.repeat(draws.normal(size=30), 8)
+        low, high = interval(values, range(240), resamples=500, seed=seed)
+        wrong += low > 0 or high < 0
+    assert wrong > 30
+
+
+def test_a_real_shift_is_found():
+    draws = np.random.default_rng(5)
+    base = draws.uniform(0, 0.9, 200)
+    better = compared(base + 0.1 * draws.uniform(0, 1, 200), base, range(200))
+    assert better.holds
+    assert better.low < 0.05 < better.high  # the true mean
+    lower = compared(base, base + 0.05, range(200), "nll")
+    assert lower.holds  # less is better
+
+
+def test_values_that_do_not_belong_together_are_refused():
+    with pytest.raises(DataError) as caught:
+        compared([1, 0], [1, 0], ["a"])
+    assert str(caught.value) == (
+        "2 values, but 1 groups\n  where: comparison of tuned with base on score\n"
+        "  fix:   give both for the same examples, in the same order"
+    )
+
+
+def test_values_that_are_no_numbers_are_refused():
+    with pytest.raises(DataError, match="1 of 2 values are no finite numbers") as caught:
+        compared([1, float("nan")], [1, 0], ["a", "b"])
+    assert caught.value.where == "comparison of tuned with base on score"
+    assert caught.value.fix.startswith("leave out the examples")
+
+
+def test_the_minimum_detectable_difference_by_hand():
+    # Mean 0.5, four groups of one, squares 4 * 0.25, SE = sqrt(4 / 3 * 1) / 4; z(0.975) + z(0.8) = 1.96 + 0.8416.
+    by_hand = 2.80158 * sqrt(4 / 3) / 4
+    assert minimum_detectable([0, 1, 0, 1], list("abcd")) == pytest.approx(by_hand, rel=1e-5)
+    # Copies of each row within its group tell nothing new.
+    assert minimum_detectable([0, 0, 1, 1, 0, 0, 1, 1], list("aabbccdd")) == pytest.approx(by_hand, rel=1e-5)
+    assert minimum_detectable([0, 1, 0, 1], list("abcd"), power=0.5) == pytest.approx(
+        1.95996 * sqrt(4 / 3) / 4, rel=1e-5
+    )
+    assert minimum_detectable([1, 2], ["a", "a"]) == inf
+
+
+def test_the_minimum_detectable_difference_is_found_with_its_power():
+    draws = np.random.default_rng(7)
+    true = minimum_detectable(np.resize([-1, 1], 100), range(100), power=0.8)
+    found = sum(interval(draws.normal(true, 1, 100), range(100), resamples=500)[0] > 0 for _ in range(200))
+    assert 140 <= found <= 180  # 160 expected, standard deviation 6
+
+
+def pair(than, measure, difference, low, high):
+    return Comparison(
+        better="tuned", than=than, measure=measure, difference=difference, low=low, high=high, n=200, n_groups=100
+    )
+
+
+def holding(than):
+    return [pair(than, "score", 0.2, 0.1, 0.3), pair(than, "nll", -0.5, -0.6, -0.4)]
+
+
+def test_a_verdict_on_a_model_that_beats_everything():
+    everything = [*holding("majority"), *holding("base"), *holding("nearest")]
+    assert verdict(everything) == "The tuned model is better than base, nearest and majority."
+
+
+def test_better_needs_both_measures():
+    half = [*holding("base"), pair("nearest", "score", 0.02, -0.01, 0.05), pair("nearest", "nll", -0.5, -0.6, -0.4)]
+    assert verdict(half) == (
+        "The tuned model is better than base; it shows no evidence of improvement over nearest on score: "
+        "+0.020 (-0.010 to +0.050)."
+    )
+
+
+def test_worse_is_said():
+    mixed = [pair("base", "score", -0.2, -0.3, -0.1), pair("base", "nll", 0.5, 0.4, 0.6), *holding("majority")]
+    assert verdict(mixed) == (
+        "The tuned model is better than majority; it is worse than base on score: -0.200 (-0.300 to -0.100) "
+        "and base on NLL: +0.500 (+0.400 to +0.600, less is better)."
+    )
+
+
+def test_a_measure_that_was_not_compared_is_named():
+    assert verdict([pair("base", "score", 0.2, 0.1, 0.3)]) == "The tuned model was not compared with base on NLL."
+
+
+def test_comparisons_of_other_arms_are_passed_over():
+    other = pair("majority", "score", 0.2, 0.1, 0.3).model_copy(update={"better": "base"})
+    assert verdict([other]) == "The tuned model was compared with nothing."

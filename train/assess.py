@@ -1,0 +1,99 @@
+"""From a tuned model to scores and a report."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from schemas.report import Arm, Report
+from schemas.training import Tuned
+from train.base_text import documents
+from train.checkpoint import full_disk
+from train.evaluate import forgetting_of, report_of
+from train.exam import Result, Side, ask, ask_floors, metric_names, score_table
+from train.floors import Floors
+from train.likelihood import example_nll
+from train.model import device, load_base
+from train.plan import Plan
+from train.tiny import encode_documents
+from train.tune import MODEL, Prepared, Tell, write
+
+SCORES, REPORT = "scores.parquet", "report.json"
+
+
+def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
+    """Score every arm, write scores.parquet and report.json in the run's folder, and return the report.
+
+    Both models are loaded as anybody would load them, so what is judged is what was saved.
+
+    Raises:
+        ConfigError: A template that a row names is gone, or its metric is not known.
+        SnapshotError: There is no room to write.
+    """
+    sides = prepared.sides
+    metrics = metric_names(list(sides.values()), plan.templates)
+    tell.line("evaluate  floors, base and tuned model on validation and test; NLL of train rows")
+    _, held = documents(Path(plan.settings.base_text))
+    general = encode_documents(
+        prepared.base.tokenizer, held, min(prepared.base.context, plan.settings.max_length), plan.settings.base_text
+    )
+    budget = plan.settings.token_budget
+    results: dict[str, dict[Arm, Result]] = {name: {} for name in sides}
+    forgotten: dict[Arm, np.ndarray] = {}
+    floors = Floors.fit(sides["train"].floor_rows(), sides["validation"].floor_rows(), len(prepared.base.tokenizer))
+    for name in ("validation", "test"):
+        results[name] |= ask_floors(floors, sides[name])
+    arms: tuple[Arm, ...] = ("base", "tuned")
+    for arm in arms:
+        model = load_base(plan.settings, prepared.source).model if arm == "base" else _tuned(plan, prepared)
+        for name, side in sides.items():
+            results[name][arm] = _ask(model, plan, prepared, side, arm, tell)
+        forgotten[arm] = example_nll(model, general, token_budget=budget)
+        del model  # two large models would not fit at once
+    table = pa.concat_tables([score_table(side, results[name], metrics) for name, side in sides.items()])
+    try:
+        draft = plan.folder / f".{SCORES}.draft"
+        pq.write_table(table, draft, compression="zstd", write_page_checksum=True)
+        draft.replace(plan.folder / SCORES)
+    except OSError as error:
+        raise full_disk(error, plan.folder / SCORES) from error
+    report = report_of(
+        table.to_pandas(),
+        sides,
+        recipe=plan.recipe,
+        data_version=plan.split.manifest.version,
+        model=tuned.model,
+        forgetting=forgetting_of(
+            plan.settings.base_text, forgotten["base"], forgotten["tuned"], general.n_supervised
+        ),
+        curve=tuned.curve,
+    )
+    write(plan.folder / REPORT, report.model_dump_json(indent=1))
+    return report
+
+
+def _ask(model: PreTrainedModel, plan: Plan, prepared: Prepared, side: Side, arm: Arm, tell: Tell) -> Result:
+    """Return what a model makes of a side; train rows are not answered, since the model has seen their answers."""
+    return ask(
+        model,
+        prepared.encoder,
+        side,
+        token_budget=plan.settings.token_budget,
+        context=prepared.base.context,
+        max_new_tokens=None if side.name == "train" else plan.settings.max_new_tokens,
+        tell=lambda done, of: tell.asked(f"{arm} on {side.name}", done, of),
+    )
+
+
+def _tuned(plan: Plan, prepared: Prepared) -> PreTrainedModel:
+    """Return the tuned model as it lies on disk."""
+    folder = plan.folder / MODEL
+    if plan.settings.method == "full":
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
+        return model.to(device())
+    base = load_base(plan.settings, prepared.source).model
+    return PeftModel.from_pretrained(base, folder, use_safetensors=True).to(device())

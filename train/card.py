@@ -1,0 +1,72 @@
+"""The model card: `README.md` beside the saved model, read by people and by the hub.
+
+Report(base="Qwen/Qwen3-0.6B", method="lora", ...)  ->  YAML that names base and library, then words and tables
+"""
+
+import html
+import json
+import re
+from importlib.resources import files
+
+import yaml
+from jinja2 import Environment, StrictUndefined
+
+from schemas.report import ARM_MEANINGS, Report
+from train.figure import Interval, Reading, number, signed, visible
+from train.page import Checked, Standing, change, duration, forgetting
+
+# What the hub takes for a model of its own; `tiny` and folders with a path are none.
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+_READINGS: dict[Reading, str] = {"better": "better", "unclear": "no evidence", "worse": "**worse**"}
+_MARKS = re.compile(r"([\\`*_\[\]|#~!$])")
+
+
+def card(report: Report) -> str:
+    """Return the card: YAML front matter, then Markdown in which no text of the data is markup."""
+    # Markdown has its own escapes: `inline` is applied where text comes from outside.
+    environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
+    environment.filters |= {
+        "code": _code,
+        "inline": _inline,
+        "number": number,
+        "signed": signed,
+        "quoted": lambda text: json.dumps(text, ensure_ascii=True),
+        "whole": lambda count: f"{count:,}",
+    }
+    template = environment.from_string(files("train").joinpath("card.md.jinja").read_text("utf-8"))
+    return template.render(
+        front=yaml.safe_dump(_front(report), sort_keys=False, allow_unicode=False).rstrip(),
+        report=report,
+        meanings=ARM_MEANINGS,
+        readings=_READINGS,
+        standing=Standing.of(report.comparisons),
+        checked=Checked.of(report.split, report.n, report.n_reviewed),
+        train_checked=Checked.of("train", report.n_train, report.n_train_reviewed),
+        compared=[(one, Interval.of(one)) for one in report.comparisons],
+        sliced=[(one, Interval.of(one.against_base)) for one in report.slices],
+        duration=duration(report.model.train_seconds),
+        change=change(report.forgetting),
+        forgetting=forgetting(report.forgetting),
+    )
+
+
+def _front(report: Report) -> dict[str, object]:
+    """Return the keys the hub reads. Results stay out: there they would stand without their intervals."""
+    lora = report.model.method == "lora"
+    base = report.model.base
+    return {
+        **({"base_model": base} if base != "tiny" and _HUB_ID.fullmatch(base) else {}),
+        "library_name": "peft" if lora else "transformers",
+        "pipeline_tag": "text-generation",
+        "tags": ["tuneloop", "sft", *(["lora"] if lora else [])],
+    }
+
+
+def _inline(text: str) -> str:
+    """Return text that Markdown and HTML take as text, in one line, so that a table cell can hold it."""
+    return _MARKS.sub(r"\\\1", html.escape(visible(" ".join(text.split())), quote=False))
+
+
+def _code(text: str) -> str:
+    """Return text as code in one line; a grave accent in it is written as its code point."""
+    return f"`{visible(' '.join(text.split())).replace('`', '⟨U+0060⟩').replace('|', '⟨U+007C⟩')}`"

@@ -1,0 +1,190 @@
+"""Weights and optimizer state on disk, whole or not at all, as safetensors: nothing here can run code on loading."""
+
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from pipeline.snapshot import make_folder, sync
+from schemas import SnapshotError, Strict
+from schemas.report import CurvePoint
+
+STATE, WEIGHTS, BEST = "state.json", "weights.safetensors", "best.safetensors"
+
+
+class Progress(Strict):
+    """Where a run stands after a whole step; with the weights, all that the rest of the run depends on."""
+
+    step: int = Field(title="optimizer steps taken")
+    token_budget: int = Field(title="packing changes the rounding, so a resumed run keeps the budget it began with")
+    threads: int = Field(title="so do the threads of matrix products")
+    best_step: int
+    best_nll: float | None
+    loss_since: float = Field(title="sum of the losses of the steps since the last reading")
+    steps_since: int
+    seconds: float = Field(title="time spent training so far")
+    tokens: int = Field(title="tokens trained on so far")
+    curve: list[CurvePoint]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What `load` found."""
+
+    progress: Progress
+    weights: dict[str, torch.Tensor]
+    optimizer: dict[str, torch.Tensor]
+    rng: torch.Tensor
+
+
+def trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the weights that train, by name; a weight used in two places has one name."""
+    return {name: weight for name, weight in model.named_parameters() if weight.requires_grad}
+
+
+def put_back(model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
+    """Overwrite the weights that train; the names must be the same."""
+    here = trained(model)
+    if here.keys() != weights.keys():
+        raise ValueError(f"weights of another model: {sorted(here.keys() ^ weights.keys())[:5]}")
+    with torch.no_grad():
+        for name, weight in here.items():
+            weight.copy_(weights[name])
+
+
+def save(folder: Path, progress: Progress, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Replace the checkpoint in `folder`; a kill at any moment leaves the old one or the new one.
+
+    Raises:
+        SnapshotError: It cannot be written, such as for a full disk; the old checkpoint stands.
+    """
+    tensors = {f"weight.{name}": weight.detach() for name, weight in trained(model).items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
+    tensors["rng"] = torch.get_rng_state()
+    draft, final, old = (folder.with_name(f"{folder.name}{end}") for end in (".draft", "", ".old"))
+    try:
+        _clear(draft)
+        make_folder(draft)
+        save_file({name: value.contiguous().cpu() for name, value in tensors.items()}, draft / WEIGHTS)
+        (draft / STATE).write_text(progress.model_dump_json(indent=1) + "\n", encoding="utf-8")
+        for path in (draft / WEIGHTS, draft / STATE, draft):
+            sync(path)
+        if final.exists():
+            _clear(old)
+            final.rename(old)
+        draft.rename(final)
+        sync(final.parent)
+        _clear(old)
+    except (OSError, SafetensorError) as error:
+        _clear(draft)
+        raise full_disk(error, folder) from error
+
+
+def save_best(path: Path, model: torch.nn.Module) -> None:
+    """Replace the best weights so far, whole or not at all.
+
+    Raises:
+        SnapshotError: They cannot be written.
+    """
+    draft = path.with_suffix(".draft")
+    try:
+        save_file({name: weight.detach().contiguous().cpu() for name, weight in trained(model).items()}, draft)
+        sync(draft)
+        os.replace(draft, path)
+    except (OSError, SafetensorError) as error:
+        draft.unlink(missing_ok=True)
+        raise full_disk(error, path) from error
+
+
+def load_weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors in a file.
+
+    Raises:
+        SnapshotError: It is damaged or gone.
+    """
+    try:
+        return dict(load_file(path))
+    except (OSError, SafetensorError) as error:
+        raise SnapshotError(
+            f"weights cannot be read: {error}",
+            where=str(path),
+            fix=f"remove {path.parent} and run `tuneloop train` again; it starts from the first step",
+        ) from error
+
+
+def load(folder: Path) -> Checkpoint | None:
+    """Return the checkpoint in `folder`, or None if there is none.
+
+    Raises:
+        SnapshotError: It is damaged.
+    """
+    old = folder.with_name(f"{folder.name}.old")
+    if not folder.exists() and old.exists():
+        old.rename(folder)  # killed between the two renames of `save`
+    if not folder.exists():
+        return None
+    tensors = load_weights(folder / WEIGHTS)
+    try:
+        progress = Progress.model_validate_json((folder / STATE).read_bytes())
+        rng = tensors.pop("rng")
+    except (OSError, ValidationError, KeyError) as error:
+        raise SnapshotError(
+            f"checkpoint cannot be read: {str(error).splitlines()[0]}",
+            where=str(folder),
+            fix=f"remove {folder} and run `tuneloop train` again; it starts from the first step",
+        ) from error
+    return Checkpoint(progress, _under(tensors, "weight."), _under(tensors, "optimizer."), rng)
+
+
+def restore(checkpoint: Checkpoint, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+    """Put weights, optimizer moments and the random state back as they were when the checkpoint was written."""
+    put_back(model, checkpoint.weights)
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for name, value in checkpoint.optimizer.items():
+        index, _, moment = name.partition(".")
+        state.setdefault(int(index), {})[moment] = value
+    optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
+    torch.set_rng_state(checkpoint.rng)
+
+
+def cut_metrics(path: Path, step: int) -> None:
+    """Drop the lines of metrics.jsonl that tell of steps after `step`; they will be taken again."""
+    if not path.exists():
+        return
+    lines = [line for line in path.read_text("utf-8").splitlines() if _step_of(line) <= step]
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+
+
+def full_disk(error: Exception, path: Path) -> SnapshotError:
+    """Return the error to raise when something of a run could not be written."""
+    space = shutil.disk_usage(path.parent if path.parent.exists() else Path.cwd())
+    return SnapshotError(
+        f"cannot be written: {error}; {space.free / 1e6:,.0f} MB are free there",
+        where=str(path),
+        fix="make room, then run the same command: it goes on from the last whole checkpoint",
+    )
+
+
+def _step_of(line: str) -> float:
+    try:
+        found: dict[str, Any] = json.loads(line)
+        return float(found["step"])
+    except (ValueError, KeyError, TypeError):
+        return float("inf")  # a line cut short by the kill
+
+
+def _under(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _clear(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,253 @@
+"""Examples as token ids: what the model is given, and what it must learn to say.
+
+    prompt      <bos><user>2 + 2?<assistant>     the prompt rendered for generation: what inference will see
+    completion  4<eos>                            the answer and the token that stops it: the only part with a loss
+
+The two are tokenised apart and joined, so the seam is the same in training and in use. What must hold of
+every row is checked on every row, and what does not hold stops the run.
+"""
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from transformers import PreTrainedTokenizerBase
+
+from schemas import ConfigError, SourceError
+
+BLOCK_ROWS = 2048
+# Stands inside the spelling of a control token while a template is rendered, so that data cannot write one.
+_GUARD = "\ue0a1"
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Token ids of many examples, one after the other.
+
+    Attributes:
+        ids: int32, all tokens of all examples.
+        starts: int64, n + 1 places in `ids`; example i is ids[starts[i]:starts[i + 1]].
+        n_prompt: int64, tokens of each example that carry no loss; at least 1.
+        names: What to call each example in a message.
+    """
+
+    ids: np.ndarray
+    starts: np.ndarray
+    n_prompt: np.ndarray
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.n_prompt)
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """Tokens of each example."""
+        return np.diff(self.starts)
+
+    @property
+    def n_supervised(self) -> np.ndarray:
+        """Tokens of each example that carry loss."""
+        return self.lengths - self.n_prompt
+
+    def example(self, i: int) -> np.ndarray:
+        """The ids of one example."""
+        return self.ids[self.starts[i] : self.starts[i + 1]]
+
+    def prompt(self, i: int) -> np.ndarray:
+        """The ids of one prompt, as generation is given them."""
+        return self.example(i)[: self.n_prompt[i]]
+
+    def target(self, i: int) -> np.ndarray:
+        """The ids that one example teaches, its stop token last."""
+        return self.example(i)[self.n_prompt[i] :]
+
+    @staticmethod
+    def of(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], names: Sequence[str]) -> "Encoded":
+        """Return examples given as (prompt ids, target ids)."""
+        sizes = [len(prompt) + len(target) for prompt, target in pairs]
+        flat = [token for prompt, target in pairs for side in (prompt, target) for token in side]
+        return Encoded(
+            np.asarray(flat, np.int32),
+            np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
+            np.asarray([len(prompt) for prompt, _ in pairs], np.int64),
+            names,
+        )
+
+    @staticmethod
+    def joined(parts: Sequence["Encoded"]) -> "Encoded":
+        """Return the examples of several, one after the other."""
+        sizes = np.concatenate([np.empty(0, np.int64), *(part.lengths for part in parts)])
+        return Encoded(
+            np.concatenate([np.empty(0, np.int32), *(part.ids for part in parts)]),
+            np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
+            np.concatenate([np.empty(0, np.int64), *(part.n_prompt for part in parts)]),
+            [name for part in parts for name in part.names],
+        )
+
+
+class Encoder:
+    """Turns rows of a split into token ids with the chat template of a model."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_length: int, where: str) -> None:
+        """Learn how this chat template ends an answer.
+
+        Args:
+            tokenizer: A fast tokenizer with a chat template.
+            max_length: Longest example in tokens.
+            where: Name of the base, for messages.
+
+        Raises:
+            ConfigError: There is no chat template, or it does not close an answer with a stop token.
+        """
+        if tokenizer.chat_template is None:
+            raise ConfigError(
+                "the base has no chat template, so nobody knows how it is to be asked",
+                where=where,
+                fix='name one: [train] chat_template = "file.jinja"; the model card of its chat version shows it',
+            )
+        self.tokenizer, self.max_length, self._where = tokenizer, max_length, where
+        self._special = {token: tokenizer.convert_tokens_to_ids(token) for token in tokenizer.all_special_tokens}
+        spellings = sorted((re.escape(token) for token in self._special), key=len, reverse=True)
+        self._control = re.compile("(" + "|".join(spellings) + ")")
+        self.stop_id = self._find_stop()
+
+    def encode(self, rows: Sequence[Mapping[str, Any]]) -> Encoded:
+        """Return rows of a split as ids.
+
+        Args:
+            rows: With the columns origin, prompt, completion and tools.
+
+        Raises:
+            SourceError: A row has no token to learn, is longer than max_length, begins twice, or its target does
+                not read back as the text it was made from; all such rows at once.
+        """
+        pairs: list[tuple[list[int], list[int]]] = []
+        problems: list[SourceError] = []
+        names = [str(row["origin"]) for row in rows]
+        for start in range(0, len(rows), BLOCK_ROWS):
+            block = rows[start : start + BLOCK_ROWS]
+            prompts = self._ids([self.render_prompt(row) for row in block])
+            texts = [self._target_text(row) for row in block]
+            targets = self._ids(texts)
+            said = self.tokenizer.batch_decode(targets, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+            for name, prompt, target, text, back in zip(names[start:], prompts, targets, texts, said, strict=False):
+                problems += self._problems(name, prompt, target, text.replace(_GUARD, ""), back)
+                pairs.append((prompt, [*target, self.stop_id]))
+        if problem := SourceError.of(problems):
+            raise problem
+        return Encoded.of(pairs, names)
+
+    def render_prompt(self, row: Mapping[str, Any]) -> str:
+        """Return a prompt as generation is given it; control tokens that stand in the data carry a guard."""
+        return self._render(row["prompt"], row["tools"], for_generation=True)
+
+    def _target_text(self, row: Mapping[str, Any]) -> str:
+        """Return what the assistant says, without what ends it."""
+        (answer,) = row["completion"]
+        if not answer["tool_calls"]:
+            return self._guarded(answer["content"] or "")
+        # How a call is written is the template's business.
+        before = self.render_prompt(row)
+        whole = self._render([*row["prompt"], answer], row["tools"], for_generation=False)
+        if not whole.startswith(before):
+            raise ConfigError(
+                "the chat template writes a conversation with a tool call differently once it is answered",
+                where=f"{self._where}, row {row['origin']}",
+                fix="name a template that does not: [train] chat_template, or leave these rows out in [ingest]",
+            )
+        return self._control.split(whole[len(before) :])[0]
+
+    def _problems(self, name: str, prompt: list[int], target: list[int], text: str, back: str) -> Iterable[SourceError]:
+        """Yield what is wrong with one row."""
+        n = len(prompt) + len(target) + 1
+        if not target:
+            yield SourceError(
+                "no token to learn: the answer is empty once rendered",
+                where=name,
+                fix="mend or drop the row; an answer with a tool call needs a chat template that writes calls",
+            )
+        if n > self.max_length:
+            yield SourceError(
+                f"{n:,} tokens ({len(target):,} of them the answer) are more than max_length = {self.max_length:,}",
+                where=name,
+                fix=f"set [format] max_tokens so that longer rows are dropped and counted, or max_length = {n}",
+            )
+        bos = self.tokenizer.bos_token_id
+        if bos is not None and bos != self.stop_id and prompt.count(bos) > 1:
+            yield SourceError(
+                f"the prompt begins {prompt.count(bos)} times ({self.tokenizer.bos_token})",
+                where=name,
+                fix="the chat template writes this token more than once: name another in [train] chat_template",
+            )
+        if back.removeprefix(" ") != text.removeprefix(" "):
+            yield SourceError(
+                f"the answer reads back differently: {back[:60]!r} instead of {text[:60]!r}",
+                where=name,
+                fix="this tokenizer cannot write the answer; use another base, or mend the row",
+            )
+
+    def _find_stop(self) -> int:
+        """Return the token with which the template closes an answer, by rendering one."""
+        asked = [{"role": "user", "content": "a"}]
+        whole = self._render([*asked, {"role": "assistant", "content": "bcd"}], None, for_generation=False)
+        after = self._control.split(whole.rpartition("bcd")[2])
+        if len(after) < 2 or after[0].strip():
+            raise ConfigError(
+                f"the chat template closes an answer with {whole.rpartition('bcd')[2]!r}, which holds no control token: "
+                "a model trained with it would never stop",
+                where=self._where,
+                fix="name a template that writes the end token after the assistant's turn: [train] chat_template",
+            )
+        return int(self._special[after[1]])
+
+    def _render(self, messages: Iterable[Mapping[str, Any]], tools: str | None, *, for_generation: bool) -> str:
+        shown = [self._message(message) for message in messages]
+        text = self.tokenizer.apply_chat_template(
+            shown,
+            tools=json.loads(tools) if tools else None,
+            add_generation_prompt=for_generation,
+            tokenize=False,
+        )
+        return str(text)
+
+    def _message(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a message in the form chat templates read: no nulls, calls as lists, control tokens guarded."""
+        shown = {key: value for key, value in message.items() if value is not None and key != "weight"}
+        shown["content"] = self._guarded(message["content"] or "")
+        if calls := message.get("tool_calls"):
+            shown["tool_calls"] = _map_text(json.loads(calls), self._guarded)
+        return shown
+
+    def _guarded(self, text: str) -> str:
+        return self._control.sub(lambda found: found[0][0] + _GUARD + found[0][1:], text)
+
+    def _ids(self, texts: list[str]) -> list[list[int]]:
+        """Return the ids of rendered texts; only control tokens the template wrote are control tokens."""
+        plain = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+        return [
+            self._by_pieces(text) if _GUARD in text else list(ids) for text, ids in zip(texts, plain, strict=True)
+        ]
+
+    def _by_pieces(self, text: str) -> list[int]:
+        ids: list[int] = []
+        for piece in self._control.split(text):
+            if piece in self._special:
+                ids.append(int(self._special[piece]))
+            elif piece:
+                bare = piece.replace(_GUARD, "")
+                ids += self.tokenizer(bare, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        return ids
+
+
+def _map_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a JSON value with every text in it changed."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, list):
+        return [_map_text(item, change) for item in value]
+    if isinstance(value, dict):
+        return {key: _map_text(item, change) for key, item in value.items()}
+    return value

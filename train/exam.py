@@ -1,0 +1,176 @@
+"""What is asked, and what each arm made of it: the rows of a split with their ids, scored into one table.
+
+    one test row and the arm `tuned` ->
+    {"example": "9f3c...", "arm": "tuned", "metric": "accuracy", "score": 1.0, "answer": "refund", "nll": 0.02, ...}
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from transformers import PreTrainedModel
+
+from pipeline.snapshot import Snapshot
+from schemas import ConfigError, Template, arrow_schema, nearest
+from schemas.report import Arm, Score
+from train.encode import Encoded, Encoder
+from train.floors import Floor, Floors, Row
+from train.generate import answers
+from train.likelihood import example_nll
+from train.metrics import METRICS, primary
+
+COLUMNS = ("id", "origin", "source", "template", "group", "status", "prompt", "completion", "tools")
+REVIEWED = ("accepted", "edited")
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of the split, ready for a model.
+
+    Attributes:
+        rows: Columns of the split as Python values, without the messages.
+        prompts: Text of each prompt, as people read it.
+        references: Text each target reads back as.
+        encoded: Their ids.
+    """
+
+    name: str
+    rows: list[dict[str, Any]]
+    prompts: list[str]
+    references: list[str]
+    encoded: Encoded
+
+    @property
+    def n_reviewed(self) -> int:
+        """Examples that people have checked."""
+        return sum(row["status"] in REVIEWED for row in self.rows)
+
+    def floor_rows(self) -> list[Row]:
+        """The same as the floors see it."""
+        return [
+            Row(row["template"], prompt, reference, self.encoded.target(i))
+            for i, (row, prompt, reference) in enumerate(zip(self.rows, self.prompts, self.references, strict=True))
+        ]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one arm made of one side: NLL in nats a token, and answers where it was asked."""
+
+    nll: np.ndarray
+    answers: list[str] | None
+
+
+def read_side(snapshot: Snapshot, name: str, encoder: Encoder) -> Side:
+    """Return one side of a split, encoded.
+
+    Raises:
+        SourceError: A row breaks what must hold of every row.
+    """
+    rows: list[dict[str, Any]] = []
+    prompts: list[str] = []
+    encoded: list[Encoded] = []
+    for file in snapshot.manifest.files:
+        if not file.name.startswith(f"{name}-"):
+            continue
+        for batch in Snapshot.read_part(snapshot.folder / file.name, list(COLUMNS)):
+            read = batch.to_pylist()
+            encoded.append(encoder.encode(read))
+            prompts += ["\n\n".join(message["content"] or "" for message in row["prompt"]) for row in read]
+            rows += [{key: row[key] for key in COLUMNS if key not in ("prompt", "completion", "tools")} for row in read]
+    whole = Encoded.joined(encoded)
+    targets = [whole.target(i)[:-1].tolist() for i in range(len(whole))]
+    references = encoder.tokenizer.batch_decode(targets, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return Side(name, rows, prompts, references, whole)
+
+
+def ask(
+    model: PreTrainedModel,
+    encoder: Encoder,
+    side: Side,
+    *,
+    token_budget: int,
+    context: int,
+    max_new_tokens: int | None,
+    tell: Callable[[int, int], None],
+) -> Result:
+    """Return what a model makes of a side; without `max_new_tokens` it is not asked to answer."""
+    summed = example_nll(model, side.encoded, token_budget=token_budget)
+    said = None
+    if max_new_tokens is not None and len(side.encoded):
+        said = answers(
+            model,
+            encoder.tokenizer,
+            side.encoded,
+            stop=encoder.stop_id,
+            context=context,
+            max_new_tokens=max_new_tokens,
+            tell=tell,
+        )
+    return Result(summed / side.encoded.n_supervised, said)
+
+
+def ask_floors(floors: Floors, side: Side) -> dict[Arm, Result]:
+    """Return what the two arms without a model make of a side."""
+    rows = side.floor_rows()
+    arms: tuple[Floor, ...] = ("majority", "nearest")
+    return {arm: Result(floors.nll(arm, rows), floors.answer(arm, rows)) for arm in arms}
+
+
+def metric_names(sides: Sequence[Side], templates: Mapping[str, tuple[Template, Path]]) -> dict[str, str]:
+    """Return each template's first metric.
+
+    Raises:
+        ConfigError: A template is gone, or names a metric that is not known; all at once.
+    """
+    found: dict[str, str] = {}
+    problems: list[ConfigError] = []
+    for name in sorted({row["template"] for side in sides for row in side.rows}):
+        if name not in templates:
+            problems.append(
+                ConfigError(
+                    f"template {name!r} is gone, so nobody knows how its answers are scored",
+                    where="the recipe's templates",
+                    fix=f"bring it back or run `tuneloop data` again; {nearest(name, templates)}",
+                )
+            )
+            continue
+        template, path = templates[name]
+        try:
+            found[name] = primary(template.metrics, f"{path}, metrics")
+        except ConfigError as error:
+            problems.append(error)
+    if problem := ConfigError.of(problems):
+        raise problem
+    return found
+
+
+def score_table(side: Side, results: Mapping[Arm, Result], metrics: Mapping[str, str]) -> pa.Table:
+    """Return a row of `schemas.report.Score` for each example and arm."""
+    tables = []
+    n = len(side.rows)
+    for arm, result in results.items():
+        said: Sequence[str | None] = result.answers if result.answers is not None else [None] * n
+        names = [metrics[row["template"]] for row in side.rows]
+        scores = [
+            None if answer is None else METRICS[name](answer, reference)
+            for name, answer, reference in zip(names, said, side.references, strict=True)
+        ]
+        columns = {
+            "example": [row["id"] for row in side.rows],
+            "group": [row["group"] for row in side.rows],
+            "split": [side.name] * n,
+            "template": [row["template"] for row in side.rows],
+            "source": [row["source"] for row in side.rows],
+            "arm": [arm] * n,
+            "metric": names,
+            "score": scores,
+            "answer": said,
+            "nll": result.nll.tolist(),
+            "n_tokens": side.encoded.n_supervised.tolist(),
+        }
+        tables.append(pa.table(columns, schema=arrow_schema(Score)))
+    return pa.concat_tables(tables)

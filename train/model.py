@@ -1,0 +1,161 @@
+"""Bases and adapters, loaded and saved the way every tool does: `from_pretrained`, `save_pretrained`, safetensors."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from schemas import ConfigError, nearest
+from schemas.training import Train
+
+# Full tuning of the tiny base and of small models bears a high rate; an adapter bears about ten times what full
+# tuning of a large model does (LoRA Without Regret, 2025). Both are peaks for AdamW, at batches of 8 to 32.
+LEARNING_RATES = {"lora": 2e-4, "full": 2e-5}
+TINY_LEARNING_RATES = {"lora": 4e-3, "full": 2e-3}
+
+
+@dataclass(frozen=True)
+class Base:
+    """A base model that is ready to be asked.
+
+    Attributes:
+        name: As the recipe wrote it.
+        model: On its device, no gradient wanted anywhere.
+        tokenizer: With a chat template, unless the base has none.
+        context: Longest sequence the model takes, in tokens.
+    """
+
+    name: str
+    model: PreTrainedModel
+    tokenizer: PreTrainedTokenizerBase
+    context: int
+
+
+def device() -> torch.device:
+    """Return the first GPU if there is one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def load_base(settings: Train, source: str | Path) -> Base:
+    """Return a base from a folder or a hub id: one path for both.
+
+    Args:
+        settings: What the recipe says; `trust_remote_code` and `revision` are taken from it.
+        source: A folder in the format of transformers, or a hub id.
+
+    Raises:
+        ConfigError: It is not there, cannot be loaded, or its weights are no safetensors.
+    """
+    where = f"[train] base = {settings.base!r}"
+    options = {"revision": settings.revision or "main", "trust_remote_code": settings.trust_remote_code}
+    if _looks_local(str(source)) and not Path(source).is_dir():
+        raise _no_folder(Path(source), where)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        model = AutoModelForCausalLM.from_pretrained(
+            source,
+            use_safetensors=True,  # the other format runs code when it is read
+            # What trains must be float32, or small steps are rounded away.
+            dtype=torch.float32,
+            **options,
+        )
+    except (OSError, ValueError, ImportError) as error:
+        raise _cannot_load(error, where, source) from error
+    if settings.chat_template:
+        tokenizer.chat_template = _read_template(Path(settings.chat_template))
+    _same_vocabulary(model, tokenizer, where)
+    model.requires_grad_(requires_grad=False)
+    context = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or settings.max_length)
+    return Base(settings.base, model.to(device()), tokenizer, context)
+
+
+def prepare(base: Base, settings: Train) -> PreTrainedModel | PeftModel:
+    """Return the model with the weights that the method trains wanting a gradient, and no others."""
+    if settings.method == "full":
+        return base.model.requires_grad_(requires_grad=True)
+    config = LoraConfig(
+        r=settings.rank,
+        # The update's size then does not depend on the rank, nor the best learning rate.
+        lora_alpha=settings.rank,
+        lora_dropout=settings.dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+    return get_peft_model(base.model, config)
+
+
+def peak_rate(settings: Train) -> tuple[float, str]:
+    """Return the learning rate and where it comes from, in words."""
+    if settings.learning_rate is not None:
+        return settings.learning_rate, "from the recipe"
+    table = TINY_LEARNING_RATES if settings.base == "tiny" else LEARNING_RATES
+    of = "the tiny base" if settings.base == "tiny" else "a pretrained base"
+    return table[settings.method], f"the default for {settings.method} on {of}"
+
+
+def save_model(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, stop: int, folder: Path) -> None:
+    """Write the adapter or the full model, with the tokenizer, its chat template, and the token that stops it."""
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    generation = model.generation_config
+    generation.eos_token_id = stop
+    generation.pad_token_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop
+    generation.save_pretrained(folder)
+
+
+def count(model: torch.nn.Module) -> tuple[int, int]:
+    """Return how many parameters there are, and how many of them train."""
+    sizes = [(weight.numel(), weight.requires_grad) for weight in model.parameters()]
+    return sum(n for n, _ in sizes), sum(n for n, trains in sizes if trains)
+
+
+def _same_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
+    known, needed = model.get_input_embeddings().weight.shape[0], len(tokenizer)
+    if needed > known:
+        raise ConfigError(
+            f"the tokenizer knows {needed:,} tokens, the model {known:,}",
+            where=where,
+            fix="the folder holds a tokenizer of another model: put the model's own beside it",
+        )
+
+
+def _read_template(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"chat template cannot be read: {error}",
+            where=f"[train] chat_template = {str(path)!r}",
+            fix=nearest(path.name, [other.name for other in path.parent.glob("*.jinja")]),
+        ) from error
+
+
+def _looks_local(source: str) -> bool:
+    return source.startswith((".", "/", "~")) or source.count("/") > 1
+
+
+def _no_folder(path: Path, where: str) -> ConfigError:
+    others = [other.name for other in path.parent.glob("*") if (other / "config.json").is_file()]
+    return ConfigError(
+        f"there is no folder {path.resolve()}",
+        where=where,
+        fix=f"name a folder with config.json and *.safetensors, a hub id such as org/name, or tiny; "
+        f"{nearest(path.name, others) if others else 'no model lies beside it'}",
+    )
+
+
+def _cannot_load(error: Exception, where: str, source: str | Path) -> ConfigError:
+    said = str(error)
+    first = said.strip().splitlines()[0] if said.strip() else type(error).__name__
+    if Path(source).is_dir():
+        fix = "the folder needs config.json, tokenizer.json and *.safetensors, as `save_pretrained` writes them"
+    elif "trust_remote_code" in said:
+        fix = "read the code that comes with this model; if you trust it: [train] trust_remote_code = true"
+    else:
+        fix = (
+            "check the id, and that this machine reaches the hub (a private model needs HF_TOKEN in the environment); "
+            "without network, copy the model to a folder and name that"
+        )
+    return ConfigError(f"the base cannot be loaded: {first}", where=where, fix=fix)

@@ -1,0 +1,229 @@
+"""A report as one HTML page: no script, nothing loaded, and no text of the data or the model is ever markup.
+
+Report(verdict="better than base", samples=[... "<script>alert(1)</script>" ...])  ->  a page that shows that text
+"""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from schemas.report import ARM_MEANINGS, ARMS, Arm, Comparison, Forgetting, Measure, Report, Sample, Slice
+from train.figure import (
+    Interval,
+    Limits,
+    Reading,
+    arm_plot,
+    curve,
+    interval_plot,
+    interval_strip,
+    limits_of,
+    number,
+    signed,
+    visible,
+)
+
+MAX_PROMPT_CHARS = 1_000
+MAX_ANSWER_CHARS = 800
+MAX_NAME_CHARS = 60
+SliceRow = tuple[Slice, dict[Arm, float], Interval, Markup]
+_MEASURE_NAMES: dict[Measure, str] = {"score": "Score", "nll": "NLL"}
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A text short enough to look at, and how many characters were left out."""
+
+    text: str
+    n_left: int
+
+    @classmethod
+    def of(cls, text: str, most: int) -> "Cut":
+        """Return the first `most` characters, made visible."""
+        return cls(visible(text[:most]), max(0, len(text) - most))
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What all comparisons of the tuned model say together.
+
+    Attributes:
+        reading: `worse` if any is worse, else `better` if all hold, else `unclear`.
+        badge: A few words.
+        words: One or two sentences.
+    """
+
+    reading: Reading
+    badge: str
+    words: str
+
+    @classmethod
+    def of(cls, comparisons: Sequence[Comparison]) -> "Standing":
+        """Read the comparisons whose better arm is the tuned one."""
+        found = [(one, Interval.of(one).reading) for one in comparisons if one.better == "tuned"]
+        if not found:
+            return cls("unclear", "No evidence", "The trained model was compared with nothing.")
+        total = len(found)
+        worse, unclear = (
+            [f"{one.than} ({_MEASURE_NAMES[one.measure]})" for one, reading in found if reading == wanted]
+            for wanted in ("worse", "unclear")
+        )
+        interval = "the whole 95 % interval lies"
+        if worse:
+            told = f"Worse: in {_some(worse, total)} {interval} on the worse side: against {_joined(worse)}."
+            return cls("worse", f"Worse in {len(worse)} of {total}", told)
+        if unclear:
+            told = (
+                f"No evidence of improvement: in {_some(unclear, total)} the 95 % interval includes no difference "
+                f"at all: against {_joined(unclear)}."
+            )
+            return cls("unclear", f"No evidence in {len(unclear)} of {total}", told)
+        told = f"Better: in {_some(found, total)} {interval} on the better side."
+        return cls("better", f"Better in {total} of {total}", told)
+
+
+@dataclass(frozen=True)
+class Checked:
+    """How much of a side people have checked, in a sentence; `is_loud` where nobody has."""
+
+    words: str
+    is_loud: bool
+
+    @classmethod
+    def of(cls, side: str, n: int, n_reviewed: int) -> "Checked":
+        """Say it for one side of the split."""
+        noun = f"{side} example" if n == 1 else f"{side} examples"
+        if n and not n_reviewed:
+            whose = f"The one {noun} has not" if n == 1 else f"None of the {n:,} {noun} has"
+            return cls(f"{whose} been checked by a person.", True)
+        if n == n_reviewed:
+            return cls(f"All {n:,} {noun} have been checked by people.", False)
+        share = f"{max(1, 100 * n_reviewed // n)} %"  # rounded down: not all is never 100 %
+        return cls(f"{n_reviewed:,} of the {n:,} {noun} ({share}) have been checked by people.", False)
+
+
+def page(report: Report) -> str:
+    """Return the page, whole: its style and its figures are in it."""
+    by_measure = {measure: [one for one in report.comparisons if one.measure == measure] for measure in _MEASURE_NAMES}
+    template = _environment().from_string(files("train").joinpath("page.html.jinja").read_text("utf-8"))
+    return template.render(
+        report=report,
+        arms=ARMS,
+        meanings=ARM_MEANINGS,
+        standing=Standing.of(report.comparisons),
+        checked=Checked.of(report.split, report.n, report.n_reviewed),
+        train_checked=Checked.of("train", report.n_train, report.n_train_reviewed),
+        duration=duration(report.model.train_seconds),
+        arm_figures={
+            measure: arm_plot(report.means, measure, f"{name} of each arm") for measure, name in _MEASURE_NAMES.items()
+        },
+        interval_figures={
+            measure: interval_plot([Interval.of(one) for one in found], f"{_MEASURE_NAMES[measure]}: differences")
+            for measure, found in by_measure.items()
+            if found
+        },
+        compared=_compared(report.comparisons),
+        slices=_slices(report.slices),
+        curve=curve(report.curve, report.model.best_step, "Learning curve, nats a token"),
+        forgetting=forgetting(report.forgetting),
+        forgetting_figure=interval_plot([change(report.forgetting)], "Forgetting, nats a token"),
+        samples=[_sample(one) for one in report.samples],
+    )
+
+
+def change(found: Forgetting) -> Interval:
+    """Return what training did to general text: NLL of tuned minus base."""
+    return Interval("tuned minus base", found.tuned_nll - found.base_nll, found.low, found.high, more_is_better=False)
+
+
+def forgetting(found: Forgetting) -> str:
+    """Return forgetting in a sentence."""
+    match change(found).reading:
+        case "worse":
+            return "The model forgot: it explains text that has nothing to do with the data worse than its base did."
+        case "better":
+            return "Nothing was forgotten: text that has nothing to do with the data is explained better than before."
+    return "No sign of forgetting: the interval includes no change at all."
+
+
+def duration(seconds: float) -> str:
+    """Return a duration in the one or two units that matter."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
+
+
+def _environment() -> Environment:
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters |= {
+        "csp_hash": _csp_hash,
+        "name": lambda text: _short(text, MAX_NAME_CHARS),
+        "number": number,
+        "signed": signed,
+        "visible": visible,
+        "whole": lambda count: f"{count:,}",
+    }
+    return environment
+
+
+def _csp_hash(style: str) -> str:
+    """Return the one style sheet the page's policy lets in."""
+    return f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}"
+
+
+def _short(text: str, most: int) -> str:
+    cut = Cut.of(text, most)
+    return f"{cut.text}… ({cut.n_left:,} more characters)" if cut.n_left else cut.text
+
+
+def _some(part: Sequence[object], total: int) -> str:
+    if len(part) == total:
+        return "the one comparison" if total == 1 else f"all {total} comparisons"
+    return f"{len(part)} of {total} comparisons"
+
+
+def _joined(names: Sequence[str]) -> str:
+    return " and ".join(part for part in (", ".join(names[:-1]), names[-1]) if part)
+
+
+def _compared(comparisons: Sequence[Comparison]) -> str:
+    """Return how many examples and groups stand behind the intervals, once where all have the same."""
+    counts = sorted({(one.n, one.n_groups) for one in comparisons})
+    return _joined([f"{n:,} examples in {n_groups:,} groups" for n, n_groups in counts]) if counts else ""
+
+
+def _slices(slices: Sequence[Slice]) -> list[tuple[str, list[SliceRow]]]:
+    """Return (kind, rows) for each kind of slice; all strips share one axis."""
+    limits: Limits = limits_of(Interval.of(one.against_base) for one in slices)
+    tables = []
+    for by in ("template", "source"):
+        rows = []
+        for one in slices:
+            if one.by == by:
+                interval = Interval.of(one.against_base)
+                scores = {mean.arm: mean.score for mean in one.means}
+                rows.append((one, scores, interval, interval_strip(interval, limits)))
+        if rows:
+            tables.append((by, rows))
+    return tables
+
+
+def _sample(one: Sample) -> dict[str, object]:
+    """Return a sample's texts, cut: prompt and reference first, then the arms in their order."""
+    answers = [
+        (arm, Cut.of(one.answers[arm], MAX_ANSWER_CHARS), one.scores.get(arm)) for arm in ARMS if arm in one.answers
+    ]
+    return {
+        "example": one.example,
+        "template": one.template,
+        "texts": [
+            ("prompt", Cut.of(one.prompt, MAX_PROMPT_CHARS), None),
+            ("reference", Cut.of(one.reference, MAX_ANSWER_CHARS), None),
+            *answers,
+        ],
+    }

@@ -1,0 +1,151 @@
+"""What a training run depends on, and whether it has been made. Knows no torch, so that a run that is done says so fast."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from pipeline import refs
+from pipeline.code import Code, code_of
+from pipeline.digest import file_digest, value_digest
+from pipeline.key import what_changed
+from pipeline.recipe import Recipe
+from pipeline.snapshot import Snapshot
+from pipeline.template import load_templates
+from schemas import ConfigError, SnapshotError, SourceError, Template
+from schemas.training import Train, TrainingRecord
+from train.base_text import Tiny, documents, tiny_key
+
+RUNS = "runs"
+MANIFEST = "manifest.json"
+_MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One run, complete before anything is written.
+
+    Attributes:
+        recipe: Name of the recipe.
+        settings: Its `[train]`.
+        tiny: How tiny is made, should it be the base.
+        data_root: The store.
+        split: What is trained on.
+        templates: By name, with their files.
+        base: Which base exactly.
+        key: Digest of all that can change the model.
+        key_parts: What the key is made of.
+        evaluation: Digest of all that can change the scores of that model.
+        code: Of the run's modules.
+        why: What changed since the recipe's last run.
+    """
+
+    recipe: str
+    settings: Train
+    tiny: Tiny
+    data_root: Path
+    split: Snapshot
+    templates: dict[str, tuple[Template, Path]]
+    base: str
+    key: str
+    key_parts: dict[str, str]
+    evaluation: str
+    code: Code
+    why: list[str]
+
+    @property
+    def folder(self) -> Path:
+        """Where the run lies."""
+        return self.data_root / RUNS / self.key
+
+    @property
+    def record(self) -> TrainingRecord | None:
+        """The finished run of this key, if there is one whose scores still hold."""
+        record = read_record(self.folder)
+        return record if record and record.evaluation == self.evaluation else None
+
+
+def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
+    """Return the run of a recipe on its own newest split.
+
+    Raises:
+        ConfigError: There is no split yet, or a file that the recipe names is missing.
+        SourceError: The split has no train rows.
+    """
+    record = refs.newest(data_root, "split", recipe.name)
+    if record is None:
+        raise ConfigError(
+            f"recipe {recipe.name!r} has no split yet",
+            where=str(data_root),
+            fix="run `make data` (or `tuneloop data` with the same --recipe and --data-root) first",
+        )
+    split = Snapshot.open(data_root / "split", record.version)
+    for side, cure in (
+        ("train", "look at `tuneloop log` for what dropped the rows"),
+        ("validation", "give validation a share in [split] shares: the best step is chosen by it"),
+        ("test", "give test a share in [split] shares: without it nothing can be said of the model"),
+    ):
+        if not any(file.rows for file in split.manifest.files if file.name.startswith(f"{side}-")):
+            raise SourceError(f"the split has no {side} rows", where=str(split.folder), fix=cure)
+    settings, tiny = recipe.train, tiny or Tiny()
+    documents(Path(settings.base_text))
+    templates = load_templates([Path(folder).expanduser() for folder in recipe.template_dirs])
+    base = _base_identity(settings, tiny)
+    code, scoring = code_of("train.tune"), code_of("train.assess")
+    parts = {
+        **{f"setting {name}": value_digest(value) for name, value in settings.model_dump(mode="json").items()},
+        "value base": value_digest(base),
+        "parent split": record.version,
+        **{f"input {path}": file_digest(path) for path in _files(settings)},
+        **{f"package {name}": version for name, version in code.distributions.items()},
+        "code train": code.digest,
+    }
+    metrics = {name: list(template.metrics) for name, (template, _) in templates.items()}
+    key = value_digest(parts)
+    evaluation = value_digest([key, scoring.digest, dict(scoring.distributions), metrics])
+    last = newest_run(data_root, recipe.name)
+    why = what_changed(parts, last.key_parts if last else None)
+    return Plan(
+        recipe.name, settings, tiny, data_root, split, templates, base, key, parts, evaluation, code, why
+    )  # fmt: skip
+
+
+def newest_run(data_root: Path, recipe: str) -> TrainingRecord | None:
+    """Return the recipe's newest finished run, if there is one."""
+    return read_record(data_root / RUNS / f"latest-{recipe}")
+
+
+def read_record(folder: Path) -> TrainingRecord | None:
+    """Return the record of a finished run, or None if the folder holds none.
+
+    Raises:
+        SnapshotError: It is damaged.
+    """
+    path = folder / MANIFEST
+    if not path.is_file():
+        return None
+    try:
+        return TrainingRecord.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise SnapshotError(
+            f"record of a training run cannot be read: {str(error).splitlines()[0]}",
+            where=str(path),
+            fix=f"remove {path}; `tuneloop train` then writes it anew, and trains only if the model is gone too",
+        ) from error
+
+
+def _base_identity(settings: Train, tiny: Tiny) -> str:
+    """Return which base exactly the recipe names."""
+    if settings.base == "tiny":
+        return f"tiny-{tiny_key(settings, tiny)}"
+    folder = Path(settings.base).expanduser()
+    if folder.is_dir():
+        files = sorted({path for pattern in _MODEL_FILES for path in folder.glob(pattern)})
+        return value_digest([[path.name, file_digest(path)] for path in files])
+    return f"{settings.base}@{settings.revision or 'main'}"
+
+
+def _files(settings: Train) -> list[Path]:
+    """Return the files besides the base that can change a run."""
+    named = [settings.base_text, *([settings.chat_template] if settings.chat_template else [])]
+    return [path for path in map(Path, named) if path.is_file()]

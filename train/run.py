@@ -1,0 +1,51 @@
+"""One training run from plan to scores and report; what is done is not done again."""
+
+import shutil
+import time
+from datetime import UTC, datetime
+
+from transformers.utils import logging
+
+from pipeline.execute import git_commit, peak_memory_bytes
+from pipeline.lock import locked
+from pipeline.snapshot import make_folder
+from schemas.report import Report
+from schemas.training import TrainingRecord
+from train.assess import assess
+from train.plan import MANIFEST, Plan
+from train.tune import Tell, prepare_run, tune, write
+
+
+def make(plan: Plan, tell: Tell) -> Report:
+    """Train and evaluate a run, its record last; return its report.
+
+    Raises:
+        DataError: What, where and how to mend; a checkpoint stands, and the same command goes on from it.
+    """
+    logging.disable_progress_bar()
+    began, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
+    with locked(make_folder(plan.folder), f"training run {plan.key}"):
+        prepared = prepare_run(plan, tell)
+        tuned = tune(plan, prepared, tell)
+        report = assess(plan, prepared, tuned, tell)
+        record = TrainingRecord(
+            key=plan.key,
+            key_parts=plan.key_parts,
+            evaluation=plan.evaluation,
+            recipe=plan.recipe,
+            parents={"split": plan.split.manifest.version},
+            settings=plan.settings.model_dump(mode="json"),
+            base=plan.base,
+            code=plan.code.digest,
+            distributions=plan.code.distributions,
+            git_commit=git_commit(),
+            started_at=started_at,
+            seconds=round(time.monotonic() - began, 1),
+            peak_memory_bytes=peak_memory_bytes(),
+            model=tuned.model,
+        )
+        write(plan.folder / MANIFEST, record.model_dump_json(indent=1))
+        # What resuming would need; the model is saved.
+        shutil.rmtree(plan.folder / "checkpoint", ignore_errors=True)
+        (plan.folder / "best.safetensors").unlink(missing_ok=True)
+    return report

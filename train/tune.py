@@ -1,0 +1,140 @@
+"""From a split to a tuned model on disk."""
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pipeline.snapshot import make_folder, sync
+from schemas import ConfigError, SourceError
+from schemas.report import Model
+from schemas.training import Train, Tuned
+from train import loop
+from train.checkpoint import full_disk
+from train.encode import Encoder
+from train.exam import Side, read_side
+from train.loop import Reading, fit
+from train.model import Base, count, load_base, peak_rate, prepare, save_model
+from train.plan import Plan
+from train.tiny import build_tiny
+
+TUNED = "tuned.json"
+MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Tell:
+    """Whom to tell what.
+
+    Attributes:
+        line: A sentence.
+        reading: Of the loop; the first argument says what is trained.
+        asked: What is asked, how many prompts are done, and of how many.
+    """
+
+    line: Callable[[str], None]
+    reading: Callable[[str, Reading], None]
+    asked: Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The base and the split in its tokens."""
+
+    source: Path | str
+    base: Base
+    encoder: Encoder
+    sides: dict[str, Side]
+
+
+def prepare_run(plan: Plan, tell: Tell) -> Prepared:
+    """Return base and split, loaded and checked; the base is made first if it is tiny and not there.
+
+    Raises:
+        DataError: The base or a row cannot be used.
+    """
+    settings = plan.settings
+    source: Path | str = settings.base
+    if settings.base == "tiny":
+        source = build_tiny(settings, plan.tiny, plan.data_root, tell.line, lambda at: tell.reading("base", at))
+    elif Path(settings.base).expanduser().is_dir():
+        source = Path(settings.base).expanduser()
+    base = load_base(settings, source)
+    encoder = Encoder(base.tokenizer, min(settings.max_length, base.context), f"[train] base = {settings.base!r}")
+    sides = {name: read_side(plan.split, name, encoder) for name in ("train", "validation", "test")}
+    return Prepared(source, base, encoder, sides)
+
+
+def tune(plan: Plan, prepared: Prepared, tell: Tell) -> Tuned:
+    """Train and save the model in the run's folder, or return what an earlier try left there.
+
+    Raises:
+        DataError: The run cannot go on; the checkpoint stands, and the same command goes on from it.
+    """
+    folder, settings = make_folder(plan.folder), plan.settings
+    if (folder / TUNED).is_file():
+        return Tuned.model_validate_json((folder / TUNED).read_bytes())
+    train, validation = prepared.sides["train"].encoded, prepared.sides["validation"].encoded
+    model = prepare(prepared.base, settings)
+    how = _how(settings, len(train))
+    rate, origin = peak_rate(settings)
+    n_parameters, n_trainable = count(model)
+    tell.line(
+        f"train     {settings.method} on {settings.base}: {n_trainable:,} of {n_parameters:,} parameters, "
+        f"{how.steps:,} steps of {how.batch_size} examples, learning rate {rate:g} ({origin})"
+    )
+    done = fit(model, train, validation, how, folder, lambda at: tell.reading("train", at))
+    try:
+        save_model(model, prepared.base.tokenizer, prepared.encoder.stop_id, folder / MODEL)
+    except OSError as error:
+        raise full_disk(error, folder / MODEL) from error
+    tuned = Tuned(
+        model=Model(
+            run=plan.key,
+            base=settings.base,
+            method=settings.method,
+            n_parameters=n_parameters,
+            n_trainable=n_trainable,
+            steps=done.steps,
+            best_step=done.best_step,
+            train_seconds=round(done.seconds, 1),
+            tokens_per_second=round(done.tokens / max(done.seconds, 1e-9), 1),
+        ),
+        curve=done.curve,
+    )
+    write(folder / TUNED, tuned.model_dump_json(indent=1))
+    return tuned
+
+
+def write(path: Path, text: str) -> None:
+    """Write a file whole or not at all.
+
+    Raises:
+        SnapshotError: There is no room for it.
+    """
+    draft = path.with_name(f".{path.name}.draft")
+    try:
+        draft.write_text(text + "\n", encoding="utf-8")
+        sync(draft)
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise full_disk(error, path) from error
+
+
+def _how(settings: Train, n: int) -> loop.Plan:
+    """Return the loop's plan for n examples."""
+    batch_size = min(settings.batch_size, n)
+    steps = max(1, round(settings.epochs * n / batch_size))
+    return loop.Plan(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=peak_rate(settings)[0],
+        warmup=max(1, round(settings.warmup_share * steps)),
+        weight_decay=settings.weight_decay,
+        clip=settings.clip,
+        token_budget=settings.token_budget,
+        evaluate_every=settings.evaluate_every or max(1, steps // 8),
+        seed=settings.seed,
+    )
