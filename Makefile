@@ -1,12 +1,15 @@
 # Every target but help builds .venv from the locks first; nothing is installed outside this folder.
-.PHONY: help setup data annotate-tasks report test test-fast lint bench doctor lock sample clean-venv
+.PHONY: help setup data train feedback annotate-tasks report test test-fast lint bench doctor lock sample clean-venv
 .DEFAULT_GOAL := help
+# `make data train` means first the one, then the other, whatever -j says.
+.NOTPARALLEL:
 
 PYTHON  ?= python3
 # A CPU build is taken where pip is set up to find one; name a CUDA build with TORCH=...
 TORCH   ?= torch==2.13.0
 RECIPE  ?=
 DATA    ?= data
+QUEUE   ?= queue.json
 VENV    := .venv
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check -q
@@ -19,7 +22,7 @@ help:  ## Show this help
 	@echo
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
-	@echo "  RECIPE=my.toml   the recipe for data and annotate-tasks (default: the sample recipe)"
+	@echo "  RECIPE=my.toml   the recipe (default: the sample recipe)"
 	@echo "  DATA=dir         the store (default: data)"
 	@echo "  TORCH=spec       what to install as torch (default: $(TORCH))"
 
@@ -38,6 +41,12 @@ $(STAMP):
 
 data: setup  ## Make the data: ingest, dedupe, format, annotate, split
 	@$(RUN) data $(OPTIONS)
+
+train: setup  ## Train on the newest split, judge the model, write its report
+	@$(RUN) train $(OPTIONS)
+
+feedback: setup  ## Write what the model found suspicious to $(QUEUE), ready to import into Label Studio
+	@$(RUN) feedback --to $(QUEUE) $(OPTIONS)
 
 annotate-tasks: setup  ## Write tasks.json, ready to import into Label Studio
 	@$(RUN) annotate tasks --to tasks.json $(OPTIONS)

@@ -1,6 +1,7 @@
 """From a tuned model to scores and a report."""
 
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ from train.evaluate import forgetting_of, report_of
 from train.exam import Result, Side, ask, ask_floors, metric_names, score_table
 from train.floors import Floors
 from train.likelihood import example_nll
-from train.model import device, load_base
+from train.model import load_base, on_device
 from train.plan import Plan
 from train.tiny import encode_documents
 from train.tune import MODEL, Prepared, Tell, write
@@ -67,9 +68,7 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
         recipe=plan.recipe,
         data_version=plan.split.manifest.version,
         model=tuned.model,
-        forgetting=forgetting_of(
-            plan.settings.base_text, forgotten["base"], forgotten["tuned"], general.n_supervised
-        ),
+        forgetting=forgetting_of(plan.settings.base_text, forgotten["base"], forgotten["tuned"], general.n_supervised),
         curve=tuned.curve,
     )
     write(plan.folder / REPORT, report.model_dump_json(indent=1))
@@ -94,6 +93,7 @@ def _tuned(plan: Plan, prepared: Prepared) -> PreTrainedModel:
     folder = plan.folder / MODEL
     if plan.settings.method == "full":
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
-        return model.to(device())
+        return on_device(model)
     base = load_base(plan.settings, prepared.source).model
-    return PeftModel.from_pretrained(base, folder, use_safetensors=True).to(device())
+    # An adapted model answers to all that a model does.
+    return cast("PreTrainedModel", PeftModel.from_pretrained(base, str(folder), use_safetensors=True))

@@ -23,6 +23,7 @@ class Tiny(Strict):
     intermediate_size: int = 384
     layers: int = 2
     heads: int = 4
+    init: float = 0.05
     context: int = 512
     steps: int = 1200
     batch_size: int = 18
@@ -62,5 +63,6 @@ def tiny_key(settings: Train, tiny: Tiny) -> str:
             where="[train] base_tokenizer",
             fix="name a folder with tokenizer.json and tokenizer_config.json",
         )
-    files: list[JsonValue] = [file_digest(path) for path in sorted(tokenizer.parent.glob("*.json"))]
+    named = sorted(path for pattern in ("*.json", "*.jinja") for path in tokenizer.parent.glob(pattern))
+    files: list[JsonValue] = [file_digest(path) for path in named]
     return value_digest([file_digest(text), files, tiny.model_dump(mode="json")])

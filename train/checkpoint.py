@@ -157,11 +157,24 @@ def restore(checkpoint: Checkpoint, model: torch.nn.Module, optimizer: torch.opt
 
 
 def cut_metrics(path: Path, step: int) -> None:
-    """Drop the lines of metrics.jsonl that tell of steps after `step`; they will be taken again."""
+    """Drop the lines of metrics.jsonl that tell of steps after `step`; they will be taken again.
+
+    Raises:
+        SnapshotError: There is no room to write the others; the file stands as it was.
+    """
     if not path.exists():
         return
-    lines = [line for line in path.read_text("utf-8").splitlines() if _step_of(line) <= step]
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    before = path.read_text("utf-8")
+    after = "".join(f"{line}\n" for line in before.splitlines() if _step_of(line) <= step)
+    if after == before:
+        return
+    draft = path.with_suffix(".draft")
+    try:
+        draft.write_text(after, encoding="utf-8")
+        os.replace(draft, path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        raise full_disk(error, path) from error
 
 
 def full_disk(error: Exception, path: Path) -> SnapshotError:

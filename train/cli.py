@@ -42,7 +42,10 @@ def train(
 
 def summary(report: Report) -> list[str]:
     """Return the closing lines: arms, what holds against what, forgetting, verdict."""
-    lines = ["", f"{'arm':<10} {'score':>7} {'NLL':>7}   on {report.n:,} test rows, {report.n_reviewed:,} checked by people"]
+    lines = [
+        "",
+        f"{'arm':<10} {'score':>7} {'NLL':>7}   on {report.n:,} test rows, {report.n_reviewed:,} checked by people",
+    ]
     lines += [f"{mean.arm:<10} {mean.score:>7.3f} {mean.nll:>7.3f}" for mean in report.means]
     for one in report.comparisons:
         sign = "better" if one.holds else ("worse" if _is_worse(one.low, one.high, one.measure) else "no evidence")

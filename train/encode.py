@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from schemas import ConfigError, SourceError
@@ -21,6 +22,8 @@ from schemas import ConfigError, SourceError
 BLOCK_ROWS = 2048
 # Stands inside the spelling of a control token while a template is rendered, so that data cannot write one.
 _GUARD = "\ue0a1"
+# Data that holds the guard itself has it twice.
+_GUARDED = re.compile(f"{_GUARD}({_GUARD}?)")
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ class Encoded:
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each example."""
-        return np.diff(self.starts)
+        return self.starts[1:] - self.starts[:-1]
 
     @property
     def n_supervised(self) -> np.ndarray:
@@ -109,10 +112,12 @@ class Encoder:
                 fix='name one: [train] chat_template = "file.jinja"; the model card of its chat version shows it',
             )
         self.tokenizer, self.max_length, self._where = tokenizer, max_length, where
-        self._special = {token: tokenizer.convert_tokens_to_ids(token) for token in tokenizer.all_special_tokens}
+        pairs = zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)
+        self._special: dict[str, int] = {str(token): int(number) for token, number in pairs}
         spellings = sorted((re.escape(token) for token in self._special), key=len, reverse=True)
-        self._control = re.compile("(" + "|".join(spellings) + ")")
-        self.stop_id = self._find_stop()
+        self._control = re.compile("(" + ("|".join(spellings) or "(?!)") + ")")
+        self._stop = self._find_stop()
+        self.stop_id = self._special[self._stop]
 
     def encode(self, rows: Sequence[Mapping[str, Any]]) -> Encoded:
         """Return rows of a split as ids.
@@ -134,7 +139,7 @@ class Encoder:
             targets = self._ids(texts)
             said = self.tokenizer.batch_decode(targets, skip_special_tokens=False, clean_up_tokenization_spaces=False)
             for name, prompt, target, text, back in zip(names[start:], prompts, targets, texts, said, strict=False):
-                problems += self._problems(name, prompt, target, text.replace(_GUARD, ""), back)
+                problems += self._problems(name, prompt, target, _bare(text), back)
                 pairs.append((prompt, [*target, self.stop_id]))
         if problem := SourceError.of(problems):
             raise problem
@@ -142,7 +147,7 @@ class Encoder:
 
     def render_prompt(self, row: Mapping[str, Any]) -> str:
         """Return a prompt as generation is given it; control tokens that stand in the data carry a guard."""
-        return self._render(row["prompt"], row["tools"], for_generation=True)
+        return self._render(row["prompt"], row["tools"], f", row {row['origin']}", for_generation=True)
 
     def _target_text(self, row: Mapping[str, Any]) -> str:
         """Return what the assistant says, without what ends it."""
@@ -151,14 +156,24 @@ class Encoder:
             return self._guarded(answer["content"] or "")
         # How a call is written is the template's business.
         before = self.render_prompt(row)
-        whole = self._render([*row["prompt"], answer], row["tools"], for_generation=False)
+        where = f", row {row['origin']}"
+        whole = self._render([*row["prompt"], answer], row["tools"], where, for_generation=False)
         if not whole.startswith(before):
             raise ConfigError(
                 "the chat template writes a conversation with a tool call differently once it is answered",
-                where=f"{self._where}, row {row['origin']}",
+                where=self._where + where,
                 fix="name a template that does not: [train] chat_template, or leave these rows out in [ingest]",
             )
-        return self._control.split(whole[len(before) :])[0]
+        # Control tokens before the stop token are the template's way to write a call.
+        said, stop, _ = whole[len(before) :].rpartition(self._stop)
+        if not stop or self._stop in said:
+            raise ConfigError(
+                f"the chat template writes {self._stop} {'more than once' if stop else 'nowhere'} in an answer with a "
+                "tool call, but other answers end with it",
+                where=self._where + where,
+                fix="name a template that does not: [train] chat_template, or leave these rows out in [ingest]",
+            )
+        return said
 
     def _problems(self, name: str, prompt: list[int], target: list[int], text: str, back: str) -> Iterable[SourceError]:
         """Yield what is wrong with one row."""
@@ -189,57 +204,76 @@ class Encoder:
                 fix="this tokenizer cannot write the answer; use another base, or mend the row",
             )
 
-    def _find_stop(self) -> int:
+    def _find_stop(self) -> str:
         """Return the token with which the template closes an answer, by rendering one."""
         asked = [{"role": "user", "content": "a"}]
-        whole = self._render([*asked, {"role": "assistant", "content": "bcd"}], None, for_generation=False)
+        whole = self._render([*asked, {"role": "assistant", "content": "bcd"}], None, "", for_generation=False)
+        if "bcd" not in whole:
+            raise ConfigError(
+                f"the chat template leaves the answer out: {whole[-60:]!r} is all it writes",
+                where=self._where,
+                fix="name a template that writes the assistant's turns: [train] chat_template",
+            )
         after = self._control.split(whole.rpartition("bcd")[2])
         if len(after) < 2 or after[0].strip():
             raise ConfigError(
-                f"the chat template closes an answer with {whole.rpartition('bcd')[2]!r}, which holds no control token: "
-                "a model trained with it would never stop",
+                f"the chat template closes an answer with {whole.rpartition('bcd')[2]!r}, which holds no control "
+                "token: a model trained with it would never stop",
                 where=self._where,
                 fix="name a template that writes the end token after the assistant's turn: [train] chat_template",
             )
-        return int(self._special[after[1]])
+        return after[1]
 
-    def _render(self, messages: Iterable[Mapping[str, Any]], tools: str | None, *, for_generation: bool) -> str:
+    def _render(
+        self, messages: Iterable[Mapping[str, Any]], tools: str | None, where: str, *, for_generation: bool
+    ) -> str:
         shown = [self._message(message) for message in messages]
-        text = self.tokenizer.apply_chat_template(
-            shown,
-            tools=json.loads(tools) if tools else None,
-            add_generation_prompt=for_generation,
-            tokenize=False,
-        )
+        try:
+            text = self.tokenizer.apply_chat_template(
+                shown,
+                tools=_map_text(json.loads(tools), self._guarded) if tools else None,
+                add_generation_prompt=for_generation,
+                tokenize=False,
+            )
+        except (TemplateError, TypeError) as error:
+            raise ConfigError(
+                f"the chat template cannot be used: {error}",
+                where=self._where + where,
+                fix="mend it or name another: [train] chat_template; or leave such rows out in [ingest]",
+            ) from error
         return str(text)
 
     def _message(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Return a message in the form chat templates read: no nulls, calls as lists, control tokens guarded."""
         shown = {key: value for key, value in message.items() if value is not None and key != "weight"}
+        shown |= {key: self._guarded(shown[key]) for key in ("name", "tool_call_id") if key in shown}
         shown["content"] = self._guarded(message["content"] or "")
         if calls := message.get("tool_calls"):
             shown["tool_calls"] = _map_text(json.loads(calls), self._guarded)
         return shown
 
     def _guarded(self, text: str) -> str:
-        return self._control.sub(lambda found: found[0][0] + _GUARD + found[0][1:], text)
+        doubled = text.replace(_GUARD, _GUARD * 2)
+        return self._control.sub(lambda found: found[0][0] + _GUARD + found[0][1:], doubled)
 
     def _ids(self, texts: list[str]) -> list[list[int]]:
         """Return the ids of rendered texts; only control tokens the template wrote are control tokens."""
         plain = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
-        return [
-            self._by_pieces(text) if _GUARD in text else list(ids) for text, ids in zip(texts, plain, strict=True)
-        ]
+        return [self._by_pieces(text) if _GUARD in text else list(ids) for text, ids in zip(texts, plain, strict=True)]
 
     def _by_pieces(self, text: str) -> list[int]:
         ids: list[int] = []
         for piece in self._control.split(text):
             if piece in self._special:
-                ids.append(int(self._special[piece]))
+                ids.append(self._special[piece])
             elif piece:
-                bare = piece.replace(_GUARD, "")
-                ids += self.tokenizer(bare, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+                ids += self.tokenizer(_bare(piece), add_special_tokens=False, split_special_tokens=True)["input_ids"]
         return ids
+
+
+def _bare(text: str) -> str:
+    """Return guarded text as it was."""
+    return _GUARDED.sub(r"\1", text)
 
 
 def _map_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON value
@@ -249,5 +283,5 @@ def _map_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 
     if isinstance(value, list):
         return [_map_text(item, change) for item in value]
     if isinstance(value, dict):
-        return {key: _map_text(item, change) for key, item in value.items()}
+        return {change(key): _map_text(item, change) for key, item in value.items()}
     return value

@@ -101,7 +101,7 @@ def _compared(scores: pd.DataFrame, than: Arm, measure: Measure) -> Comparison:
 def _means(scores: pd.DataFrame) -> list[Mean]:
     means = scores.groupby("arm")[["score", "nll"]].mean()
     return [
-        Mean(arm=arm, score=float(means.loc[arm, "score"]), nll=float(means.loc[arm, "nll"]))
+        Mean(arm=arm, score=means["score"].to_dict()[arm], nll=means["nll"].to_dict()[arm])
         for arm in ARMS
         if arm in means.index
     ]
@@ -138,7 +138,7 @@ def _samples(scores: pd.DataFrame, side: Side, seed: str) -> list[Sample]:
                 prompt=side.prompts[place],
                 reference=side.references[place],
                 answers={arm: str(answers.loc[row["id"], arm]) for arm in arms},
-                scores={arm: float(values.loc[row["id"], arm]) for arm in arms},
+                scores={arm: values[arm].to_dict()[row["id"]] for arm in arms},
             )
         )
     return found

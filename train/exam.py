@@ -1,7 +1,7 @@
 """What is asked, and what each arm made of it: the rows of a split with their ids, scored into one table.
 
-    one test row and the arm `tuned` ->
-    {"example": "9f3c...", "arm": "tuned", "metric": "accuracy", "score": 1.0, "answer": "refund", "nll": 0.02, ...}
+one test row and the arm `tuned` ->
+{"example": "9f3c...", "arm": "tuned", "metric": "accuracy", "score": 1.0, "answer": "refund", "nll": 0.02, ...}
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,6 +1,8 @@
 """Answers of a model, greedy, in batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -20,8 +22,7 @@ def answers(
     stop: int,
     context: int,
     max_new_tokens: int,
-    tell: Callable[[int, int], None] = lambda done, of: None,
-    places: Sequence[int] | None = None,
+    tell: Callable[[int, int], None],
 ) -> list[str]:
     """Return what the model answers to each prompt: the likeliest token each time, until the stop token.
 
@@ -36,23 +37,50 @@ def answers(
         context: Longest sequence the model takes; an answer ends there at the latest.
         max_new_tokens: Longest answer.
         tell: Called with how many are done, and of how many.
-        places: Which examples; all if left out. The result is in their order.
     """
-    wanted = list(range(len(encoded)) if places is None else places)
-    said = [""] * len(wanted)
+    said = [""] * len(encoded)
     was_training = model.training
     model.eval()
-    order = np.argsort([encoded.n_prompt[i] for i in wanted], kind="stable").tolist()
-    for start in range(0, len(order), BATCH):
-        batch = order[start : start + BATCH]
-        prompts = [encoded.prompt(wanted[place]) for place in batch]
-        new_BN = _continue(model, prompts, stop, min(max_new_tokens, context - max(map(len, prompts))))
+    done = 0
+    for batch, n_new in _batches(encoded, context, max_new_tokens):
+        with _no_habits(model):
+            new_BN = _continue(model, [encoded.prompt(place) for place in batch], stop, n_new)
         for place, tokens in zip(batch, new_BN, strict=True):
             ended = tokens[: tokens.index(stop)] if stop in tokens else tokens
             said[place] = tokenizer.decode(ended, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        tell(min(start + BATCH, len(order)), len(order))
+        done += len(batch)
+        tell(done, len(encoded))
     model.train(was_training)
     return said
+
+
+def _batches(encoded: Encoded, context: int, max_new_tokens: int) -> Iterator[tuple[list[int], int]]:
+    """Yield places that are asked together, shortest prompts first, and how many tokens each has room to answer.
+
+    Those together have the same room, so that no answer is cut for a neighbour's long prompt.
+    """
+    room = np.minimum(max_new_tokens, context - encoded.n_prompt).tolist()
+    order = np.argsort(encoded.n_prompt, kind="stable").tolist()
+    for n_new, group in groupby(order, key=lambda place: room[place]):
+        alike = list(group)
+        for start in range(0, len(alike), BATCH):
+            yield alike[start : start + BATCH], n_new
+
+
+@contextmanager
+def _no_habits(model: PreTrainedModel) -> Iterator[None]:
+    """Take away what a base brings along for generation, such as a repetition penalty.
+
+    `generate` would fill in from it what its own configuration leaves open.
+    """
+    owners = [(part, part.generation_config) for part in model.modules() if "generation_config" in vars(part)]
+    for part, _ in owners:
+        part.generation_config = GenerationConfig()
+    try:
+        yield
+    finally:
+        for part, brought in owners:
+            part.generation_config = brought
 
 
 def _continue(model: PreTrainedModel, prompts: list[np.ndarray], stop: int, n_new: int) -> list[list[int]]:
@@ -65,7 +93,7 @@ def _continue(model: PreTrainedModel, prompts: list[np.ndarray], stop: int, n_ne
     for row, prompt in enumerate(prompts):
         ids_BT[row, width - len(prompt) :] = torch.from_numpy(prompt.astype(np.int64))
         mask_BT[row, width - len(prompt) :] = 1
-    out_BT = model.generate(
+    out_BT = model.generate(  # type: ignore[operator]
         input_ids=ids_BT.to(model.device),
         attention_mask=mask_BT.to(model.device),
         generation_config=GenerationConfig(

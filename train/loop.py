@@ -104,7 +104,7 @@ def fit(
         tell: Called with every reading.
 
     Raises:
-        SourceError: The loss of a batch is no number; names the batch's examples.
+        SourceError: A loss, gradient or validation NLL is no number; names the batch's examples.
         SnapshotError: A checkpoint cannot be written or read.
     """
     # -- what trains, and with what
@@ -132,10 +132,10 @@ def fit(
         batch = batch_of(now.step, plan.batch_size, len(data), plan.seed)
         loss = _gradient(model, data, batch, now.token_budget)
         if not math.isfinite(loss):
-            raise _no_number(loss, now.step + 1, [data.names[i] for i in batch])
+            raise _no_number("loss", loss, now.step + 1, [data.names[i] for i in batch])
         norm = torch.nn.utils.clip_grad_norm_(weights, plan.clip)
         if not torch.isfinite(norm):
-            raise _no_number(float(norm), now.step + 1, [data.names[i] for i in batch])
+            raise _no_number("gradient", float(norm), now.step + 1, [data.names[i] for i in batch])
         rate = learning_rate(now.step, plan)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -157,6 +157,8 @@ def fit(
         nll = None
         if validates and len(validation):
             nll = per_token(example_nll(model, validation, token_budget=now.token_budget), validation)
+            if not math.isfinite(nll):
+                raise _no_number("validation NLL", nll, now.step, [data.names[i] for i in batch])
         point = CurvePoint(step=now.step, train_loss=now.loss_since / now.steps_since, validation_nll=nll)
         now = now.model_copy(update={"curve": [*now.curve, point], "loss_since": 0.0, "steps_since": 0})
         if validates and (nll is None or now.best_nll is None or nll < now.best_nll):
@@ -211,7 +213,7 @@ def _gradient(model: PreTrainedModel, data: Encoded, batch: Sequence[int], token
     return loss
 
 
-def _decayed(weights: list[torch.nn.Parameter], decay: float) -> list[dict[str, object]]:
+def _decayed(weights: list[torch.Tensor], decay: float) -> list[dict[str, object]]:
     """Return optimizer groups: matrices shrink, gains and biases do not."""
     groups = [
         {"params": [weight for weight in weights if weight.ndim >= 2], "weight_decay": decay},
@@ -242,9 +244,9 @@ def _append(path: Path, reading: Reading) -> None:
         raise checkpoint.full_disk(error, path) from error
 
 
-def _no_number(value: float, step: int, names: list[str]) -> SourceError:
+def _no_number(what: str, value: float, step: int, names: list[str]) -> SourceError:
     return SourceError(
-        f"the loss or gradient is {value} at step {step}",
+        f"the {what} is {value} at step {step}",
         where=f"batch of {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}",
         fix="lower [train] learning_rate; if it happens at the first step, look at these rows and at the base",
     )

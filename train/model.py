@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model
+from peft import LoraConfig, get_peft_model
+from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from schemas import ConfigError, nearest
@@ -38,6 +40,12 @@ def device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def on_device(model: PreTrainedModel) -> PreTrainedModel:
+    """Return the model, moved to where it works."""
+    torch.nn.Module.to(model, device())
+    return model
+
+
 def load_base(settings: Train, source: str | Path) -> Base:
     """Return a base from a folder or a hub id: one path for both.
 
@@ -54,27 +62,33 @@ def load_base(settings: Train, source: str | Path) -> Base:
         raise _no_folder(Path(source), where)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        model = AutoModelForCausalLM.from_pretrained(
+        model, info = AutoModelForCausalLM.from_pretrained(
             source,
             use_safetensors=True,  # the other format runs code when it is read
             # What trains must be float32, or small steps are rounded away.
             dtype=torch.float32,
+            output_loading_info=True,
             **options,
         )
-    except (OSError, ValueError, ImportError) as error:
+        if missing := sorted(info["missing_keys"]):
+            raise ValueError(f"{len(missing)} weights are in no file, such as {missing[0]}")
+    # RuntimeError: weights of another size than config.json says, or no room for them.
+    except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise _cannot_load(error, where, source) from error
     if settings.chat_template:
         tokenizer.chat_template = _read_template(Path(settings.chat_template))
     _same_vocabulary(model, tokenizer, where)
     model.requires_grad_(requires_grad=False)
     context = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or settings.max_length)
-    return Base(settings.base, model.to(device()), tokenizer, context)
+    return Base(settings.base, on_device(model), tokenizer, context)
 
 
-def prepare(base: Base, settings: Train) -> PreTrainedModel | PeftModel:
+def prepare(base: Base, settings: Train) -> PreTrainedModel:
     """Return the model with the weights that the method trains wanting a gradient, and no others."""
     if settings.method == "full":
         return base.model.requires_grad_(requires_grad=True)
+    # Adapters begin with random numbers, and nothing drawn before may change them.
+    torch.manual_seed(settings.seed)
     config = LoraConfig(
         r=settings.rank,
         # The update's size then does not depend on the rank, nor the best learning rate.
@@ -83,7 +97,8 @@ def prepare(base: Base, settings: Train) -> PreTrainedModel | PeftModel:
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(base.model, config)
+    # An adapted model answers to all that a model does.
+    return cast("PreTrainedModel", get_peft_model(base.model, config))
 
 
 def peak_rate(settings: Train) -> tuple[float, str]:
@@ -95,9 +110,9 @@ def peak_rate(settings: Train) -> tuple[float, str]:
     return table[settings.method], f"the default for {settings.method} on {of}"
 
 
-def save_model(model: PreTrainedModel | PeftModel, tokenizer: PreTrainedTokenizerBase, stop: int, folder: Path) -> None:
+def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, stop: int, folder: Path) -> None:
     """Write the adapter or the full model, with the tokenizer, its chat template, and the token that stops it."""
-    model.save_pretrained(folder)
+    model.save_pretrained(str(folder))
     tokenizer.save_pretrained(folder)
     generation = model.generation_config
     generation.eos_token_id = stop
@@ -112,7 +127,7 @@ def count(model: torch.nn.Module) -> tuple[int, int]:
 
 
 def _same_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
-    known, needed = model.get_input_embeddings().weight.shape[0], len(tokenizer)
+    known, needed = int(model.config.get_text_config().vocab_size), len(tokenizer)
     if needed > known:
         raise ConfigError(
             f"the tokenizer knows {needed:,} tokens, the model {known:,}",
@@ -149,10 +164,10 @@ def _no_folder(path: Path, where: str) -> ConfigError:
 def _cannot_load(error: Exception, where: str, source: str | Path) -> ConfigError:
     said = str(error)
     first = said.strip().splitlines()[0] if said.strip() else type(error).__name__
-    if Path(source).is_dir():
-        fix = "the folder needs config.json, tokenizer.json and *.safetensors, as `save_pretrained` writes them"
-    elif "trust_remote_code" in said:
+    if "trust_remote_code" in said:
         fix = "read the code that comes with this model; if you trust it: [train] trust_remote_code = true"
+    elif Path(source).is_dir():
+        fix = "the folder needs config.json, tokenizer.json and *.safetensors, as `save_pretrained` writes them"
     else:
         fix = (
             "check the id, and that this machine reaches the hub (a private model needs HF_TOKEN in the environment); "

@@ -1,9 +1,9 @@
-"""What a training run depends on, and whether it has been made. Knows no torch, so that a run that is done says so fast."""
+"""What a training run depends on, and whether it has been made. Knows no torch: a done run says so fast."""
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from pipeline import refs
 from pipeline.code import Code, code_of
@@ -18,7 +18,7 @@ from train.base_text import Tiny, documents, tiny_key
 
 RUNS = "runs"
 MANIFEST = "manifest.json"
-_MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt")
+_MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.py")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
         **{f"package {name}": version for name, version in code.distributions.items()},
         "code train": code.digest,
     }
-    metrics = {name: list(template.metrics) for name, (template, _) in templates.items()}
+    metrics: dict[str, JsonValue] = {name: list(template.metrics) for name, (template, _) in templates.items()}
     key = value_digest(parts)
     evaluation = value_digest([key, scoring.digest, dict(scoring.distributions), metrics])
     last = newest_run(data_root, recipe.name)

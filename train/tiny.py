@@ -17,6 +17,7 @@ from pipeline.lock import locked
 from pipeline.snapshot import make_folder, sync
 from schemas.training import Train
 from train.base_text import Tiny, documents, tiny_key
+from train.copying import start_with_copying
 from train.encode import Encoded
 from train.loop import Plan, Reading, fit
 
@@ -68,12 +69,15 @@ def _make(settings: Train, tiny: Tiny, folder: Path, tell: Callable[[Reading], N
             max_position_embeddings=tiny.context,
             tie_word_embeddings=True,
             # 1/sqrt(hidden) keeps the variance through a layer; the usual 0.02 is for models ten times as wide.
-            initializer_range=tiny.hidden_size**-0.5,
+            initializer_range=tiny.init,
+            rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+            attention_bias=True,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
         )
     )
+    start_with_copying(model)
     plan = Plan(
         steps=tiny.steps,
         batch_size=tiny.batch_size,

@@ -1,13 +1,10 @@
 """From a split to a tuned model on disk."""
 
-import json
-import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.snapshot import make_folder, sync
-from schemas import ConfigError, SourceError
 from schemas.report import Model
 from schemas.training import Train, Tuned
 from train import loop

@@ -1,0 +1,219 @@
+import json
+from collections import Counter
+from dataclasses import replace
+from math import isnan, log
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
+
+from schemas import SourceError
+from train.encode import Encoded
+from train.likelihood import example_nll, per_token
+from train.loop import Plan, batch_of, fit, learning_rate
+
+PLAN = Plan(
+    steps=30, batch_size=2, learning_rate=0.01, warmup=3, weight_decay=0.01, clip=1.0, token_budget=256,
+    evaluate_every=5, seed=1,
+)  # fmt: skip
+EMPTY = Encoded.of([], [])
+# A thing to learn: after 10 + n comes 20 + n, then the stop token.
+PAIRS = [([1, 10 + n], [20 + n, 2]) for n in range(4)]
+TOY = Encoded.of(PAIRS, [f"toy {n}" for n in range(4)])
+# The same questions with answers the toy never gives.
+CONTRARY = Encoded.of([([1, 10 + n], [40 + n, 3]) for n in range(4)], [f"contrary {n}" for n in range(4)])
+
+
+def trained(model, tmp_path, data=TOY, validation=TOY, **changes):
+    """Return how a run went and its readings."""
+    readings = []
+    return fit(model, data, validation, replace(PLAN, **changes), tmp_path, readings.append), readings
+
+
+def nll(model, data):
+    return per_token(example_nll(model, data, token_budget=256), data)
+
+
+def lines(tmp_path):
+    return [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+
+
+@given(st.integers(1, 20), st.integers(1, 40), st.integers(1, 6), st.integers(0, 3))
+def test_every_example_is_dealt_equally_often(batch_size, n, epochs, seed):
+    steps = -(-n * epochs // batch_size)
+    dealt = [i for step in range(steps) for i in batch_of(step, batch_size, n, seed)]
+    assert set(Counter(dealt[: n * epochs]).values()) == {epochs}
+    assert len(dealt) == steps * batch_size
+
+
+@given(st.integers(0, 200), st.integers(1, 20), st.integers(1, 40), st.integers(0, 3))
+def test_a_batch_is_a_function_of_its_arguments(step, batch_size, n, seed):
+    before = batch_of(step, batch_size, n, seed)
+    np.random.seed(step)  # noqa: NPY002 - a state that must not matter
+    batch_of(step + 1, batch_size, n, seed)
+    assert batch_of(step, batch_size, n, seed) == before
+
+
+def test_another_seed_and_another_epoch_deal_in_another_order():
+    first, second = batch_of(0, 40, 40, 1), batch_of(1, 40, 40, 1)
+    assert first != second != batch_of(0, 40, 40, 2) != first
+
+
+def test_the_learning_rate_climbs_in_a_line_and_falls_along_a_cosine_to_a_tenth():
+    plan = replace(PLAN, steps=12, warmup=4, learning_rate=1.0)
+    assert [learning_rate(step, plan) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+    assert learning_rate(8, plan) == pytest.approx(0.55)  # half way: cos(pi / 2) = 0, so 0.1 + 0.45
+    assert learning_rate(10, plan) == pytest.approx(0.1 + 0.45 * (1 - 0.5**0.5))  # three quarters
+    assert learning_rate(12, plan) == pytest.approx(0.1)
+
+
+def test_a_run_that_only_warms_up_has_a_rate(tmp_path):
+    assert learning_rate(0, replace(PLAN, steps=1, warmup=1)) == PLAN.learning_rate
+
+
+def test_what_can_be_learnt_is_learnt(make_model, tmp_path):
+    model = make_model()
+    before = nll(model, TOY)
+    done, readings = trained(model, tmp_path, steps=60, evaluate_every=20)
+    assert before > log(4)
+    assert nll(model, TOY) < 0.05
+    assert done.best_nll == pytest.approx(nll(model, TOY), rel=1e-6)
+    assert done.steps == 60
+    assert done.tokens == 60 * 2 * 4
+    assert [at.step for at in readings if at.validation_nll is not None] == [20, 40, 60]
+    assert readings[-1].loss < readings[0].loss
+
+
+def test_the_readings_are_in_the_curve_and_in_the_file(make_model, tmp_path):
+    done, readings = trained(make_model(), tmp_path, steps=7, evaluate_every=5)
+    assert [line["step"] for line in lines(tmp_path)] == [1, 2, 3, 4, 5, 6, 7]
+    for line, point, reading in zip(lines(tmp_path), done.curve, readings, strict=True):
+        assert line["train_loss"] == point.train_loss == reading.loss
+        assert line["validation_nll"] == point.validation_nll == reading.validation_nll
+        assert line["learning_rate"] == learning_rate(point.step - 1, replace(PLAN, steps=7))
+
+
+def test_the_loss_of_a_reading_is_the_mean_over_the_steps_since_the_last(make_model, tmp_path, monkeypatch):
+    often, _ = trained(make_model(), tmp_path / "often", steps=8, evaluate_every=8)
+    monkeypatch.setattr("train.loop.READINGS", 4)
+    seldom, _ = trained(make_model(), tmp_path / "seldom", steps=8, evaluate_every=8)
+    assert [point.step for point in seldom.curve] == [2, 4, 6, 8]
+    losses = [point.train_loss for point in often.curve]
+    pairs = [(one + other) / 2 for one, other in zip(losses[::2], losses[1::2], strict=True)]
+    assert [point.train_loss for point in seldom.curve] == pytest.approx(pairs, rel=1e-6)
+
+
+def test_the_best_weights_are_kept_not_the_last(make_model, tmp_path):
+    model = make_model()
+    done, _ = trained(model, tmp_path, validation=CONTRARY, steps=20, evaluate_every=1)
+    seen = {point.step: point.validation_nll for point in done.curve}
+    assert done.best_step == min(seen, key=seen.get) < 20
+    assert done.best_nll == seen[done.best_step] < seen[20]
+    assert nll(model, CONTRARY) == pytest.approx(done.best_nll, rel=1e-6)
+
+
+def test_without_validation_the_last_weights_are_kept(make_model, tmp_path):
+    model = make_model()
+    done, readings = trained(model, tmp_path, validation=EMPTY, steps=12)
+    assert done.best_step == 12
+    assert isnan(done.best_nll)
+    assert all(at.validation_nll is None for at in readings)
+    assert nll(model, TOY) < readings[-1].loss + 1
+
+
+def test_weights_that_do_not_train_do_not_move_and_all_others_do(make_model, tmp_path):
+    torch.manual_seed(0)
+    config = LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM")
+    model = get_peft_model(make_model(), config)
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    trained(model, tmp_path)
+    for name, weight in model.named_parameters():
+        assert torch.equal(weight, before[name]) == ("lora_" not in name), name
+    assert any("lora_" in name for name in before)
+
+
+def test_every_weight_of_a_model_that_trains_whole_moves(make_model, tmp_path):
+    model = make_model()
+    before = {name: weight.detach().clone() for name, weight in model.named_parameters()}
+    trained(model, tmp_path)
+    assert [name for name, weight in model.named_parameters() if torch.equal(weight, before[name])] == []
+
+
+def test_no_gradient_is_left_behind(make_model, tmp_path):
+    model = make_model()
+    trained(model, tmp_path)
+    assert [name for name, weight in model.named_parameters() if weight.grad is not None] == []
+
+
+def test_gains_are_not_decayed(make_model, tmp_path):
+    still = Encoded.of([([1, 2], [3]), ([1, 2], [3])], ["a", "b"])
+    gains = {}
+    for decay in (0.0, 0.5):
+        model = make_model()
+        torch.nn.init.zeros_(model.get_output_embeddings().weight)
+        model.get_output_embeddings().weight.requires_grad_(requires_grad=False)  # so no gradient reaches the rest
+        trained(model, tmp_path / str(decay), still, EMPTY, steps=3, weight_decay=decay)
+        gains[decay] = (model.model.norm.weight.detach(), model.model.layers[0].mlp.up_proj.weight.detach())
+    assert torch.equal(gains[0.0][0], gains[0.5][0])
+    assert gains[0.5][1].norm() < gains[0.0][1].norm()
+
+
+def test_the_step_is_as_large_as_clip_allows(make_model, tmp_path, monkeypatch):
+    norms = []
+    step = torch.optim.AdamW.step
+    monkeypatch.setattr(
+        torch.optim.AdamW, "step",
+        lambda self: (norms.append(total(self.param_groups)), step(self)),
+    )  # fmt: skip
+
+    def total(groups):
+        return torch.cat([w.grad.flatten() for group in groups for w in group["params"]]).norm().item()
+
+    trained(make_model(), tmp_path, steps=3, clip=0.01)
+    assert norms == pytest.approx([0.01] * 3, rel=1e-3)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_rows_of_its_batch(make_model, tmp_path):
+    model = make_model()
+    with torch.no_grad():
+        model.get_input_embeddings().weight[12] = torch.nan  # stands in toy 2 alone
+    hit = next(step for step in range(30) if 2 in batch_of(step, 2, 4, PLAN.seed))
+    with pytest.raises(SourceError) as caught:
+        trained(model, tmp_path)
+    error = caught.value
+    assert error.what == f"the loss is nan at step {hit + 1}"
+    assert error.where == "batch of " + ", ".join(f"toy {i}" for i in batch_of(hit, 2, 4, PLAN.seed))
+    assert "learning_rate" in error.fix
+
+
+def test_of_a_large_batch_the_first_rows_are_named(make_model, tmp_path):
+    many = Encoded.of(PAIRS * 3, [f"toy {n}" for n in range(12)])
+    with pytest.raises(SourceError) as caught:
+        trained(make_model(), tmp_path, many, batch_size=12, learning_rate=1e30, clip=1e30)
+    assert caught.value.where.count("toy") == 8
+    assert caught.value.where.endswith(" ...")
+
+
+def test_a_model_that_broke_in_its_last_step_is_not_handed_on(make_model, tmp_path):
+    with pytest.raises(SourceError) as caught:
+        trained(make_model(), tmp_path, steps=1, warmup=1, learning_rate=1e38)
+    assert "validation NLL is nan" in caught.value.what
+    assert "learning_rate" in caught.value.fix
+    assert not (tmp_path / "best.safetensors").exists()
+
+
+def test_the_same_run_ends_with_the_same_bits(make_model, tmp_path):
+    for place in ("one", "other"):
+        trained(make_model(), tmp_path / place, steps=8)
+    one, other = ((tmp_path / place / "best.safetensors").read_bytes() for place in ("one", "other"))
+    assert one == other
+
+
+@pytest.mark.parametrize("token_budget", [4, 8, 1000])
+def test_the_token_budget_changes_no_more_than_rounding(make_model, tmp_path, token_budget):
+    curves = [trained(make_model(), tmp_path / str(b), steps=5, token_budget=b)[0].curve for b in (256, token_budget)]
+    losses = [[point.train_loss for point in curve] for curve in curves]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
