@@ -23,6 +23,7 @@ class Train(Strict):
         default="data/sample/base.txt",
         title="text that tiny is built from; its held documents measure forgetting for any base",
     )
+    base_steps: int = Field(default=1500, ge=1, title="steps in which tiny is made")
     base_tokenizer: str = Field(default="data/sample/tokenizer", title="folder of the tokenizer of tiny")
 
     method: Literal["lora", "full"] = Field(default="lora", title="lora: a small adapter; full: every weight")

@@ -24,10 +24,11 @@ class Tiny(Strict):
     layers: int = 2
     heads: int = 4
     init: float = 0.05
+    rope_theta: float = 1e6
     context: int = 512
-    steps: int = 1200
+    steps: int = 1500
     batch_size: int = 18
-    learning_rate: float = 5e-3
+    learning_rate: float = 4e-3
     seed: int = 1
 
 

@@ -16,18 +16,23 @@ LOOK_BACK, MATCH, WRITE = 5.0, 2.5, 0.5
 
 
 @torch.no_grad()
-def start_with_copying(model: LlamaForCausalLM) -> None:
-    """Overwrite attention weights so that the first layer's first head looks one token back, the second layer's first
-    head finds earlier occurrences of the present token, and all heads after the first layer pass on what they see.
+def start_with_copying(model: LlamaForCausalLM, theta: float) -> None:
+    """Overwrite attention weights so that copying is there.
 
-    The model needs biases on its attention projections: a look back by a fixed distance depends on no content. Other
-    weights keep their random start. Draws from torch's global random state.
+    The first layer's first head looks one token back, the second layer's first head finds earlier occurrences of the
+    present token, and all heads after the first layer pass on what they see. Other weights keep their random start.
+    Draws from torch's global random state.
+
+    Args:
+        model: With two layers or more, and biases on its attention projections: a look back by a fixed distance
+            depends on no content.
+        theta: Its rope_theta.
     """
     config = model.config
     hidden, n_heads = config.hidden_size, config.num_attention_heads
     width = hidden // n_heads
     half = width // 2
-    turn = float(config.rope_parameters["rope_theta"]) ** (-torch.arange(half) / half)
+    turn = theta ** (-torch.arange(half) / half)
     slow = torch.nonzero(turn < _SLOWEST).flatten()
     fast = torch.nonzero(turn >= _SLOWEST).flatten()
     still = torch.cat([slow, slow + half])
@@ -55,4 +60,5 @@ def start_with_copying(model: LlamaForCausalLM) -> None:
 
 
 def _orthogonal(rows: int, columns: int) -> torch.Tensor:
-    return torch.linalg.qr(torch.randn(columns, rows))[0].T
+    basis: torch.Tensor = torch.linalg.qr(torch.randn(columns, rows))[0]
+    return basis.T

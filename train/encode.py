@@ -48,12 +48,13 @@ class Encoded:
     @property
     def lengths(self) -> np.ndarray:
         """Tokens of each example."""
-        return self.starts[1:] - self.starts[:-1]
+        return np.diff(self.starts)
 
     @property
     def n_supervised(self) -> np.ndarray:
         """Tokens of each example that carry loss."""
-        return self.lengths - self.n_prompt
+        supervised: np.ndarray = self.lengths - self.n_prompt
+        return supervised
 
     def example(self, i: int) -> np.ndarray:
         """The ids of one example."""

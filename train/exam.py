@@ -83,7 +83,11 @@ def read_side(snapshot: Snapshot, name: str, encoder: Encoder) -> Side:
             rows += [{key: row[key] for key in COLUMNS if key not in ("prompt", "completion", "tools")} for row in read]
     whole = Encoded.joined(encoded)
     targets = [whole.target(i)[:-1].tolist() for i in range(len(whole))]
-    references = encoder.tokenizer.batch_decode(targets, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    references = (
+        encoder.tokenizer.batch_decode(targets, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        if targets  # of no sequences it makes one text
+        else []
+    )
     return Side(name, rows, prompts, references, whole)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,8 @@ def answers(
             new_BN = _continue(model, [encoded.prompt(place) for place in batch], stop, n_new)
         for place, tokens in zip(batch, new_BN, strict=True):
             ended = tokens[: tokens.index(stop)] if stop in tokens else tokens
-            said[place] = tokenizer.decode(ended, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            text = tokenizer.decode(ended, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+            said[place] = str(text)
         done += len(batch)
         tell(done, len(encoded))
     model.train(was_training)
@@ -73,14 +75,15 @@ def _no_habits(model: PreTrainedModel) -> Iterator[None]:
 
     `generate` would fill in from it what its own configuration leaves open.
     """
-    owners = [(part, part.generation_config) for part in model.modules() if "generation_config" in vars(part)]
-    for part, _ in owners:
+    parts: list[Any] = [part for part in model.modules() if "generation_config" in vars(part)]
+    brought = [part.generation_config for part in parts]
+    for part in parts:
         part.generation_config = GenerationConfig()
     try:
         yield
     finally:
-        for part, brought in owners:
-            part.generation_config = brought
+        for part, own in zip(parts, brought, strict=True):
+            part.generation_config = own
 
 
 def _continue(model: PreTrainedModel, prompts: list[np.ndarray], stop: int, n_new: int) -> list[list[int]]:

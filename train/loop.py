@@ -131,11 +131,9 @@ def fit(
     while now.step < plan.steps:
         batch = batch_of(now.step, plan.batch_size, len(data), plan.seed)
         loss = _gradient(model, data, batch, now.token_budget)
-        if not math.isfinite(loss):
-            raise _no_number("loss", loss, now.step + 1, [data.names[i] for i in batch])
+        _check("loss", loss, now.step + 1, data, batch)
         norm = torch.nn.utils.clip_grad_norm_(weights, plan.clip)
-        if not torch.isfinite(norm):
-            raise _no_number("gradient", float(norm), now.step + 1, [data.names[i] for i in batch])
+        _check("gradient", float(norm), now.step + 1, data, batch)
         rate = learning_rate(now.step, plan)
         for group in optimizer.param_groups:
             group["lr"] = rate
@@ -157,8 +155,7 @@ def fit(
         nll = None
         if validates and len(validation):
             nll = per_token(example_nll(model, validation, token_budget=now.token_budget), validation)
-            if not math.isfinite(nll):
-                raise _no_number("validation NLL", nll, now.step, [data.names[i] for i in batch])
+            _check("validation NLL", nll, now.step, data, batch)
         point = CurvePoint(step=now.step, train_loss=now.loss_since / now.steps_since, validation_nll=nll)
         now = now.model_copy(update={"curve": [*now.curve, point], "loss_since": 0.0, "steps_since": 0})
         if validates and (nll is None or now.best_nll is None or nll < now.best_nll):
@@ -244,8 +241,16 @@ def _append(path: Path, reading: Reading) -> None:
         raise checkpoint.full_disk(error, path) from error
 
 
-def _no_number(what: str, value: float, step: int, names: list[str]) -> SourceError:
-    return SourceError(
+def _check(what: str, value: float, step: int, data: Encoded, batch: Sequence[int]) -> None:
+    """Return if the value is a finite number.
+
+    Raises:
+        SourceError: It is not; names the step and the examples of its batch.
+    """
+    if math.isfinite(value):
+        return
+    names = [data.names[i] for i in batch]
+    raise SourceError(
         f"the {what} is {value} at step {step}",
         where=f"batch of {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}",
         fix="lower [train] learning_rate; if it happens at the first step, look at these rows and at the base",

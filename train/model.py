@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -62,7 +62,7 @@ def load_base(settings: Train, source: str | Path) -> Base:
         raise _no_folder(Path(source), where)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        model, info = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             source,
             use_safetensors=True,  # the other format runs code when it is read
             # What trains must be float32, or small steps are rounded away.
@@ -70,6 +70,7 @@ def load_base(settings: Train, source: str | Path) -> Base:
             output_loading_info=True,
             **options,
         )
+        model, info = cast("tuple[PreTrainedModel, dict[str, set[str]]]", loaded)
         if missing := sorted(info["missing_keys"]):
             raise ValueError(f"{len(missing)} weights are in no file, such as {missing[0]}")
     # RuntimeError: weights of another size than config.json says, or no room for them.

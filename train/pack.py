@@ -18,7 +18,7 @@ import torch
 from train.encode import Encoded
 
 # The mask costs the square of a row's width; above this many tokens a row, packing costs more than it saves.
-ROW_TOKENS = 256
+ROW_TOKENS = 128
 IGNORE_INDEX = -100
 
 

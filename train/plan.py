@@ -87,7 +87,8 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
     ):
         if not any(file.rows for file in split.manifest.files if file.name.startswith(f"{side}-")):
             raise SourceError(f"the split has no {side} rows", where=str(split.folder), fix=cure)
-    settings, tiny = recipe.train, tiny or Tiny()
+    settings = recipe.train
+    tiny = tiny or Tiny(steps=settings.base_steps)
     documents(Path(settings.base_text))
     templates = load_templates([Path(folder).expanduser() for folder in recipe.template_dirs])
     base = _base_identity(settings, tiny)

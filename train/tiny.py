@@ -68,16 +68,16 @@ def _make(settings: Train, tiny: Tiny, folder: Path, tell: Callable[[Reading], N
             num_key_value_heads=tiny.heads,
             max_position_embeddings=tiny.context,
             tie_word_embeddings=True,
-            # 1/sqrt(hidden) keeps the variance through a layer; the usual 0.02 is for models ten times as wide.
+            # The usual 0.02 is for models ten times as wide.
             initializer_range=tiny.init,
-            rope_parameters={"rope_type": "default", "rope_theta": 1e6},
+            rope_parameters={"rope_type": "default", "rope_theta": tiny.rope_theta},
             attention_bias=True,
             bos_token_id=tokenizer.bos_token_id,
             eos_token_id=tokenizer.eos_token_id,
             pad_token_id=tokenizer.pad_token_id,
         )
     )
-    start_with_copying(model)
+    start_with_copying(model, tiny.rope_theta)
     plan = Plan(
         steps=tiny.steps,
         batch_size=tiny.batch_size,

@@ -3,16 +3,16 @@ import multiprocessing
 import os
 import random
 import resource
+import shutil
 import signal
 import time
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from schemas import SnapshotError
 from train import checkpoint
@@ -34,7 +34,7 @@ PROGRESS = Progress(
 def start(make_model, examples, make_examples):
     """Return a function that trains in a folder, from the start or from what is there."""
 
-    def run(folder, method, tell=lambda at: None, plan=PLAN):
+    def run(folder, method, tell=lambda _: None, plan=PLAN):
         model = make_model()
         if method == "lora":
             torch.manual_seed(1)
@@ -200,8 +200,6 @@ def cut_short(folder):
 
 
 def without_rng(folder):
-    from safetensors.torch import save_file
-
     save_file({name: value for name, value in load_file(folder / WEIGHTS).items() if name != "rng"}, folder / WEIGHTS)
 
 
@@ -233,9 +231,7 @@ def test_after_the_cure_the_run_starts_anew(start, tmp_path):
     cut_short(tmp_path / "checkpoint")
     with pytest.raises(SnapshotError):
         start(tmp_path, "full")
-    for path in (tmp_path / "checkpoint").iterdir():
-        path.unlink()
-    (tmp_path / "checkpoint").rmdir()
+    shutil.rmtree(tmp_path / "checkpoint")
     start(tmp_path, "full")
     assert [line["step"] for line in told(tmp_path)] == list(range(1, STEPS + 1))
 
@@ -303,5 +299,5 @@ def test_lines_after_the_checkpoint_and_a_torn_line_are_dropped(tmp_path):
     assert path.read_text() == '{"step": 1}\n{"step": 2}\n'
     checkpoint.cut_metrics(path, 0)
     assert path.read_text() == ""
-    checkpoint.cut_metrics(Path(tmp_path / "nothing"), 2)
+    checkpoint.cut_metrics(tmp_path / "nothing", 2)
     assert not (tmp_path / "nothing").exists()

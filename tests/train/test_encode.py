@@ -3,6 +3,8 @@ import json
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast
 
 from schemas import ConfigError, SourceError
 from train.encode import Encoded, Encoder
@@ -234,9 +236,6 @@ def test_an_answer_as_long_as_it_may_be_is_taken(make_tokenizer, row):
 
 
 def test_an_answer_that_the_tokenizer_cannot_write_is_refused(tmp_path, row):
-    from tokenizers import Tokenizer, models, pre_tokenizers
-    from transformers import PreTrainedTokenizerFast
-
     words = Tokenizer(models.WordLevel({"<unk>": 0, "</s>": 1, "four": 2, "q": 3}, unk_token="<unk>"))
     words.pre_tokenizer = pre_tokenizers.Whitespace()
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, unk_token="<unk>", eos_token="</s>")

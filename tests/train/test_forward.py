@@ -51,8 +51,12 @@ def test_packed_examples_are_as_likely_as_each_alone(make_model, examples, budge
 
 def test_a_neighbour_in_the_row_changes_nothing(make_model, examples, make_examples):
     model = make_model().eval()
-    others = make_examples([(int(n), int(t)) for n, t in zip(examples.n_prompt, examples.n_supervised, strict=True)], seed=9)
-    pairs = [(one.prompt(i).tolist(), one.target(i).tolist()) for i in range(12) for one in [others if i % 2 else examples]]
+    others = make_examples(
+        [(int(n), int(t)) for n, t in zip(examples.n_prompt, examples.n_supervised, strict=True)], seed=9
+    )
+    pairs = [
+        (one.prompt(i).tolist(), one.target(i).tolist()) for i in range(12) for one in [others if i % 2 else examples]
+    ]
     changed = Encoded.of(pairs, examples.names)  # every other example is another one of the same length
     with torch.no_grad():
         before, after = (packed(model, one, range(12)) for one in (examples, changed))
@@ -100,7 +104,7 @@ def test_the_gradient_of_a_packed_batch_is_that_of_its_examples_one_at_a_time(ma
 def test_the_output_layer_works_on_supervised_places_alone(make_model, examples):
     model = make_model()
     seen = []
-    model.get_output_embeddings().register_forward_hook(lambda _, args, out: seen.append(out.shape[-2]))
+    model.get_output_embeddings().register_forward_hook(lambda _model, _read, out: seen.append(out.shape[-2]))
     (micro,) = micro_batches(examples, [2, 6], EVERYTHING)
     token_nll(model, micro)
     assert seen == [8]  # targets of 5 and 3

@@ -25,7 +25,7 @@ def by_hand(model, tokenizer, prompt, stop, n_new):
     return tokenizer.decode(ids[len(prompt) :], skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
-def said(model, tokenizer, prompts, stop=2, max_new_tokens=12, context=CONTEXT, tell=lambda done, of: None):
+def said(model, tokenizer, prompts, stop=2, max_new_tokens=12, context=CONTEXT, tell=lambda *_: None):
     return answers(
         model, tokenizer, asked(prompts), stop=stop, context=context, max_new_tokens=max_new_tokens, tell=tell
     )

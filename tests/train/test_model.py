@@ -4,6 +4,7 @@ import shutil
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from schemas import ConfigError
@@ -165,8 +166,6 @@ def test_a_folder_with_a_file_gone_or_damaged_is_refused(train_settings, folder,
 
 
 def test_weights_that_the_file_does_not_hold_are_not_made_up(make_model, train_settings, folder):
-    from safetensors.torch import load_file, save_file
-
     weights = load_file(folder / "model.safetensors")
     del weights["model.layers.1.mlp.up_proj.weight"]
     save_file(weights, folder / "model.safetensors", {"format": "pt"})

@@ -95,6 +95,6 @@ def test_a_batch_may_be_any_choice_of_examples(sizes, budget, random):
 
 @pytest.mark.parametrize(("budget", "shapes"), [(600, [(2, 250), (1, 100)]), (250, [(1, 250), (1, 250), (1, 100)])])
 def test_rows_go_together_as_the_budget_allows(budget, shapes):
-    # 250 + nothing, 150 + 100, 100: three rows of at most 256
+    # 250 + nothing, 150 + 100, 100: three rows, none wider than the longest
     encoded = numbered([(200, 50), (100, 50), (50, 50), (99, 1)])
     assert [tuple(micro.input_ids_RT.shape) for micro in micro_batches(encoded, range(4), budget)] == shapes

@@ -12,11 +12,18 @@ from schemas.training import Train, TrainingRecord
 from train.base_text import Tiny
 from train.plan import MANIFEST, RUNS, newest_run, plan_run, read_record
 
+# What the default does not tell how to change.
 CHANGES = {
-    "base": "nobody/has-this-model", "revision": "0f3c", "trust_remote_code": True, "method": "full", "rank": 3,
-    "dropout": 0.5, "learning_rate": 0.5, "weight_decay": 0.5, "epochs": 1.5, "batch_size": 3, "warmup_share": 0.5,
-    "clip": 0.5, "max_length": 77, "token_budget": 77, "evaluate_every": 7, "seed": 7, "max_new_tokens": 7,
+    "base": "org/name", "revision": "0f3c", "method": "full", "dropout": 0.5, "learning_rate": 0.5, "evaluate_every": 7,
 }  # fmt: skip
+
+
+def another(name):
+    """Return a value of a setting that is not its default."""
+    default = Train.model_fields[name].default
+    return (
+        CHANGES[name] if name in CHANGES else not default if isinstance(default, bool) else type(default)(default * 2)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +64,7 @@ def test_every_setting_is_in_the_key(planned, name, base_text, base_folder, tmp_
         "chat_template": tmp_path / "other.jinja",
     }
     files["chat_template"].write_text("x")
-    value = str(files[name]) if name in files else CHANGES[name]
+    value = str(files[name]) if name in files else another(name)
     plain, changed = planned(), planned(**{name: value})
     assert getattr(plain.settings, name) != getattr(changed.settings, name)
     assert plain.key != changed.key
@@ -194,7 +201,9 @@ def test_another_metric_changes_the_scores_and_not_the_model(planned, split_proj
     template.parent.mkdir()
     text = (BUILT_IN / "instruct.yaml").read_text("utf-8").replace("name: instruct", "name: mine")
     template.write_text(text, encoding="utf-8")
-    recipe = load_recipe(split_project.root / "recipe.toml").model_copy(update={"template_dirs": [str(template.parent)]})
+    recipe = load_recipe(split_project.root / "recipe.toml").model_copy(
+        update={"template_dirs": [str(template.parent)]}
+    )
     before = planned(recipe=recipe)
     first = next(iter(before.templates["mine"][0].metrics))
     template.write_text(text.replace(first, "exact_match" if first != "exact_match" else "rouge_l"), encoding="utf-8")
@@ -203,7 +212,7 @@ def test_another_metric_changes_the_scores_and_not_the_model(planned, split_proj
     assert before.evaluation != after.evaluation
 
 
-@pytest.mark.parametrize("damage", [lambda text: text[:50], lambda text: "{}", lambda text: text.replace('"key"', '"k"')])
+@pytest.mark.parametrize("damage", [lambda text: text[:50], lambda _: "{}", lambda text: text.replace('"key"', '"k"')])
 def test_a_damaged_record_is_refused_with_the_cure(planned, data, damage):
     plan = planned(data_root=data)
     path = write(plan, record_of(plan), data) / MANIFEST

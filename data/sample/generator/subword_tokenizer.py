@@ -13,7 +13,9 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 VOCABULARY = 4096
 SPECIAL = ("<|bos|>", "<|eos|>", "<|pad|>", "<|user|>", "<|assistant|>", "<|system|>", "<|tool|>")
 _CHAT = (
-    "{{ bos_token }}{% for message in messages %}{{ '<|' + message['role'] + '|>' + (message['content'] or '') }}"
+    "{{ bos_token }}{% if tools %}{{ '<|system|>' + tools | tojson }}{% endif %}"
+    "{% for message in messages %}{{ '<|' + message['role'] + '|>' + (message['content'] or '') }}"
+    "{% if message['tool_calls'] %}{{ message['tool_calls'] | tojson }}{% endif %}"
     "{% if message['role'] == 'assistant' %}{{ eos_token }}{% endif %}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>' }}{% endif %}"
 )
@@ -24,7 +26,7 @@ _CONFIG = {
     "pad_token": "<|pad|>",
     "additional_special_tokens": ["<|user|>", "<|assistant|>", "<|system|>", "<|tool|>"],
     "clean_up_tokenization_spaces": False,
-    "model_max_length": 256,
+    "model_max_length": 512,
     "chat_template": _CHAT,
 }
 
