@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -119,6 +120,15 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
             where=str(path),
             fix=f"remove {path.parent} and run `tuneloop train` again; it starts from the first step",
         ) from error
+
+
+def step_of(folder: Path) -> int | None:
+    """Return the step the checkpoint in `folder` was taken at, or None if there is none that can be read."""
+    for place in (folder, folder.with_name(f"{folder.name}.old")):
+        if (place / STATE).is_file():
+            with suppress(ValidationError):
+                return Progress.model_validate_json((place / STATE).read_bytes()).step
+    return None
 
 
 def load(folder: Path) -> Checkpoint | None:

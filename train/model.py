@@ -1,8 +1,11 @@
 """Bases and adapters, loaded and saved the way every tool does: `from_pretrained`, `save_pretrained`, safetensors."""
 
+import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import torch
 from peft import LoraConfig, get_peft_model
@@ -16,6 +19,9 @@ from schemas.training import Train
 # tuning of a large model does (LoRA Without Regret, 2025). Both are peaks for AdamW, at batches of 8 to 32.
 LEARNING_RATES = {"lora": 2e-4, "full": 2e-5}
 TINY_LEARNING_RATES = {"lora": 4e-3, "full": 2e-3}
+
+
+_HUB_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,12 @@ def load_base(settings: Train, source: str | Path) -> Base:
         ConfigError: It is not there, cannot be loaded, or its weights are no safetensors.
     """
     where = f"[train] base = {settings.base!r}"
-    options = {"revision": settings.revision or "main", "trust_remote_code": settings.trust_remote_code}
+    options = {
+        "revision": settings.revision or "main",
+        "trust_remote_code": settings.trust_remote_code,
+        # Without network, what an earlier run has fetched still serves; asking the hub would take a minute to fail.
+        "local_files_only": not Path(source).is_dir() and not _reaches_hub(),
+    }
     if _looks_local(str(source)) and not Path(source).is_dir():
         raise _no_folder(Path(source), where)
     try:
@@ -146,6 +157,18 @@ def _read_template(path: Path) -> str:
             where=f"[train] chat_template = {str(path)!r}",
             fix=nearest(path.name, [other.name for other in path.parent.glob("*.jinja")]),
         ) from error
+
+
+def _reaches_hub() -> bool:
+    """Return whether the hub answers; behind a proxy it is taken to."""
+    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
+        return True
+    endpoint = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    try:
+        with socket.create_connection((endpoint.hostname or "", endpoint.port or 443), timeout=_HUB_SECONDS):
+            return True
+    except OSError:
+        return False
 
 
 def _looks_local(source: str) -> bool:

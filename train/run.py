@@ -2,6 +2,7 @@
 
 import shutil
 import time
+import warnings
 from datetime import UTC, datetime
 
 from transformers.utils import logging
@@ -23,6 +24,8 @@ def make(plan: Plan, tell: Tell) -> Report:
         DataError: What, where and how to mend; a checkpoint stands, and the same command goes on from it.
     """
     logging.disable_progress_bar()
+    # Of transformers about peft: nothing a user could act on.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     began, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     with locked(make_folder(plan.folder), f"training run {plan.key}"):
         prepared = prepare_run(plan, tell)

@@ -8,7 +8,7 @@ from pipeline.snapshot import make_folder, sync
 from schemas.report import Model
 from schemas.training import Train, Tuned
 from train import loop
-from train.checkpoint import full_disk
+from train.checkpoint import full_disk, step_of
 from train.encode import Encoder
 from train.exam import Side, read_side
 from train.loop import Reading, fit
@@ -81,6 +81,8 @@ def tune(plan: Plan, prepared: Prepared, tell: Tell) -> Tuned:
         f"train     {settings.method} on {settings.base}: {n_trainable:,} of {n_parameters:,} parameters, "
         f"{how.steps:,} steps of {how.batch_size} examples, learning rate {rate:g} ({origin})"
     )
+    if (step := step_of(folder / "checkpoint")) is not None:
+        tell.line(f"train     goes on from step {step:,}, where it was stopped")
     done = fit(model, train, validation, how, folder, lambda at: tell.reading("train", at))
     try:
         save_model(model, prepared.base.tokenizer, prepared.encoder.stop_id, folder / MODEL)
