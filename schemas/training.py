@@ -30,7 +30,7 @@ class Train(Strict):
     rank: int = Field(default=32, ge=1, title="rank of the adapter")
     dropout: float = Field(default=0.0, ge=0, lt=1, title="dropout in the adapter; 0 keeps packing exact")
     learning_rate: float | None = Field(default=None, gt=0, title="peak; left out, the method's own default, said")
-    weight_decay: float = Field(default=0.01, ge=0)
+    weight_decay: float = Field(default=0.01, ge=0, title="AdamW's, of matrices; gains and biases have none")
     epochs: float = Field(default=3.0, gt=0, title="passes over the train side")
     batch_size: int = Field(default=16, ge=1, title="examples an optimizer step")
     warmup_share: float = Field(default=0.05, ge=0, lt=1, title="share of the steps in which the rate climbs")
@@ -38,7 +38,7 @@ class Train(Strict):
     max_length: int = Field(default=1024, ge=8, title="longest example in tokens; a longer one stops the run")
     token_budget: int = Field(default=4096, ge=8, title="most tokens in memory at once; the result is the same")
     evaluate_every: int | None = Field(default=None, ge=1, title="steps between validations; left out, 8 a run")
-    seed: int = Field(default=1, ge=0)
+    seed: int = Field(default=1, ge=0, title="of the order of examples, the adapter's start and dropout")
     max_new_tokens: int = Field(default=128, ge=1, title="longest answer in evaluation")
 
 
