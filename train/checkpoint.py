@@ -29,8 +29,6 @@ class Progress(Strict):
     threads: int = Field(title="so do the threads of matrix products")
     best_step: int
     best_nll: float | None
-    loss_since: float = Field(title="sum of the losses of the steps since the last reading")
-    steps_since: int
     seconds: float = Field(title="time spent training so far")
     tokens: int = Field(title="tokens trained on so far")
     curve: list[CurvePoint]

@@ -189,7 +189,8 @@ class Encoder:
             yield SourceError(
                 f"{n:,} tokens ({len(target):,} of them the answer) are more than max_length = {self.max_length:,}",
                 where=name,
-                fix=f"set [format] max_tokens so that longer rows are dropped and counted, or max_length = {n}",
+                fix="set [format] max_tokens so that longer rows are dropped and counted; "
+                f"or max_length = {n}, if the base takes so many",
             )
         bos = self.tokenizer.bos_token_id
         if bos is not None and bos != self.stop_id and prompt.count(bos) > 1:

@@ -113,7 +113,7 @@ def fit(
     torch.manual_seed(plan.seed)
     now = Progress(
         step=0, token_budget=plan.token_budget, threads=torch.get_num_threads(), best_step=0, best_nll=None,
-        loss_since=0.0, steps_since=0, seconds=0.0, tokens=0, curve=[],
+        seconds=0.0, tokens=0, curve=[],
     )  # fmt: skip
 
     # -- go on where an earlier run was stopped
@@ -127,6 +127,7 @@ def fit(
     # -- step by step
     every = max(1, plan.steps // READINGS)
     began = time.monotonic() - now.seconds
+    losses: list[float] = []  # since the last reading; a checkpoint is one
     model.train()
     while now.step < plan.steps:
         batch = batch_of(now.step, plan.batch_size, len(data), plan.seed)
@@ -142,10 +143,12 @@ def fit(
         tokens = int(data.lengths[np.asarray(batch)].sum())
         now = now.model_copy(
             update={
-                "step": now.step + 1, "loss_since": now.loss_since + loss, "steps_since": now.steps_since + 1,
-                "tokens": now.tokens + tokens, "seconds": time.monotonic() - began,
+                "step": now.step + 1,
+                "tokens": now.tokens + tokens,
+                "seconds": time.monotonic() - began,
             }
-        )  # fmt: skip
+        )
+        losses.append(loss)
 
         # -- now and then: look, keep the best, checkpoint, tell
         at_end = now.step == plan.steps
@@ -156,8 +159,9 @@ def fit(
         if validates and len(validation):
             nll = per_token(example_nll(model, validation, token_budget=now.token_budget), validation)
             _check("validation NLL", nll, now.step, data, batch)
-        point = CurvePoint(step=now.step, train_loss=now.loss_since / now.steps_since, validation_nll=nll)
-        now = now.model_copy(update={"curve": [*now.curve, point], "loss_since": 0.0, "steps_since": 0})
+        point = CurvePoint(step=now.step, train_loss=sum(losses) / len(losses), validation_nll=nll)
+        now = now.model_copy(update={"curve": [*now.curve, point]})
+        losses.clear()
         if validates and (nll is None or now.best_nll is None or nll < now.best_nll):
             now = now.model_copy(update={"best_step": now.step, "best_nll": nll})
             checkpoint.save_best(folder / "best.safetensors", model)

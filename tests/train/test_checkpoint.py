@@ -25,7 +25,7 @@ PLAN = Plan(
     evaluate_every=4, seed=5,
 )  # fmt: skip
 PROGRESS = Progress(
-    step=3, token_budget=256, threads=1, best_step=2, best_nll=1.5, loss_since=0.25, steps_since=1, seconds=2.0,
+    step=3, token_budget=256, threads=1, best_step=2, best_nll=1.5, seconds=2.0,
     tokens=90, curve=[],
 )  # fmt: skip
 
