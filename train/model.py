@@ -14,6 +14,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, P
 
 from schemas import ConfigError, nearest
 from schemas.training import Train
+from train.checkpoint import full_disk
 
 # Full tuning of the tiny base and of small models bears a high rate; an adapter bears about ten times what full
 # tuning of a large model does (LoRA Without Regret, 2025). Both are peaks for AdamW, at batches of 8 to 32.
@@ -123,13 +124,34 @@ def peak_rate(settings: Train) -> tuple[float, str]:
 
 
 def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, stop: int, folder: Path) -> None:
-    """Write the adapter or the full model, with the tokenizer, its chat template, and the token that stops it."""
-    model.save_pretrained(str(folder))
-    tokenizer.save_pretrained(folder)
+    """Write the adapter or the full model, with the tokenizer, its chat template, and the token that stops it.
+
+    Raises:
+        SnapshotError: There is no room.
+    """
+    write_folder(model, tokenizer, folder)
     generation = model.generation_config
     generation.eos_token_id = stop
     generation.pad_token_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop
     generation.save_pretrained(folder)
+
+
+def write_folder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Write a model and its tokenizer the way `from_pretrained` reads them.
+
+    Raises:
+        SnapshotError: There is no room.
+    """
+    try:
+        model.save_pretrained(str(folder))
+        tokenizer.save_pretrained(folder)
+    except (OSError, SafetensorError) as error:
+        raise full_disk(error, folder) from error
+    except Exception as error:
+        # The tokenizers package raises a bare Exception for what the system told it.
+        if "os error" not in str(error):
+            raise
+        raise full_disk(error, folder) from error
 
 
 def count(model: torch.nn.Module) -> tuple[int, int]:
@@ -155,7 +177,7 @@ def _read_template(path: Path) -> str:
         raise ConfigError(
             f"chat template cannot be read: {error}",
             where=f"[train] chat_template = {str(path)!r}",
-            fix=nearest(path.name, [other.name for other in path.parent.glob("*.jinja")]),
+            fix=f"name a Jinja file; {nearest(path.name, [other.name for other in path.parent.glob('*.jinja')])}",
         ) from error
 
 

@@ -20,6 +20,7 @@ from train.base_text import Tiny, documents, tiny_key
 from train.copying import start_with_copying
 from train.encode import Encoded
 from train.loop import Plan, Reading, fit
+from train.model import write_folder
 
 
 def encode_documents(tokenizer: PreTrainedTokenizerBase, texts: list[str], context: int, name: str) -> Encoded:
@@ -92,8 +93,7 @@ def _make(settings: Train, tiny: Tiny, folder: Path, tell: Callable[[Reading], N
     with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as place:
         work = Path(place)
         fit(model, data, nothing, plan, work / "steps", tell)
-        model.save_pretrained(work / "model")
-        tokenizer.save_pretrained(work / "model")
+        write_folder(model, tokenizer, work / "model")
         for path in (work / "model").iterdir():
             sync(path)
         if folder.exists():

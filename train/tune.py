@@ -84,10 +84,7 @@ def tune(plan: Plan, prepared: Prepared, tell: Tell) -> Tuned:
     if (step := step_of(folder / "checkpoint")) is not None:
         tell.line(f"train     goes on from step {step:,}, where it was stopped")
     done = fit(model, train, validation, how, folder, lambda at: tell.reading("train", at))
-    try:
-        save_model(model, prepared.base.tokenizer, prepared.encoder.stop_id, folder / MODEL)
-    except OSError as error:
-        raise full_disk(error, folder / MODEL) from error
+    save_model(model, prepared.base.tokenizer, prepared.encoder.stop_id, folder / MODEL)
     tuned = Tuned(
         model=Model(
             run=plan.key,

@@ -2,6 +2,10 @@
 
 import json
 import os
+import resource
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -166,3 +170,21 @@ def split_project(tmp_path_factory) -> Project:
     project = Project(root)
     project.run()
     return project
+
+
+@pytest.fixture
+def no_file_over() -> Callable[[int], AbstractContextManager[None]]:
+    """Return what lets every write beyond a size of a file fail, as a full disk does."""
+
+    @contextmanager
+    def limited(n_bytes: int) -> Iterator[None]:
+        soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+        before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+            signal.signal(signal.SIGXFSZ, before)
+
+    return limited

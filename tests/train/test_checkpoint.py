@@ -2,11 +2,9 @@ import json
 import multiprocessing
 import os
 import random
-import resource
 import shutil
 import signal
 import time
-from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
@@ -236,20 +234,7 @@ def test_after_the_cure_the_run_starts_anew(start, tmp_path):
     assert [line["step"] for line in told(tmp_path)] == list(range(1, STEPS + 1))
 
 
-@contextmanager
-def no_file_over(n_bytes):
-    """Let every write beyond this size of a file fail, as a full disk does."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        signal.signal(signal.SIGXFSZ, before)
-
-
-def test_a_checkpoint_that_finds_no_room_leaves_the_old_one_and_nothing_else(model, tmp_path):
+def test_a_checkpoint_that_finds_no_room_leaves_the_old_one_and_nothing_else(model, tmp_path, no_file_over):
     folder = tmp_path / "checkpoint"
     optimizer = optimizer_of(model)
     checkpoint.save(folder, PROGRESS, model, optimizer)
@@ -265,7 +250,7 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_old_one_and_nothing_else(mod
     assert [path.name for path in tmp_path.iterdir()] == ["checkpoint"]
 
 
-def test_the_best_weights_that_find_no_room_leave_the_old_ones(model, tmp_path):
+def test_the_best_weights_that_find_no_room_leave_the_old_ones(model, tmp_path, no_file_over):
     checkpoint.save_best(tmp_path / BEST, model)
     before = (tmp_path / BEST).read_bytes()
     with no_file_over(20_000), pytest.raises(SnapshotError) as caught:
@@ -278,7 +263,7 @@ def test_the_best_weights_that_find_no_room_leave_the_old_ones(model, tmp_path):
 
 # The readings do not fit; those to be dropped cannot be; all do, but no weights.
 @pytest.mark.parametrize(("limit", "last"), [(300, 8), (300, 10), (20_000, 8)])
-def test_a_run_on_a_full_disk_goes_on_once_there_is_room(start, tmp_path, limit, last):
+def test_a_run_on_a_full_disk_goes_on_once_there_is_room(start, tmp_path, limit, last, no_file_over):
     start(tmp_path / "whole", "full")
     folder = tmp_path / "full-disk"
     with pytest.raises(KeyboardInterrupt):

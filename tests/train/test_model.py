@@ -1,5 +1,6 @@
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,8 +8,17 @@ from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-from schemas import ConfigError
-from train.model import LEARNING_RATES, TINY_LEARNING_RATES, count, load_base, peak_rate, prepare, save_model
+from schemas import ConfigError, SnapshotError
+from train.model import (
+    LEARNING_RATES,
+    TINY_LEARNING_RATES,
+    count,
+    load_base,
+    peak_rate,
+    prepare,
+    save_model,
+    write_folder,
+)
 
 IDS = torch.tensor([[1, 5, 9, 30, 77]])
 
@@ -120,7 +130,7 @@ def test_a_chat_template_that_is_not_there_names_its_neighbours(train_settings, 
     error = refused(train_settings(chat_template=str(tmp_path / "mien.jinja")), base_folder)
     assert "chat template cannot be read" in error.what
     assert error.where == f"[train] chat_template = {str(tmp_path / 'mien.jinja')!r}"
-    assert error.fix == "did you mean 'mine.jinja'?"
+    assert error.fix == "name a Jinja file; did you mean 'mine.jinja'?"
 
 
 def test_a_folder_that_is_not_there_names_its_neighbours(train_settings, folder):
@@ -240,3 +250,17 @@ def test_the_learning_rate_is_the_methods_own_unless_the_recipe_names_one(train_
     assert (rate, origin) == (LEARNING_RATES[method], f"the default for {method} on a pretrained base")
     assert peak_rate(train_settings(method=method, base="tiny"))[0] == TINY_LEARNING_RATES[method]
     assert peak_rate(train_settings(method=method, learning_rate=0.125)) == (0.125, "from the recipe")
+
+
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json"])
+def test_a_full_disk_is_said_whichever_file_meets_it(base_folder, make_model, tokenizer, tmp_path, no_file_over, file):
+    size = (base_folder / file).stat().st_size
+    model = make_model() if file == "model.safetensors" else torch.nn.Linear(1, 1)
+    if file == "tokenizer.json":
+        # A model that is smaller than its tokenizer, so that the tokenizer meets the end of the disk.
+        model.save_pretrained = lambda folder: Path(folder).mkdir()
+    with no_file_over(size - 1), pytest.raises(SnapshotError) as caught:
+        write_folder(model, tokenizer, tmp_path / "out")
+    assert caught.value.what.startswith("cannot be written: ")
+    assert caught.value.where == str(tmp_path / "out")
+    assert "make room" in caught.value.fix

@@ -1,6 +1,7 @@
 import pytest
 from transformers import AutoTokenizer
 
+from schemas import SnapshotError
 from train.base_text import Tiny
 from train.model import load_base
 from train.tiny import build_tiny, encode_documents
@@ -100,3 +101,11 @@ def test_held_documents_are_not_learnt(train_settings, base_text, tmp_path):
         for path in (base_text, tmp_path / "held.txt", tmp_path / "learnt.txt")
     )
     assert plain == held != learnt
+
+
+def test_a_disk_that_is_full_while_tiny_is_made_leaves_nothing_and_says_so(train_settings, tmp_path, no_file_over):
+    with no_file_over(80_000), pytest.raises(SnapshotError) as caught:
+        built(train_settings(), tmp_path)
+    assert caught.value.what.startswith("cannot be written: ")
+    assert "make room" in caught.value.fix
+    assert not [path for path in (tmp_path / "bases").iterdir() if "lock" not in path.name and path.name[:2] != ".t"]
