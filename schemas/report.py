@@ -21,6 +21,18 @@ Measure = Literal["score", "nll"]
 MORE_IS_BETTER: dict[Measure, bool] = {"score": True, "nll": False}
 
 
+Reading = Literal["better", "unclear", "worse"]
+
+
+def reading_of(low: float, high: float, *, more_is_better: bool) -> Reading:
+    """Return what the interval of a difference allows to say: the whole of it must lie on one side of zero."""
+    if low > 0:
+        return "better" if more_is_better else "worse"
+    if high < 0:
+        return "worse" if more_is_better else "better"
+    return "unclear"
+
+
 class Score(Strict):
     """How one arm did on one example: one row of `scores.parquet`."""
 
@@ -58,9 +70,14 @@ class Comparison(Strict):
     n_groups: int = Field(ge=0)
 
     @property
+    def reading(self) -> Reading:
+        """What the interval allows to say of the better arm."""
+        return reading_of(self.low, self.high, more_is_better=MORE_IS_BETTER[self.measure])
+
+    @property
     def holds(self) -> bool:
         """Whether the whole interval lies on the side that is better."""
-        return self.low > 0 if MORE_IS_BETTER[self.measure] else self.high < 0
+        return self.reading == "better"
 
 
 class Slice(Strict):

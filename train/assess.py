@@ -19,11 +19,11 @@ from train.exam import Result, Side, ask, ask_floors, metric_names, score_table
 from train.floors import Floors
 from train.likelihood import example_nll
 from train.model import load_base, on_device
-from train.plan import Plan
+from train.plan import MODEL, REPORT, Plan
 from train.tiny import encode_documents
-from train.tune import MODEL, Prepared, Tell, write
+from train.tune import Prepared, Tell, write
 
-SCORES, REPORT = "scores.parquet", "report.json"
+SCORES = "scores.parquet"
 
 
 def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:

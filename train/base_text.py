@@ -55,9 +55,8 @@ def documents(path: Path) -> tuple[list[str], list[str]]:
 
 
 def tiny_key(settings: Train, tiny: Tiny) -> str:
-    """Return the digest of all that tiny depends on."""
+    """Return the digest of all that tiny depends on; the text is one that `documents` has accepted."""
     text, tokenizer = Path(settings.base_text), Path(settings.base_tokenizer) / "tokenizer.json"
-    documents(text)  # says what is wrong with it
     if not tokenizer.is_file():
         raise ConfigError(
             f"there is no tokenizer.json in {tokenizer.parent.resolve()}",

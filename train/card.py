@@ -11,8 +11,8 @@ from importlib.resources import files
 import yaml
 from jinja2 import Environment, StrictUndefined
 
-from schemas.report import ARM_MEANINGS, Report
-from train.figure import Interval, Reading, number, signed, visible
+from schemas.report import ARM_MEANINGS, Reading, Report
+from train.figure import Interval, number, signed, visible
 from train.page import Checked, Standing, change, duration, forgetting
 
 # What the hub takes for a model of its own; `tiny` and folders with a path are none.

@@ -8,7 +8,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from pipeline.recipe import load_recipe
-from schemas.report import MORE_IS_BETTER, Report
+from schemas.report import Report
 from train.finish import finish
 from train.plan import plan_run
 from train.talk import Talk
@@ -27,12 +27,13 @@ def train(
     """
     plan = plan_run(load_recipe(recipe), data_root)
     with Talk() as talk:
-        if plan.record is None:
+        done = plan.record
+        if done is None:
             talk.line(f"train     runs: {'; '.join(plan.why[:4]) or 'the run before was not finished'}")
             # torch and transformers take seconds to load, so they are loaded once it is known that they are needed.
             importlib.import_module("train.run").make(plan, talk.tell())
         else:
-            talk.line(f"train     skipped: nothing changed since {plan.record.started_at}")
+            talk.line(f"train     skipped: nothing changed since {done.started_at}")
     report, page = finish(plan)
     for line in summary(report):
         sys.stderr.write(f"{line}\n")
@@ -48,14 +49,10 @@ def summary(report: Report) -> list[str]:
     ]
     lines += [f"{mean.arm:<10} {mean.score:>7.3f} {mean.nll:>7.3f}" for mean in report.means]
     for one in report.comparisons:
-        sign = "better" if one.holds else ("worse" if _is_worse(one.low, one.high, one.measure) else "no evidence")
+        sign = "no evidence" if one.reading == "unclear" else one.reading
         lines.append(
             f"tuned - {one.than:<8} {one.measure:<5} {one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})  {sign}"
         )
     forgot = report.forgetting
     lines.append(f"forgetting: NLL of held text {forgot.base_nll:.3f} before, {forgot.tuned_nll:.3f} after")
     return [*lines, report.verdict]
-
-
-def _is_worse(low: float, high: float, measure: str) -> bool:
-    return high < 0 if MORE_IS_BETTER["score" if measure == "score" else "nll"] else low > 0

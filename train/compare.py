@@ -153,8 +153,8 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
     pairs = [(arm, measure) for arm in reversed(ARMS) if any(arm == than for than, _ in ours) for measure in _MEASURES]
     holding = {pair for pair in pairs if pair in ours and ours[pair].holds}
     better = [arm for arm in dict.fromkeys(arm for arm, _ in pairs) if {(arm, one) for one in _MEASURES} <= holding]
-    worse = [_named(ours[pair]) for pair in pairs if pair in ours and _is_worse(ours[pair])]
-    open_ = [_named(ours[pair]) for pair in pairs if pair in ours and pair not in holding and not _is_worse(ours[pair])]
+    worse = [_named(ours[pair]) for pair in pairs if pair in ours and ours[pair].reading == "worse"]
+    open_ = [_named(ours[pair]) for pair in pairs if pair in ours and ours[pair].reading == "unclear"]
     missing = [f"{arm} on {_MEASURES[measure]}" for arm, measure in pairs if (arm, measure) not in ours]
     parts = [
         f"{says} {_listed(names)}"
@@ -167,10 +167,6 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
         if names
     ]
     return f"The tuned model {'; it '.join(parts)}."
-
-
-def _is_worse(one: Comparison) -> bool:
-    return one.high < 0 if MORE_IS_BETTER[one.measure] else one.low > 0
 
 
 def _named(one: Comparison) -> str:

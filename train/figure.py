@@ -10,13 +10,11 @@ import math
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from markupsafe import Markup
 
-from schemas.report import MORE_IS_BETTER, Arm, Comparison, CurvePoint, Mean, Measure
+from schemas.report import MORE_IS_BETTER, Arm, Comparison, CurvePoint, Mean, Measure, Reading, reading_of
 
-Reading = Literal["better", "unclear", "worse"]
 Limits = tuple[float, float]
 
 WIDTH = 400
@@ -52,11 +50,7 @@ class Interval:
     @property
     def reading(self) -> Reading:
         """What the interval allows to say: the whole of it must lie on one side of zero."""
-        if self.low > 0:
-            return "better" if self.more_is_better else "worse"
-        if self.high < 0:
-            return "worse" if self.more_is_better else "better"
-        return "unclear"
+        return reading_of(self.low, self.high, more_is_better=self.more_is_better)
 
     def __str__(self) -> str:
         return f"{signed(self.value)} ({signed(self.low)} to {signed(self.high)})"

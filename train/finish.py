@@ -7,9 +7,9 @@ from pipeline.snapshot import sync
 from schemas.report import Report
 from train.card import card
 from train.page import page
-from train.plan import RUNS, Plan
+from train.plan import MODEL, REPORT, RUNS, Plan
 
-REPORT, PAGE, CARD = "report.json", "report.html", "model/README.md"
+PAGE, CARD = "report.html", f"{MODEL}/README.md"
 
 
 def finish(plan: Plan) -> tuple[Report, Path]:

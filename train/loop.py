@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -186,9 +187,15 @@ def batch_of(step: int, batch_size: int, n: int, seed: int) -> list[int]:
     dealt: list[int] = []
     while len(dealt) < batch_size:
         epoch, at = divmod(start + len(dealt), n)
-        order = np.random.default_rng([seed, epoch]).permutation(n)
+        order = _order(seed, epoch, n)
         dealt += order[at : at + batch_size - len(dealt)].tolist()
     return dealt
+
+
+@lru_cache(maxsize=2)
+def _order(seed: int, epoch: int, n: int) -> np.ndarray:
+    """Return the order of one pass over the data; kept, since every step of the pass asks for it."""
+    return np.random.default_rng([seed, epoch]).permutation(n)
 
 
 def learning_rate(step: int, plan: Plan) -> float:

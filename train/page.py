@@ -12,11 +12,10 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from schemas.report import ARM_MEANINGS, ARMS, Arm, Comparison, Forgetting, Measure, Report, Sample, Slice
+from schemas.report import ARM_MEANINGS, ARMS, Arm, Comparison, Forgetting, Measure, Reading, Report, Sample, Slice
 from train.figure import (
     Interval,
     Limits,
-    Reading,
     arm_plot,
     curve,
     interval_plot,
@@ -64,7 +63,7 @@ class Standing:
     @classmethod
     def of(cls, comparisons: Sequence[Comparison]) -> "Standing":
         """Read the comparisons whose better arm is the tuned one."""
-        found = [(one, Interval.of(one).reading) for one in comparisons if one.better == "tuned"]
+        found = [(one, one.reading) for one in comparisons if one.better == "tuned"]
         if not found:
             return cls("unclear", "No evidence", "The trained model was compared with nothing.")
         total = len(found)

@@ -17,7 +17,7 @@ from schemas.training import Train, TrainingRecord
 from train.base_text import Tiny, documents, tiny_key
 
 RUNS = "runs"
-MANIFEST = "manifest.json"
+MANIFEST, REPORT, MODEL = "manifest.json", "report.json", "model"
 _MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.py")
 
 

@@ -13,11 +13,10 @@ from train.encode import Encoder
 from train.exam import Side, read_side
 from train.loop import Reading, fit
 from train.model import Base, count, load_base, peak_rate, prepare, save_model
-from train.plan import Plan
+from train.plan import MODEL, Plan
 from train.tiny import build_tiny
 
 TUNED = "tuned.json"
-MODEL = "model"
 
 
 @dataclass(frozen=True)
