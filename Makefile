@@ -36,6 +36,7 @@ $(STAMP):
 	$(PIP) install "$(TORCH)"
 	$(PIP) install --no-deps --no-build-isolation -e .
 	$(PIP) check
+	$(BIN)/python -m pipeline.warm
 	@rm -f $(VENV)/.installed-*
 	@touch $@
 

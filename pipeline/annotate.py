@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field, JsonValue
 
 from pipeline.annotations import annotation_files, pseudonyms, read_annotations
 from pipeline.decision import DECISIONS, Decision, decide, rewritten
+from pipeline.edit_check import checked
 from pipeline.joining import Joined, join
 from pipeline.screen import shown_prompt
 from pipeline.snapshot import PART_ROWS, Snapshot
@@ -28,7 +29,7 @@ from schemas.errors import MOST_SHOWN
 TOKENIZER = "tokenizer.json"
 CHECKED = ("accepted", "edited")
 WAITING = ("unreviewed", "stale", "conflict", "to_write", "disputed", "unsure")
-_ANNOTATIONS, _DUPLICATES = "annotations/", "dedupe/dropped/"
+_ANNOTATIONS, _DUPLICATES, _BENCHMARKS = "annotations/", "dedupe/dropped/", "benchmark "
 _NOBODY = {
     "unreviewed": "nobody has reviewed it, and `require` wants that",
     "to_write": "nobody has written its response yet",
@@ -55,7 +56,7 @@ class Annotate(Settings):
     )
 
     def inputs(self, place: Place) -> Inputs:
-        """Declare people's answers, what dedupe dropped, and the tokenizer that counts edited text.
+        """Declare people's answers, what dedupe dropped, benchmarks, and the tokenizer that counts edited text.
 
         Raises:
             ConfigError: There is no tokenizer.
@@ -66,9 +67,13 @@ class Annotate(Settings):
         files = {
             **{f"{_ANNOTATIONS}{name}": path for name, path in answers.items()},
             **{f"{_DUPLICATES}{name}": place.data_root / _DUPLICATES / name for name in dropped},
+            **{f"{_BENCHMARKS}{name}": path for name, path in place.benchmarks.items()},
             TOKENIZER: check_tokenizer(place.tokenizer),
         }
-        return Inputs(files=files, values={"sources": list(place.sources)})
+        values: dict[str, JsonValue] = {"sources": list(place.sources)}
+        if place.benchmarks:
+            values["decontaminate"] = dict(place.decontaminate)
+        return Inputs(files=files, values=values)
 
     def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path) -> State:
         """Join the answers to the rows and write what they come to beside each row.
@@ -85,6 +90,7 @@ class Annotate(Settings):
         counts, orphans = self._count_orphans(joined, inputs)
         names = _names(answers, inputs)
         decisions = {row.position: decide(row, names) for row in joined.rows}
+        decisions = checked(decisions, joined.rows, _named(inputs, _BENCHMARKS), inputs.values.get("decontaminate"))
         path = _write(_counted(decisions, inputs.files[TOKENIZER]), parent.manifest.rows, spill / "answers.arrow")
         notes: dict[str, JsonValue] = {"orphans": [*_told(orphans)]} if orphans else {}
         return State(rows=path, counts={**joined.counts, **counts, "answers": len(answers)}, notes=notes)
@@ -102,6 +108,7 @@ class Annotate(Settings):
         is_stale = pc.fill_null(told.column("is_stale"), False)
         batch = _with_marks(batch, is_stale)
         keep = self._keep(status, pc.fill_null(told.column("is_confirmed"), False))
+        keep = pc.and_(keep, pc.is_null(told.column("repeats")))
         kept = _annotated(batch.filter(keep), told.filter(keep), status.filter(keep))
         leave = pc.invert(keep)
         dropped = _dropped(batch.filter(leave), told.filter(leave), status.filter(leave))
@@ -138,8 +145,12 @@ class Annotate(Settings):
         return {"orphans": len(orphans), "other_sources": others, "unplaced": unplaced}, orphans
 
 
+def _named(inputs: Inputs, prefix: str) -> dict[str, Path]:
+    return {name.removeprefix(prefix): path for name, path in inputs.files.items() if name.startswith(prefix)}
+
+
 def _under(inputs: Inputs, prefix: str) -> list[Path]:
-    return [path for name, path in inputs.files.items() if name.startswith(prefix)]
+    return [*_named(inputs, prefix).values()]
 
 
 def _texts(value: JsonValue) -> list[str]:
@@ -258,13 +269,14 @@ def _dropped(batch: pa.RecordBatch, told: pa.RecordBatch, status: pa.Array) -> p
     """Return dropped rows as they came, with the reason; accepted and edited rows lacked a second word."""
     reason = pc.if_else(pc.is_in(status, value_set=pa.array(CHECKED)), "unconfirmed", status)
     nobody = pc.if_else(pc.equal(status, "to_write"), _NOBODY["to_write"], _NOBODY["unreviewed"])
+    repeats = told.column("repeats")
     columns = {
         **dict(zip(batch.schema.names, batch.columns, strict=True)),
-        "reason": reason,
-        "detail": pc.coalesce(told.column("detail"), nobody),
+        "reason": pc.if_else(pc.is_valid(repeats), "benchmark", reason),
+        "detail": pc.coalesce(repeats, told.column("detail"), nobody),
         "partner_id": pa.nulls(batch.num_rows, pa.string()),
         "partner_origin": pa.nulls(batch.num_rows, pa.string()),
-        "score": pa.nulls(batch.num_rows, pa.float64()),
+        "score": told.column("score"),
     }
     return _batch(columns, dropped_schema(Formatted))
 

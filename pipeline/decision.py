@@ -28,6 +28,8 @@ DECISIONS = pa.schema(
         ("is_confirmed", pa.bool_()),
         ("is_stale", pa.bool_()),
         ("detail", pa.string()),
+        ("repeats", pa.string()),
+        ("score", pa.float64()),
     ]
 )
 
@@ -45,6 +47,8 @@ class Decision:
         n_completion_tokens: Of the whole completion; `decide` gives the count before the edit.
         is_confirmed: Whether two people or an adjudicator stand behind the status.
         detail: A sentence for the case that the row is dropped.
+        repeats: The same, where the new text repeats a benchmark's item.
+        score: How much of it.
     """
 
     status: Status | None
@@ -58,10 +62,16 @@ class Decision:
     is_confirmed: bool
     is_stale: bool
     detail: str
+    repeats: str | None = None
+    score: float | None = None
 
     def with_tokens(self, n: int) -> Self:
         """Return the decision with another token count."""
         return replace(self, n_completion_tokens=n)
+
+    def with_item(self, sentence: str, score: float) -> Self:
+        """Return the decision for a row whose new text repeats a benchmark's item."""
+        return replace(self, repeats=sentence, score=score)
 
     def row(self) -> dict[str, Any]:
         """Return the decision as a row of `DECISIONS`."""

@@ -21,10 +21,12 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field, JsonValue
 
 from pipeline.annotations import annotation_files, read_annotations
-from pipeline.benchmarks import matches, read_items
+from pipeline.benchmarks import read_items
 from pipeline.cells import COLUMNS, read_examples
+from pipeline.contamination import Contamination, Decontaminate
 from pipeline.difference import forget_texts
 from pipeline.duplicates import decide
+from pipeline.prompt_views import repeats
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
 from pipeline.verdicts import Verdicts
@@ -49,8 +51,10 @@ class Dedupe(Settings):
         title="least similarity of two texts that may be duplicates; 1 finds equal texts only",
     )
     benchmarks: list[str] = Field(
-        default=[], title="files of benchmark items (.jsonl, .json, .csv); rows that repeat one are dropped"
+        default=[],
+        title="files of benchmark items (.jsonl, .json, .csv, .tsv, .parquet, .gz of these); rows that repeat one go",
     )
+    decontaminate: Decontaminate = Field(default=Decontaminate(), title="how much of an item a row must repeat")
     boilerplate_chars: int = Field(
         default=80, ge=1, title="a response this long under different prompts is marked boilerplate"
     )
@@ -92,7 +96,7 @@ class Dedupe(Settings):
         items = read_items({name: inputs.files[name] for name in self.benchmarks})
         verdicts = decide(
             examples,
-            matches(examples, items, self.near) if items else {},
+            repeats(examples, Contamination.of(items, self.near, self.decontaminate)) if items else {},
             annotated=cast(list[str], inputs.values["annotated"]),
             sources=cast(list[str], inputs.values["sources"]),
             near=self.near,

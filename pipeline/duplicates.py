@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.benchmarks import Match
 from pipeline.cells import FIRST_TURN, PROMPT, RESPONSE, Examples
 from pipeline.clusters import Edges, Ints, components, joint_key, same_key, smallest, stand_ins
+from pipeline.contamination import Hit
 from pipeline.relations import Comparison, Side, share_prompt, side_keys
 from pipeline.verdicts import BENCHMARK, EXACT, NEAR, Verdicts
 
@@ -50,7 +50,7 @@ class Known:
 
 def decide(
     examples: Examples,
-    repeats: Mapping[int, Match],
+    repeats: Mapping[int, Hit],
     *,
     annotated: Sequence[str],
     sources: Sequence[str],
@@ -111,7 +111,7 @@ def _line_and_file(origin: pa.Array) -> tuple[Ints, Ints]:
     return line.to_numpy(), pc.rank(file, tiebreaker="dense").to_numpy(zero_copy_only=False).astype(np.int64)
 
 
-def _drop_repeats(known: Known, repeats: Mapping[int, Match], verdicts: Verdicts) -> None:
+def _drop_repeats(known: Known, repeats: Mapping[int, Hit], verdicts: Verdicts) -> None:
     """Let rows go that repeat a benchmark's item, and those with the same prompt or id as such a row."""
     if not repeats:
         return
@@ -124,14 +124,11 @@ def _drop_repeats(known: Known, repeats: Mapping[int, Match], verdicts: Verdicts
     details, scores, places = [], [], []
     for row in touched.tolist():
         through = first[int(labels[row])]
-        match = repeats.get(row, repeats[through])
-        where = f"{match.item.file}:{match.item.n}"
-        same = "equals" if match.score == 1 else "is nearly"
-        own = f"the prompt {same} item {match.item.n} of {match.item.file}"
+        hit = repeats.get(row, repeats[through])
         origin = known.examples.origin[through].as_py()
-        details.append(own if row in repeats else f"duplicate of {origin}, of which {own}")
-        scores.append(match.score)
-        places.append(where)
+        details.append(hit.how if row in repeats else f"duplicate of {origin}, of which {hit.how}")
+        scores.append(hit.score)
+        places.append(f"{hit.item.file}:{hit.item.n}")
     numbers = {where: n for n, where in enumerate(dict.fromkeys(places))}
     verdicts.places = list(numbers)
     verdicts.place[touched] = [numbers[where] for where in places]

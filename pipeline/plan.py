@@ -87,6 +87,8 @@ def place_of(recipe: Recipe, data_root: Path, root: Path, records: Mapping[str, 
         used_templates=tuple(sorted(named & templates.keys())),
         tokenizer=root / Path(recipe.format.tokenizer).expanduser(),
         records=dict(records),
+        benchmarks={name: root / name for name in recipe.dedupe.benchmarks},
+        decontaminate=recipe.dedupe.model_dump(mode="json", include={"near", "decontaminate"}),
     )
 
 

@@ -31,6 +31,8 @@ class Place:
         used_templates: Names of the templates that the sources name, sorted.
         tokenizer: Folder of the tokenizer that counts tokens.
         records: The newest record of every earlier stage of this recipe.
+        benchmarks: Files of benchmark items, by name as the recipe has it.
+        decontaminate: Dedupe's settings of what repeats an item, for text that people write later.
     """
 
     recipe: str
@@ -41,6 +43,8 @@ class Place:
     used_templates: tuple[str, ...]
     tokenizer: Path
     records: Mapping[str, RunRecord]
+    benchmarks: Mapping[str, Path] = field(default_factory=dict)
+    decontaminate: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -156,7 +157,11 @@ def place(data_root: Path, tokenizer: Path, duplicates: Sequence[Row]) -> Place:
         writer.write(pa.RecordBatch.from_pylist([{**blank, **more, **one} for one in duplicates], schema))
         files = [writer.close()]
     part = PartRecord(key="", files=[], dropped=files, rows_in=0)
-    return Place("tiny", data_root.parent, data_root, {}, ("sums",), (), tokenizer, {"dedupe": record_of(part)})
+    quiz = data_root.parent / "quiz.jsonl"
+    return Place(
+        "tiny", data_root.parent, data_root, {}, ("sums",), (), tokenizer, {"dedupe": record_of(part)},
+        {"quiz.jsonl": quiz} if quiz.exists() else {},
+    )  # fmt: skip
 
 
 def record_of(part: PartRecord) -> RunRecord:
@@ -531,3 +536,50 @@ def test_every_row_is_kept_or_dropped_and_only_edits_change_text(
     for name, gone in result.dropped.items():
         assert gone["completion"] == rows[name]["completion"]
         assert gone["detail"]
+
+
+SOLUTION = (
+    "Start with the six full crates in the barn, add the four that came on Monday, take away the three "
+    "that Rosa sold at the market, and you are left with seven crates in all, so the answer is seven."
+)  # 37 words
+
+
+def write_quiz(folder: Path) -> None:
+    lines = [{"question": "Which moon of Saturn is the largest?", "answer": "Titan"},
+             {"question": "Rosa has six crates of pears. How many are left?", "answer": SOLUTION}]  # fmt: skip
+    (folder / "quiz.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+
+
+def test_an_edit_that_brings_in_a_benchmark_is_dropped_and_names_the_item(run: Run, tmp_path: Path) -> None:
+    write_quiz(tmp_path)
+    a, b = row("a", response="Seven."), row("b", response="Five.")
+    result = run([a, b, row("c")], [answer(a, "edit", f"Well: {SOLUTION}"), answer(b, "edit", "Seven crates.")])
+    assert result.status("a") == "benchmark"
+    assert result.dropped["a"]["detail"] == "the response contains 100% of the answer to item 2 of quiz.jsonl"
+    assert result.dropped["a"]["score"] == 1
+    assert result.dropped["a"]["completion"] == [message("assistant", "Seven.")]
+    assert result.status("b") == "edited"
+    assert result.status("c") == "unreviewed"
+
+
+def test_only_what_people_rewrote_is_checked_again(run: Run, tmp_path: Path) -> None:
+    write_quiz(tmp_path)
+    a = row("a", response=SOLUTION)  # dedupe has let it pass, with settings of its own
+    assert run([a], [answer(a)]).status("a") == "accepted"
+
+
+def test_an_edit_that_repeats_a_benchmark_changes_no_part_it_does_not_concern(project: Any) -> None:
+    write_quiz(project.root)
+    project.replace("recipe.toml", "[format]", '[dedupe]\nbenchmarks = ["quiz.jsonl"]\n[format]')
+    project.run()
+    spider = next(one for one in project.rows("format") if "spider" in one["prompt"][0]["content"])
+    before = project.outcomes["annotate"].record
+    add_annotations(project.data, [answer(spider, "edit", SOLUTION)])
+    project.run(to="annotate")
+    (gone,) = [one for one in project.dropped("annotate") if one["reason"] == "benchmark"]
+    assert gone["id"] == spider["id"]
+    assert project.outcomes["annotate"].record.rows_kept == before.rows_kept - 1
+    project.replace("quiz.jsonl", "largest", "biggest")  # of another item
+    project.run(to="annotate")
+    assert project.outcomes["annotate"].ran
+    assert project.outcomes["annotate"].reused == 2  # one part a source

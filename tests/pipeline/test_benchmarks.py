@@ -1,51 +1,87 @@
+import gzip
 import json
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.benchmarks import read_items
 from schemas import SourceError
 
 
-def texts(path):
-    return [(item.n, item.text) for item in read_items({path.name: path})]
+def items(path):
+    return [(item.n, item.question, item.answer) for item in read_items({path.name: path})]
 
 
-def test_items_are_read_from_lines_of_json_whatever_the_question_is_called(tmp_path):
+def test_items_are_read_from_lines_of_json_whatever_the_columns_are_called(tmp_path):
     path = tmp_path / "quiz.jsonl"
     path.write_text(
-        '{"question": "Q1", "answer": "A"}\n\n{"prompt": "Q2"}\n{"instruction": "Q3", "input": "I"}\n', "utf-8"
+        '{"question": "Q1", "answer": "A"}\n\n{"prompt": "Q2", "canonical_solution": "S"}\n'
+        '{"instruction": "Q3", "input": "I", "output": 3}\n{"problem": "Q4"}\n',
+        "utf-8",
     )
 
-    assert texts(path) == [(1, "Q1"), (2, "Q2"), (3, "Q3"), (3, "Q3\nI")]
+    assert items(path) == [(1, "Q1", "A"), (2, "Q2", "S"), (3, "Q3", "3"), (3, "Q3\nI", "3"), (4, "Q4", "")]
 
 
 def test_a_conversation_may_turn_up_by_its_first_turn_or_as_a_whole(tmp_path):
     path = tmp_path / "turns.json"
     path.write_text(json.dumps([{"turns": ["Write a poem.", "Now a song."]}]), "utf-8")
 
-    assert texts(path) == [(1, "Write a poem."), (1, "Write a poem.\n\nNow a song.")]
+    assert items(path) == [(1, "Write a poem.", ""), (1, "Write a poem.\n\nNow a song.", "")]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"question": "Q", "choices": ["red", "blue"], "answer": 1},
+        {"question": "Q", "choices": ["red", "blue"], "answer": "B"},
+        {"question": "Q", "choices": ["red", "blue"], "answer": "blue"},
+        {"question": "Q", "choices": {"label": ["1", "2"], "text": ["red", "blue"]}, "answerKey": "2"},
+    ],
+)
+def test_the_answer_to_choices_is_the_text_of_the_right_one(tmp_path, row):
+    path = tmp_path / "exam.json"
+    path.write_text(json.dumps([row]), "utf-8")
+
+    assert items(path) == [(1, "Q", "blue"), (1, "Q\nred\nblue", "blue")]
 
 
 def test_items_are_read_from_tables(tmp_path):
     path = tmp_path / "quiz.csv"
     path.write_text('question,answer\n"Two\nlines?",yes\nOne?,no\n', "utf-8")
 
-    assert texts(path) == [(1, "Two\nlines?"), (2, "One?")]
+    assert items(path) == [(1, "Two\nlines?", "yes"), (2, "One?", "no")]
+
+
+def test_items_are_read_from_parquet_and_from_packed_files(tmp_path):
+    parquet, packed = tmp_path / "quiz.parquet", tmp_path / "quiz.jsonl.gz"
+    pq.write_table(pa.table({"question": ["Q"], "choices": [["red", "blue"]], "answer": [0]}), parquet)
+    packed.write_bytes(gzip.compress(b'{"query": "Q", "response": "A"}\n'))
+
+    assert items(parquet) == [(1, "Q", "red"), (1, "Q\nred\nblue", "red")]
+    assert items(packed) == [(1, "Q", "A")]
 
 
 def test_files_that_cannot_be_read_are_told_all_at_once(tmp_path):
     (tmp_path / "broken.jsonl").write_text('{"question": "Q"}\n{"question": \n', "utf-8")
-    (tmp_path / "other.csv").write_text("text,label\nhello,1\n", "utf-8")
+    (tmp_path / "other.csv").write_text("title,label\nhello,1\n", "utf-8")
     (tmp_path / "quiz.xml").write_text("<quiz/>", "utf-8")
     (tmp_path / "object.json").write_text('{"question": "Q"}', "utf-8")
+    (tmp_path / "plain.json.gz").write_text("[]", "utf-8")
+    (tmp_path / "plain.parquet").write_text("[]", "utf-8")
+    names = ("broken.jsonl", "other.csv", "quiz.xml", "object.json", "plain.json.gz", "plain.parquet")
 
     with pytest.raises(SourceError) as caught:
-        read_items({name: tmp_path / name for name in ("broken.jsonl", "other.csv", "quiz.xml", "object.json")})
+        read_items({name: tmp_path / name for name in names})
     message = str(caught.value)
     assert "benchmark cannot be read: Expecting value" in message
     assert "where: broken.jsonl" in message
-    assert "no item has text in a column question, prompt, instruction or turns; columns: label, text" in message
+    assert "no item has text in a column question, prompt, instruction, turns, problem, query or text" in message
+    assert "columns: label, title" in message
     assert "rename the column with the question to `question`" in message
     assert "unknown ending '.xml'" in message
     assert "not a list of objects" in message
-    assert "give one of .jsonl, .json, .csv, .tsv in UTF-8" in message
+    assert "where: plain.json.gz" in message
+    assert "where: plain.parquet" in message
+    assert "give one of .jsonl, .json, .csv, .tsv, .parquet, text in UTF-8, also as .gz" in message

@@ -428,7 +428,7 @@ def test_rows_that_repeat_a_benchmark_go_with_their_duplicates_and_name_the_item
     first = done.dropped["ask first.jsonl:1"]
     assert first["detail"] == "the prompt equals item 1 of quiz.jsonl"
     assert (first["partner_id"], first["partner_origin"], first["score"]) == (None, "quiz.jsonl:1", 1.0)
-    assert done.dropped["ask first.jsonl:2"]["detail"] == "the prompt is nearly item 1 of quiz.jsonl"
+    assert done.dropped["ask first.jsonl:2"]["detail"] == "the prompt says the same as item 1 of quiz.jsonl"
     assert done.dropped["ask first.jsonl:4"]["partner_origin"] == "quiz.jsonl:2"  # fields joined
     assert done.dropped["chat first.jsonl:5"]["partner_origin"] == "quiz.jsonl:3"  # the first turn
 
@@ -443,7 +443,7 @@ def test_a_duplicate_of_a_row_that_repeats_a_benchmark_says_so():
     )
 
     assert done.dropped["first.jsonl:3"]["detail"] == (
-        "duplicate of first.jsonl:1, of which the prompt is nearly item 1 of quiz.jsonl"
+        "duplicate of first.jsonl:1, of which the prompt says the same as item 1 of quiz.jsonl"
     )
     assert set(done.kept) == {"first.jsonl:2"}
 
