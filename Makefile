@@ -1,5 +1,5 @@
 # Every target but help builds .venv from the locks first; nothing is installed outside this folder.
-.PHONY: help setup data train feedback annotate-tasks report test test-fast lint bench doctor lock sample clean-venv
+.PHONY: help setup data train feedback annotate-tasks report test test-fast lint bench bench-dedupe doctor lock sample clean-venv
 .DEFAULT_GOAL := help
 # `make data train` means first the one, then the other, whatever -j says.
 .NOTPARALLEL:
@@ -69,6 +69,9 @@ lint: setup
 
 bench: setup  ## Run the benchmarks of tests/bench; prints figures, asserts nothing
 	@for file in tests/bench/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+bench-dedupe: setup  ## Run the stage dedupe against datatrove and text-dedup (their own venvs) on the same rows
+	@$(BIN)/python tests/bench/dedupe_against_peers.py
 
 doctor: setup  ## Check the installation and the store
 	@$(RUN) doctor --data-root $(DATA)

@@ -75,13 +75,14 @@ class Annotate(Settings):
             values["decontaminate"] = dict(place.decontaminate)
         return Inputs(files=files, values=values)
 
-    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path) -> State:
+    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path, cache: Path | None = None) -> State:
         """Join the answers to the rows and write what they come to beside each row.
 
         Raises:
             AnnotationError: A file of answers is damaged, or a person has no pseudonym.
             GateError: More answers than `max_orphans` allows have no live example.
         """
+        del cache
         answers = read_annotations(_under(inputs, _ANNOTATIONS))
         if not answers:
             return State()

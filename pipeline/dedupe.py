@@ -22,14 +22,20 @@ from pydantic import BaseModel, Field, JsonValue
 
 from pipeline.annotations import annotation_files, read_annotations
 from pipeline.benchmarks import read_items
-from pipeline.cells import COLUMNS, read_examples
 from pipeline.contamination import Contamination, Decontaminate
+from pipeline.corpus import Corpus
 from pipeline.difference import forget_texts
-from pipeline.duplicates import decide
+from pipeline.duplicates import Policy, decide
+from pipeline.hashing import Codes
+from pipeline.nodes import nodes_of
+from pipeline.pair_memory import PairMemory
+from pipeline.pairing import candidates
 from pipeline.prompt_views import repeats
+from pipeline.segments import open_segments
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
 from pipeline.verdicts import Verdicts
+from pipeline.verified import Alike, verify
 from pipeline.vocabulary import word_files
 from schemas import ConfigError, Deduped, Ingested, arrow_schema, dropped_schema, nearest
 
@@ -55,6 +61,10 @@ class Dedupe(Settings):
         title="files of benchmark items (.jsonl, .json, .csv, .tsv, .parquet, .gz of these); rows that repeat one go",
     )
     decontaminate: Decontaminate = Field(default=Decontaminate(), title="how much of an item a row must repeat")
+    protect: list[str] = Field(
+        default=[],
+        title="sources whose prompts no other source may repeat: such rows of the others go, whatever they answer",
+    )
     boilerplate_chars: int = Field(
         default=80, ge=1, title="a response this long under different prompts is marked boilerplate"
     )
@@ -63,10 +73,15 @@ class Dedupe(Settings):
         """Declare benchmark files, word lists, reviewed ids, the order of sources and the fields' sides.
 
         Raises:
-            ConfigError: Benchmark files that are not there, all of them at once.
+            ConfigError: Benchmark files and protected sources that are not there, all of them at once.
         """
         files = {name: place.root / name for name in self.benchmarks}
         problems = [_missing(name, path) for name, path in files.items() if not path.is_file()]
+        problems += [
+            ConfigError(f"no source {name!r}", where="dedupe.protect", fix=nearest(name, place.sources))
+            for name in self.protect
+            if name not in place.sources
+        ]
         if problem := ConfigError.of(problems):
             raise problem
         answers = read_annotations(annotation_files(place.data_root).values())
@@ -87,25 +102,37 @@ class Dedupe(Settings):
             },
         )
 
-    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path) -> State:
-        """Decide on every row and write the verdicts; all distinct texts are in memory meanwhile."""
+    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path, cache: Path | None = None) -> State:
+        """Decide on every row and write the verdicts; texts stay in mapped files."""
         parent = parents["ingest"]
+        cache = cache or spill / "index"
         sides = cast(dict[str, list[tuple[str, str]]], inputs.values["sides"])
         documents = cast(dict[str, list[str]], inputs.values["documents"])
-        examples = read_examples(parent.batches(COLUMNS), sides, documents)
+        opened = open_segments(parent, sides, documents, cache.parent / "segments")
+        corpus = Corpus(opened.segments)
         items = read_items({name: inputs.files[name] for name in self.benchmarks})
-        verdicts = decide(
-            examples,
-            repeats(examples, Contamination.of(items, self.near, self.decontaminate)) if items else {},
+        policy = Policy(
             annotated=cast(list[str], inputs.values["annotated"]),
             sources=cast(list[str], inputs.values["sources"]),
+            protected=self.protect,
             near=self.near,
             long_chars=self.boilerplate_chars,
+        )
+        memory = PairMemory.of(cache, self.near)
+        verdicts = decide(
+            corpus,
+            repeats(corpus, Contamination.of(items, self.near, self.decontaminate)) if items else {},
+            policy,
+            lambda space, text: _prompts_alike(corpus, memory, spill, self.near, space, text),
+            lambda space, text: _responses_alike(corpus, self.near, space, text),
         )
         forget_texts()
         path = spill / "dedupe.arrow"
         _write(path, parent, verdicts)
-        return State(rows=path, counts=verdicts.counts)
+        notes: dict[str, JsonValue] = {"index": {"parts_built": opened.built, **memory.told}}
+        if opened.faults:
+            notes["index_rebuilt"] = [*opened.faults]
+        return State(rows=path, counts=verdicts.counts, notes=notes)
 
     def map_inputs(self, inputs: Inputs) -> Inputs:
         """Return nothing: all verdicts stand in the state, so a new answer touches no part it does not change."""
@@ -124,6 +151,21 @@ class Dedupe(Settings):
             kept=_batch(kept, arrow_schema(Deduped)).filter(stays),
             dropped=_batch(gone, dropped_schema(Ingested)).filter(pc.invert(stays)),
         )
+
+
+def _prompts_alike(corpus: Corpus, memory: PairMemory, spill: Path, near: float, space: Codes, text: Codes) -> Alike:
+    """Return the alike pairs of prompts' texts, from what is known of them and of their parts."""
+    if near >= 1:
+        return Alike.joined([])
+    return memory.search(corpus.nodes(space, text, spill), corpus.node_keys(space, text)).near(near)
+
+
+def _responses_alike(corpus: Corpus, near: float, space: Codes, text: Codes) -> Alike:
+    """Return the alike pairs of responses' texts: of those few whose prompts others have too."""
+    if near >= 1 or not len(text):
+        return Alike.joined([])
+    nodes = nodes_of(corpus.texts(text), space)
+    return verify(nodes, candidates(nodes, near), near).near(near)
 
 
 def _missing(name: str, path: Path) -> ConfigError:

@@ -16,8 +16,10 @@ from functools import lru_cache
 from sys import intern
 from unicodedata import category, normalize
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein, Postfix, Prefix
 
 from pipeline.vocabulary import Words, is_form, is_typo, languages, never_overlooked
@@ -42,11 +44,6 @@ _FORMAL = re.compile(r"[+*/=<>^%#@&|~\\_`$]")
 _OPERATORS = frozenset("+*/=<>^%#@&|~\\_`$")
 _BRACKETS = frozenset("()[]{}")
 _DASHES = frozenset("-‐‑–—−")
-
-
-def digits(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """Return the digits of every text, gaps as one blank: texts that differ here have not the same meaning."""
-    return pc.utf8_trim_whitespace(pc.replace_substring_regex(texts, r"[^\p{Nd}]+", " "))
 
 
 def without_punctuation(texts: pa.Array | pa.ChunkedArray) -> pa.Array:
@@ -109,6 +106,13 @@ def _objection(left: str, right: str, known: str) -> str:
     if one.signs != other.signs:
         return _first_difference(one.signs, other.signs, "a number or sign differs")
     return _first_difference(one.tokens, other.tokens, "another word")
+
+
+def likenesses(left: pa.LargeStringArray, right: pa.LargeStringArray) -> NDArray[np.int8]:
+    """Return `likeness_of` of every pair of texts that lie beside each other."""
+    return np.array(
+        [likeness_of(one, other) for one, other in zip(left.to_pylist(), right.to_pylist(), strict=True)], np.int8
+    )
 
 
 class _Reading:

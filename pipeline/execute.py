@@ -52,7 +52,7 @@ def run_stage(run: StagePlan, data_root: Path, progress: Progress, workers: int 
         parts = stage.parts(run.parents, run.inputs)
         _check_disk(run, parts)
         progress.begin(stage.name, len(parts), run.why)
-        state = stage.prepare(run.parents, run.inputs, make_folder(work / "spill"))
+        state = stage.prepare(run.parents, run.inputs, make_folder(work / "spill"), run.folder / "index" / run.recipe)
         if state.ledger is not None:
             run.parents[ledger.STAGE] = ledger.keep(data_root, run.recipe, state.ledger, work)
             # The decisions just kept are decisions the next run will find: its key must equal ours.

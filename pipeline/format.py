@@ -75,8 +75,9 @@ class Format(Settings):
             files[f"{_TEMPLATES}{name}.yaml"] = place.templates[name][1]
         return Inputs({**files, _TOKENIZER: check_tokenizer(place.tokenizer)})
 
-    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path) -> State:
+    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path, cache: Path | None = None) -> State:
         """Load the tokenizer once, so that a broken one is told before any row is read."""
+        del cache
         del parents, spill
         return State(notes={"tokens_counted_by": load_counter(inputs.files[_TOKENIZER]).engine})
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from pipeline import refs
 from pipeline.ledger import STAGE as LEDGER
 from pipeline.lock import locked
+from pipeline.segments import INDEX, stale_segments
 from schemas import RunRecord
 
 
@@ -16,7 +17,7 @@ class Garbage:
     """What can go.
 
     Attributes:
-        paths: Version folders, dropped parts and leftovers of stopped runs.
+        paths: Version folders, dropped parts, segments of the index and leftovers of stopped runs.
         bytes: What they take on disk, hard links counted once by their own folder.
     """
 
@@ -34,6 +35,7 @@ def find_garbage(data_root: Path, keep: int) -> Garbage:
         paths += [path for path in versions if path not in wanted]
         paths += [path for path in (folder / "dropped").glob("*.parquet") if path not in wanted]
         paths += [path for path in (folder / "tmp").glob("*") if not _is_running(data_root, stage, path)]
+    paths += stale_segments(data_root / INDEX, [path / "manifest.json" for path in wanted])
     return Garbage(sorted(paths), sum(_size(path) for path in paths))
 
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipeline.difference import SAME, digits, likeness_of, same_meaning
+from pipeline.difference import SAME, likeness_of, same_meaning
+from pipeline.numerals import digits
 from pipeline.similarity import Pairs, near_pairs, normal, scores
 
 

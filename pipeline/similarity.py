@@ -1,4 +1,4 @@
-"""Which texts are alike: candidates by MinHash, every one of them scored on the texts themselves.
+"""Which texts are alike: candidates from buckets, every one of them scored on the texts themselves.
 
     0 "Name three primary colours."
     1 "name three  primary colors."   ->  Pairs(left=[0], right=[1], score=[0.981])
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from rapidfuzz.distance import Indel
 from rapidfuzz.process import cpdist
 
-from pipeline.candidates import candidates
-from pipeline.minhash import normal, signatures
+from pipeline.nodes import nodes_of
+from pipeline.pairing import candidates
+from pipeline.plain import normal
 
-__all__ = ["Pairs", "near_pairs", "normal", "pair_score", "scores", "signatures"]
+__all__ = ["Pairs", "near_pairs", "normal", "pair_score", "scores"]
 
 WORDS_FROM_CHARS = 20_000
 _PAIRS_AT_ONCE = 1 << 16
@@ -38,10 +39,11 @@ class Pairs:
 
 
 def near_pairs(texts: pa.Array | pa.ChunkedArray, threshold: float, sides: NDArray[np.int8] | None = None) -> Pairs:
-    """Return the pairs of texts with a score of `threshold` or more.
+    """Return the pairs of texts with a score of `threshold` or more and the same numbers in them.
 
-    Empty texts are in no pair. Texts that are equal after `normal` count once: each pairs with the first of
-    them, with score 1, and the first stands for all in the other pairs.
+    Texts with other numbers ask for other things, however near they are. Empty texts are in no pair. Texts that are
+    equal after `normal` count once: each pairs with the first of them, with score 1, and the first stands for all in
+    the other pairs.
 
     Args:
         texts: Raw or normal texts.
@@ -123,9 +125,9 @@ def _spread(
 
 def _sorted(parts: list[Pairs]) -> Pairs:
     """Join the parts in order of left and right, each pair once."""
-    left = np.concatenate([part.left for part in parts]).astype(np.int64)
-    right = np.concatenate([part.right for part in parts]).astype(np.int64)
-    score = np.concatenate([part.score for part in parts])
+    left = np.concatenate([np.zeros(0, np.int64), *(part.left for part in parts)])
+    right = np.concatenate([np.zeros(0, np.int64), *(part.right for part in parts)])
+    score = np.concatenate([np.zeros(0, np.float32), *(part.score for part in parts)])
     order = np.lexsort((right, left))
     left, right, score = left[order], right[order], score[order]
     new = np.ones(len(left), bool)
@@ -138,7 +140,10 @@ def _scored(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
     """Return the candidates among distinct texts that reach the threshold; a pair may come more than once."""
     found: list[Pairs] = []
-    for left, right in candidates(texts, threshold, side):
+    sides = None if side is None else side.astype(np.int8)
+    for pairs in candidates(nodes_of(texts), threshold, side=sides):
+        left = (pairs >> np.uint64(32)).astype(np.int64)
+        right = (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
         score = np.zeros(len(left), np.float32)
         for start in range(0, len(left), _PAIRS_AT_ONCE):
             some = slice(start, start + _PAIRS_AT_ONCE)

@@ -69,8 +69,9 @@ class Split(Settings):
         """Declare the word lists, and which fields of each template in use are the prompt side."""
         return Inputs(word_files(), {"prompt_fields": prompt_fields(place)})
 
-    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path) -> State:
+    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path, cache: Path | None = None) -> State:
         """Decide every row's side and find the leaks; the ledger gains what was decided."""
+        del cache
         rows = parents["annotate"].table(["id", "origin", "group", "template", "fields", "turns"])
         known = decisions(parents.get(LEDGER))
         sides, big = assign(rows, known, self)

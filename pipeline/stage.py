@@ -139,8 +139,12 @@ class Stage(Protocol):
         """List the units of work in the order of their rows."""
         ...
 
-    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path) -> State:
-        """Read the parents as often as needed and write what `map` must know into `spill`."""
+    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path, cache: Path | None = None) -> State:
+        """Read the parents as often as needed and write what `map` must know into `spill`.
+
+        What a stage keeps in `cache`, a folder of this recipe beside others of its stage, may speed up a later run. It
+        may be gone at any time, and must never change the result.
+        """
         ...
 
     def read(self, part: Part, inputs: Inputs) -> Iterator[pa.RecordBatch]:
@@ -188,9 +192,9 @@ class Settings(Strict):
             start += file.rows
         return found
 
-    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path) -> State:
+    def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path, cache: Path | None = None) -> State:
         """Learn nothing."""
-        del parents, inputs, spill
+        del parents, inputs, spill, cache
         return State()
 
     def read(self, part: Part, inputs: Inputs) -> Iterator[pa.RecordBatch]:

@@ -8,10 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipeline.clusters import Ints
+from pipeline.corpus import Corpus
+from pipeline.hashing import Codes, Ints
 
-REASONS = ("exact_duplicate", "near_duplicate", "benchmark")
-EXACT, NEAR, BENCHMARK = range(3)
+REASONS = ("exact_duplicate", "near_duplicate", "benchmark", "protected")
+EXACT, NEAR, BENCHMARK, PROTECTED = range(4)
 
 
 @dataclass
@@ -19,66 +20,65 @@ class Verdicts:
     """One entry a row; `reason` is -1 for rows that stay.
 
     Attributes:
-        id: Ids of the rows.
-        origin: Where they come from.
+        corpus: The rows.
         partner: The row that stays in its place, or -1.
         place: For benchmark rows the number of the item in `places`, or -1.
-        sentence: Number of the detail in `sentences`, or -1.
+        sentence: Number of the detail, or -1.
         group: The row whose id names the group.
         new_marks: Mark to the rows that get it.
     """
 
-    id: pa.Array
-    origin: pa.Array
+    corpus: Corpus
     reason: NDArray[np.int8]
-    partner: Ints
-    score: NDArray[np.float64]
-    sentence: Ints
-    place: Ints
-    group: Ints
-    sentences: list[str] = field(default_factory=list)
+    partner: Codes
+    score: NDArray[np.float32]
+    sentence: Codes
+    place: Codes
+    group: Codes
+    _numbers: dict[str, int] = field(default_factory=dict)
     places: list[str] = field(default_factory=list)
     new_marks: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
     counts: dict[str, int] = field(default_factory=dict)
 
     @staticmethod
-    def none_yet(ids: pa.Array, origins: pa.Array) -> "Verdicts":
+    def none_yet(corpus: Corpus) -> "Verdicts":
         """Return verdicts under which every row stays, in a group of its own."""
-        n = len(ids)
-        none = (np.full(n, -1, np.int64) for _ in range(3))
-        partner, sentence, place = none
-        return Verdicts(ids, origins, np.full(n, -1, np.int8), partner, np.zeros(n), sentence, place, np.arange(n))
+        n = corpus.n
+        partner, sentence, place = (np.full(n, -1, np.int32) for _ in range(3))
+        group = np.arange(n, dtype=np.int32)
+        return Verdicts(corpus, np.full(n, -1, np.int8), partner, np.zeros(n, np.float32), sentence, place, group)
 
     @property
     def stays(self) -> NDArray[np.bool_]:
         """Which rows stay."""
         return self.reason < 0
 
-    def drop(self, rows: Ints, partners: Ints, reason: int, scores: Sequence[float], details: Sequence[str]) -> None:
+    def drop(
+        self, rows: Ints, partners: Ints, reason: int, scores: NDArray[np.floating], details: Sequence[str]
+    ) -> None:
         """Let rows go, each with its partner (-1 for none), score and sentence."""
         self.reason[rows] = reason
         self.partner[rows] = partners
         self.score[rows] = scores
         # Equal sentences are held once: of many rows the detail is always the same.
-        distinct = {sentence: n for n, sentence in enumerate(dict.fromkeys(details), start=len(self.sentences))}
-        self.sentence[rows] = [distinct[sentence] for sentence in details]
-        self.sentences += distinct
+        self.sentence[rows] = [self._numbers.setdefault(sentence, len(self._numbers)) for sentence in details]
 
     def columns(self, rows: slice) -> dict[str, pa.Array]:
         """Return the columns reason, detail, partner_id, partner_origin, score and group of some rows."""
-        partner = _nullable(self.partner[rows])
+        partner = self.partner[rows]
+        named = np.flatnonzero(partner >= 0)
         beside = pc.coalesce(
-            self.origin.take(partner),
+            _spread(self.corpus.origins(partner[named]), named, len(partner)),
             pa.array(self.places, pa.large_string()).take(_nullable(self.place[rows])),
         )
         stays = self.stays[rows]
         return {
-            "reason": pa.array(REASONS).take(_nullable(self.reason[rows].astype(np.int64))),
-            "detail": pa.array(self.sentences, pa.string()).take(_nullable(self.sentence[rows])),
-            "partner_id": self.id.take(partner),
+            "reason": pa.array(REASONS).take(_nullable(self.reason[rows])),
+            "detail": pa.array([*self._numbers], pa.string()).take(_nullable(self.sentence[rows])),
+            "partner_id": _spread(self.corpus.ids(partner[named]), named, len(partner)),
             "partner_origin": beside,
-            "score": pa.array(self.score[rows], mask=stays),
-            "group": self.id.take(pa.array(self.group[rows])),
+            "score": pa.array(self.score[rows].astype(np.float64).round(6), mask=stays),
+            "group": self.corpus.ids(self.group[rows]),
         }
 
     def marks(self, rows: slice, known: pa.ListArray) -> pa.ListArray:
@@ -99,5 +99,12 @@ class Verdicts:
         return pa.ListArray.from_arrays(bounds, ordered.take(pa.array(np.argsort(whole, kind="stable"))))
 
 
-def _nullable(numbers: Ints) -> pa.Array:
+def _nullable(numbers: NDArray[np.integer]) -> pa.Array:
     return pa.array(numbers, mask=numbers < 0)
+
+
+def _spread(texts: pa.LargeStringArray, places: Ints, n: int) -> pa.LargeStringArray:
+    """Return n texts, null but at the places."""
+    index = np.full(n, -1, np.int64)
+    index[places] = np.arange(len(places))
+    return texts.take(_nullable(index))

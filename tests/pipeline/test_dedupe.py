@@ -35,6 +35,7 @@ class Done:
     kept: dict[str, dict]
     dropped: dict[str, dict]
     counts: dict[str, int]
+    notes: dict[str, object]
 
     def reasons(self):
         return {origin: row["reason"] for origin, row in self.dropped.items()}
@@ -73,7 +74,15 @@ def snapshot(folder, rows, part_rows):
 
 
 def dedupe(
-    rows, *, sources=("first", "second"), annotated=(), documents=None, benchmark=None, part_rows=1000, **setting
+    rows,
+    *,
+    sources=("first", "second"),
+    annotated=(),
+    documents=None,
+    benchmark=None,
+    part_rows=1000,
+    cache=None,
+    **setting,
 ):
     with TemporaryDirectory() as name:
         folder = Path(name)
@@ -87,7 +96,7 @@ def dedupe(
             "annotated": sorted(annotated), "sources": list(sources), "sides": SIDES, "documents": documents or {},
         }  # fmt: skip
         inputs = Inputs(files, values)
-        state = stage.prepare({"ingest": parent}, inputs, folder)
+        state = stage.prepare({"ingest": parent}, inputs, folder, cache)
         with pa.memory_map(str(state.rows)) as file:
             learnt = pa.ipc.open_file(file).read_all().combine_chunks()
             kept, dropped, start = [], [], 0
@@ -102,7 +111,7 @@ def dedupe(
     by_place = [{(one["template"], one["origin"]): one for one in side} for side in (kept, dropped)]
     several = len({one["template"] for one in rows}) > 1
     named = [{" ".join(key) if several else key[1]: one for key, one in side.items()} for side in by_place]
-    return Done(*named, dict(state.counts))
+    return Done(*named, dict(state.counts), dict(state.notes))
 
 
 def test_a_row_with_the_same_prompt_and_response_goes_and_names_its_partner():
@@ -531,6 +540,90 @@ def test_dedupe_finds_nothing_in_its_own_output_and_partners_stay(drawn):
         assert 0.8 <= gone["score"] <= 1
 
 
+@settings(max_examples=60, deadline=None)
+@given(ROWS, st.integers(0, 60), st.integers(1, 5))
+def test_a_run_on_more_rows_that_knows_the_earlier_one_equals_a_run_from_scratch(drawn, n_old, part_rows):
+    rows = made(drawn)
+    n_old = n_old // part_rows * part_rows  # whole parts, so that old ones are met again
+    with TemporaryDirectory() as name:
+        cache = Path(name) / "tiny"
+        for some in (rows[:n_old], rows):
+            done = dedupe(some, near=0.8, part_rows=part_rows, cache=cache)
+
+    alone = dedupe(rows, near=0.8)
+    assert (done.kept, done.dropped, done.counts) == (alone.kept, alone.dropped, alone.counts)
+
+
+def test_only_new_parts_and_their_texts_are_looked_at_again(tmp_path):
+    rows = [row(n, f"What is a {word}?", word) for n, word in enumerate(["cat", "dog", "owl", "cat", "emu"])]
+    first = dedupe(rows[:4], part_rows=2, cache=tmp_path / "tiny")
+    again = dedupe(rows, part_rows=2, cache=tmp_path / "tiny")
+
+    assert first.notes == {"index": {"parts_built": 2, "new_texts": 3, "from_scratch": "it is not there"}}
+    assert again.notes == {"index": {"parts_built": 1, "new_texts": 1, "asked_again": 0}}
+
+
+def test_a_source_that_is_gone_leaves_nothing_behind(tmp_path):
+    rows = [row(1, "What is a cat?", "An animal."), row(2, "what is a cat", "An animal"), row(3, "Why?", "Because.")]
+    dedupe(rows, part_rows=1, cache=tmp_path / "tiny")
+    fewer = dedupe(rows[1:], part_rows=1, cache=tmp_path / "tiny")
+
+    assert not fewer.dropped
+    assert fewer.notes["index"]["from_scratch"] == "some texts have gone"
+
+
+@pytest.mark.parametrize("fault", ["cut", "flip", "foreign", "garbage"])
+def test_a_damaged_or_foreign_index_is_built_anew_and_said(tmp_path, fault):
+    rows = [row(1, "What is a cat?", "An animal."), row(2, "what is a cat", "An animal")]
+    whole = dedupe(rows, cache=tmp_path / "tiny")
+    for path in [*tmp_path.rglob("*.arrays"), *tmp_path.rglob("*.head")]:
+        data = path.read_bytes()
+        if path.suffix == ".arrays" and fault in ("cut", "flip"):
+            path.write_bytes(data[: len(data) // 2] if fault == "cut" else bytes([data[0] ^ 1]) + data[1:])
+        elif path.suffix == ".head" and fault in ("foreign", "garbage"):
+            path.write_bytes(data.replace(b'"made_by": "', b'"made_by": "x') if fault == "foreign" else b"\0")
+    again = dedupe(rows, cache=tmp_path / "tiny")
+
+    assert (again.kept, again.dropped) == (whole.kept, whole.dropped)
+    assert again.notes["index"]["parts_built"] == 1
+    (said,) = again.notes["index_rebuilt"]
+    assert {"cut": "bytes instead of", "flip": "damaged", "foreign": "other code", "garbage": "header"}[fault] in said
+
+
+def test_a_field_that_changes_sides_makes_its_segments_anew(tmp_path, monkeypatch):
+    rows = [row(1, "What is a cat?", "An animal.", context="Zoo"), row(2, "What is a cat?", "A pet.", context="Zoo")]
+    dedupe(rows, cache=tmp_path / "tiny")
+    monkeypatch.setitem(SIDES, "ask", [["question", "prompt"], ["answer", "prompt"], ["context", "response"]])
+    again = dedupe(rows, cache=tmp_path / "tiny")
+
+    assert again.counts["conflict"] == 0  # other prompts now
+    assert "stand on other sides" in again.notes["index_rebuilt"][0]
+
+
+def test_rows_that_ask_what_a_protected_source_asks_go_whatever_they_answer():
+    rows = [
+        row(1, "Name a fruit.", "Apple"),
+        row(2, "What is a cat?", "An animal."),
+        row(1, "name a fruit", "Pear", source="second"),
+        row(2, "Name a nut.", "Hazel", source="second"),
+        row(3, "name a nut", "Hazel", source="second"),
+    ]
+    done = dedupe(rows, protect=["second"])
+
+    assert set(done.kept) == {"first.jsonl:2", "second.jsonl:1", "second.jsonl:2"}
+    gone = done.dropped["first.jsonl:1"]
+    assert (gone["reason"], gone["partner_origin"]) == ("protected", "second.jsonl:1")
+    assert gone["detail"] == "the prompt differs only in case, punctuation or spacing, and second is protected"
+    assert done.reasons()["second.jsonl:3"] == "near_duplicate"  # among themselves as ever
+
+
+def test_a_row_of_a_protected_source_is_never_the_one_that_goes():
+    rows = [row(1, "Name a fruit.", "Apple"), row(1, "Name a fruit.", "Apple", source="second")]
+
+    assert dedupe(rows, protect=["second"]).reasons() == {"first.jsonl:1": "protected"}
+    assert dedupe(rows).reasons() == {"second.jsonl:1": "exact_duplicate"}
+
+
 def template_of(name, fields):
     review = {"question": "Right?", "error_types": ["wrong"], "guideline": "Be fair."}
     shown = {"prompts": {"plain": "{{ question }}"}, "response": "{{ answer }}"} if fields else {"chat": True}
@@ -582,6 +675,12 @@ def test_benchmarks_that_are_not_there_are_told_all_at_once_with_the_nearest_nam
     assert f"dedupe.benchmarks: {tmp_path / 'quizz.jsonl'}" in message
     assert "did you mean 'quiz.jsonl'?" in message
     assert "no file no/such.csv" in message
+
+
+def test_a_protected_source_that_is_none_is_told_with_the_nearest_name(tmp_path):
+    with pytest.raises(ConfigError, match=r"(?s)no source 'aa'.*dedupe.protect.*did you mean 'a'") as caught:
+        Dedupe(protect=["aa"]).inputs(place_at(tmp_path, "chat"))
+    assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize("setting", [{"near": 0.4}, {"near": 1.1}, {"boilerplate_chars": 0}, {"nearly": 0.9}])

@@ -4,7 +4,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.difference import FEW_WORDS, OTHER, SAME, digits, likeness_of, same_meaning
+from pipeline.difference import FEW_WORDS, OTHER, SAME, likeness_of, same_meaning
+from pipeline.numerals import digits
 from pipeline.vocabulary import languages, word_files
 
 # A text of 95 words and over 400 characters that holds no number and no negation.

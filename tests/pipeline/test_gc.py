@@ -71,6 +71,18 @@ def test_a_training_run_keeps_the_split_it_was_trained_on(project):
     assert (project.data / "split" / version).is_dir()
 
 
+def test_segments_of_parts_that_no_version_has_go_and_the_others_stay(project):
+    project.run()
+    change(project, "the river Nile")
+    segments = project.data / "dedupe" / "index" / "segments"
+    before = set(segments.iterdir())
+    collect(project.data, keep=1)
+
+    assert len(before) == 6  # the notes, and the questions as they were and as they are: arrays and header each
+    assert len(set(segments.iterdir())) == 4
+    assert project.ran() == ["ingest", "dedupe", "format", "annotate", "split"]
+
+
 def test_what_a_stopped_run_left_behind_goes(project):
     project.run()
     left = project.data / "dedupe" / "tmp" / "tiny--99999"

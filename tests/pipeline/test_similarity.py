@@ -2,7 +2,6 @@ import csv
 import json
 import os
 import random
-from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -13,9 +12,7 @@ from hypothesis import strategies as st
 from rapidfuzz.distance import Indel
 from rapidfuzz.process import cdist
 
-from pipeline.candidates import FULL_BUCKET, candidates
-from pipeline.minhash import EMPTY, band_keys
-from pipeline.similarity import near_pairs, normal, pair_score, scores, signatures
+from pipeline.similarity import near_pairs, normal, pair_score, scores
 
 SHARED = Path(os.environ.get("TUNELOOP_SHARED", Path(__file__).parents[2] / ".." / "shared" / "data"))
 WORDS = [
@@ -72,6 +69,10 @@ def test_texts_under_the_threshold_are_no_pair():
     assert found(texts, 0.953) == {}
 
 
+def test_near_texts_with_other_numbers_are_no_pair():
+    assert found(["add 2 to the sum of these", "add 3 to the sum of these"], 0.9) == {}
+
+
 def test_equal_texts_pair_with_the_first_of_them():
     assert found(["one two", "other", "One  Two", "ONE TWO"]) == {(0, 2): 1.0, (0, 3): 1.0}
 
@@ -107,7 +108,7 @@ def test_a_pair_across_the_length_where_shingles_grow_is_found():
 
 def test_a_million_characters_are_scored_in_a_moment():
     draw = random.Random(2)
-    words = draw.choices([f"{a}{b}" for a in WORDS for b in range(100)], k=150_000)
+    words = draw.choices([f"{a}{b}" for a in WORDS for b in WORDS], k=150_000)
     edited = ["changed" if n % 50_000 == 7 else word for n, word in enumerate(words)]
 
     # 3 of 150,000 words go and 3 come.
@@ -158,43 +159,8 @@ def test_the_pairs_of_a_large_bucket_stay_few_but_those_with_the_same_rare_words
 
     assert n == 3468
     # All 6.6 million pairs reach 0.9.
-    assert len(pairs) < 30 * n
+    assert len(pairs) < 60 * n
     assert sum((row, n + place) in pairs for place, row in enumerate(range(0, n, 20))) >= 0.8 * n / 20
-
-
-def test_a_bucket_up_to_its_limit_gives_all_pairs():
-    texts = pa.array([f"one fixed beginning of some length {n:02d}" for n in range(FULL_BUCKET)], pa.large_string())
-    pairs = [
-        (a, b) for some in candidates(texts, 0.9, None) for a, b in zip(*map(np.ndarray.tolist, some), strict=True)
-    ]
-
-    assert sorted(pairs) == list(combinations(range(FULL_BUCKET), 2))
-
-
-def test_signatures_of_short_texts_have_no_empty_values_and_those_of_empty_texts_nothing_else():
-    values = signatures(pa.array(["a", "", "ab", "abc"], pa.large_string()))
-
-    assert (values[[0, 2, 3]] != EMPTY).all()
-    assert (values[1] == EMPTY).all()
-    assert band_keys(values).shape == (4, 32)
-
-
-def test_a_signature_depends_on_its_text_alone():
-    alone = signatures(pa.array(["the quick brown fox"], pa.large_string()))
-    among = signatures(pa.array(["x" * 5000, "the quick brown fox", ""], pa.large_string()))
-
-    assert (alone[0] == among[1]).all()
-
-
-def test_the_share_of_equal_values_estimates_the_shared_shingles():
-    draw = random.Random(4)
-    text = "".join(draw.choices("abcdefghijklmnopqrstuvwxyz ", k=3000))
-    # Of the 2,998 shingles of the first the second has half; together they have 1.5 times as many.
-    half = text[:1500] + "".join(draw.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ", k=1500))
-    values = signatures(pa.array([text, half], pa.large_string()))
-
-    # The standard deviation of an estimate of 1/3 from 128 bins is 0.042.
-    assert (values[0] == values[1]).mean() == pytest.approx(1 / 3, abs=0.15)
 
 
 @settings(max_examples=40, deadline=None)

@@ -2,50 +2,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.clusters import MOST_ROUNDS, components, joint_key, same_key, smallest, stand_ins
-
-
-def edges(*pairs):
-    both = np.array(pairs, np.int64).reshape(-1, 2)
-    return both[:, 0], both[:, 1]
-
-
-def test_components_follow_edges_from_every_list():
-    labels = components(6, [edges((0, 1)), edges((1, 4), (2, 3))])
-
-    assert labels[0] == labels[1] == labels[4]
-    assert labels[2] == labels[3]
-    assert len({labels[0], labels[2], labels[5]}) == 3
-
-
-def test_no_nodes_and_no_edges_are_fine():
-    assert components(0, []).tolist() == []
-    assert len(set(components(3, []).tolist())) == 3
-
-
-def test_rows_of_one_key_hang_on_the_first_of_them_and_negative_keys_on_nothing():
-    first, row = same_key(np.array([7, -1, 3, 7, -1, 3]))
-
-    assert sorted(zip(first.tolist(), row.tolist(), strict=True)) == [(0, 0), (0, 3), (2, 2), (2, 5)]
-
-
-def test_keys_may_belong_to_other_rows():
-    first, row = same_key(np.array([5, 5]), np.array([10, 20]))
-
-    assert (first.tolist(), row.tolist()) == ([10, 10], [10, 20])
-
-
-def test_a_joint_key_tells_all_combinations_apart():
-    one, other = np.array([0, 0, 1, 1, -1, 0]), np.array([-1, 2, -1, 2, 2, -1])
-    keys = joint_key(one, other)
-
-    assert keys[0] == keys[5]
-    assert len(set(keys[:4].tolist())) == 4
-    assert keys[4] == -1  # the first is missing
-
-
-def test_the_smallest_value_of_a_component_is_given_to_all_its_rows():
-    assert smallest(np.array([0, 1, 0, 1]), np.array([9, 4, 3, 8])).tolist() == [3, 4, 3, 4]
+from pipeline.stand_ins import MOST_ROUNDS, stand_ins
 
 
 def apart(distance, at):
