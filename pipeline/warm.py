@@ -1,6 +1,6 @@
 """Compile what is compiled on first use: `make setup` runs this, so that the first `make data` does not wait for it.
 
-    python -m pipeline.warm
+python -m pipeline.warm
 """
 
 import numpy as np
