@@ -1,11 +1,16 @@
 """The dataset card of a split: `README.md` beside the parquet, read by people and by `datasets`."""
 
 from collections import Counter
+from collections.abc import Iterator
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from pipeline.meta import meta_values
 from pipeline.snapshot import Snapshot
+from pipeline.split_rows import joined_meta
+from pipeline.strata import LANGUAGE, count, strata_of, with_language
 from schemas import SPLITS
 
 
@@ -15,7 +20,7 @@ def dataset_card(snapshot: Snapshot) -> str:
     It depends on the rows and file names alone, so a version has one card.
     """
     sides = [side for side in SPLITS if any(file.name.startswith(f"{side}-") for file in snapshot.manifest.files)]
-    statuses, sources, table = _count(snapshot)
+    rows = _rows(snapshot)
     head = {
         "configs": [
             {
@@ -25,6 +30,7 @@ def dataset_card(snapshot: Snapshot) -> str:
         ],
         "tags": ["instruction-tuning", "tuneloop"],
     }
+    statuses = Counter({item["values"]: item["counts"] for item in pc.value_counts(rows.column("status")).to_pylist()})
     lines = [
         "---",
         yaml.safe_dump(head, sort_keys=False, allow_unicode=True).rstrip(),
@@ -34,17 +40,14 @@ def dataset_card(snapshot: Snapshot) -> str:
         f"{snapshot.manifest.rows:,} examples. `prompt` and `completion` are lists of messages: trainers that know "
         "this form learn the completion only.",
         "",
-        f"| template | {' | '.join(SPLITS)} |",
-        f"|---|{'---|' * len(SPLITS)}",
-        *(f"| {name} | {' | '.join(f'{table[name, side]:,}' for side in SPLITS)} |" for name in _names(table)),
-        "",
+        *(line for by in strata_of(rows) for line in _sides(rows, by)),
         "| status | examples |",
         "|---|---|",
         *(f"| {status} | {n:,} |" for status, n in sorted(statuses.items())),
         "",
         "| source | licence | examples |",
         "|---|---|---|",
-        *(f"| {source} | {given} | {n:,} |" for (source, given), n in sorted(sources.items())),
+        *(f"| {source} | {given} | {n:,} |" for (source, given), n in sorted(_licences(rows).items())),
         "",
         "No example of one side shares a group with, or resembles, an example of another side; the record of "
         "the run in `data/split/refs/` holds the proof.",
@@ -53,20 +56,27 @@ def dataset_card(snapshot: Snapshot) -> str:
     return "\n".join(lines)
 
 
-def _names(table: Counter[tuple[str, str]]) -> list[str]:
-    return sorted({name for name, _ in table})
+def _sides(rows: pa.Table, by: str) -> Iterator[str]:
+    """Yield a table of the rows on each side, and which share of the line's rows that is."""
+    yield f"| {by} | {' | '.join(SPLITS)} |"
+    yield f"|---|{'---|' * len(SPLITS)}"
+    for name, sides in count(rows, by).items():
+        n = sum(sides.values())
+        yield f"| {name} | {' | '.join(f'{sides[side]:,} ({sides[side] / n:.1%})' for side in SPLITS)} |"
+    yield ""
 
 
-def _count(snapshot: Snapshot) -> tuple[Counter[str], Counter[tuple[str, str]], Counter[tuple[str, str]]]:
-    """Return counts by status, by (source, licence), and by (template, side)."""
-    statuses: Counter[str] = Counter()
-    sources: Counter[tuple[str, str]] = Counter()
-    table: Counter[tuple[str, str]] = Counter()
-    rows = snapshot.table(["template", "split", "status", "source", "license"])
-    for line in rows.group_by(["template", "split"]).aggregate([([], "count_all")]).to_pylist():
-        table[line["template"], line["split"]] += line["count_all"]
-    for line in rows.group_by(["source", "license"]).aggregate([([], "count_all")]).to_pylist():
-        sources[line["source"], line["license"] or "not stated"] += line["count_all"]
-    for item in pc.value_counts(rows.column("status")).to_pylist():
-        statuses[item["values"]] += item["counts"]
-    return statuses, sources, table
+def _rows(snapshot: Snapshot) -> pa.Table:
+    """Return what the card counts."""
+    plain, languages, start = [], [], 0
+    for batch in snapshot.batches(["template", "source", "split", "status", "license", "meta"]):
+        row, value = meta_values(batch.column("meta"), LANGUAGE)
+        languages.append((row + start, value))
+        plain.append(batch.drop_columns(["meta"]))
+        start += batch.num_rows
+    return with_language(pa.Table.from_batches(plain), joined_meta(languages))
+
+
+def _licences(rows: pa.Table) -> Counter[tuple[str, str]]:
+    lines = rows.group_by(["source", "license"]).aggregate([([], "count_all")]).to_pylist()
+    return Counter({(line["source"], line["license"] or "not stated"): line["count_all"] for line in lines})

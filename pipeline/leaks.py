@@ -1,6 +1,12 @@
-"""Look-alikes across the sides of a split: what would let a model answer a test row from memory."""
+"""Look-alikes across the sides of a split: what would let a model answer a test row from memory.
 
-from collections.abc import Mapping, Sequence
+train  "Explain how self-driving cars work."    goes: resembles the row below, 0.986
+test   "explain how self-driving cars work"     stays
+
+Found are rows of one group, equal prompts whatever their template, and near prompts of the same meaning.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +16,12 @@ import pyarrow.compute as pc
 
 from pipeline.difference import SAME, likeness_of, same_meaning
 from pipeline.numerals import digits
-from pipeline.similarity import Pairs, near_pairs, normal, scores
+from pipeline.similarity import near_pairs, normal, scores
+
+SAME_GROUP, SAME_PROMPT = range(2)
+# Stands between the fields of a prompt: white space to no one, and in no text.
+_JOINT = "\x01"
+_PAIRS_AT_ONCE = 1 << 16
 
 
 @dataclass
@@ -19,137 +30,175 @@ class Leaks:
 
     Attributes:
         partner: Index of the row on the greater side that a row resembles, or -1.
-        score: Similarity to the partner, 0 to 1; 1 where the two share a group.
-        why: A sentence for rows that leak.
+        score: Similarity to the partner, 0 to 1; 1 where the two share a group or a prompt.
+        why: Number of a sentence in `sentences`, for rows that leak.
+        n_near: Pairs of near prompts that were found on different sides.
+        n_judged: Those of them, near in every field and with equal numbers, whose meaning was compared.
     """
 
     partner: npt.NDArray[np.int64]
     score: npt.NDArray[np.float64]
-    why: dict[int, str]
+    why: npt.NDArray[np.int32]
+    sentences: list[str]
+    n_near: int = 0
+    n_judged: int = 0
 
-    def detail(self, here: slice) -> list[str | None]:
-        """Return the sentences of a run of rows."""
-        return [self.why.get(index) for index in range(here.start, min(here.stop, len(self.partner)))]
+    @property
+    def rows(self) -> npt.NDArray[np.int64]:
+        """The rows that leak, in order."""
+        return np.flatnonzero(self.partner >= 0)
+
+    def sentence(self, row: int) -> str:
+        """Return why a row leaks."""
+        return self.sentences[int(self.why[row])]
 
 
 def find_leaks(
-    texts: Sequence[pa.ChunkedArray], groups: pa.ChunkedArray, sides: npt.NDArray[np.int8], threshold: float
+    texts: Sequence[pa.ChunkedArray],
+    groups: pa.ChunkedArray,
+    sides: npt.NDArray[np.int8],
+    threshold: float,
+    *,
+    gone: npt.NDArray[np.bool_] | None = None,
+    rank: npt.NDArray[np.uint64] | None = None,
 ) -> Leaks:
     """Return which rows must go so that nothing on one side resembles anything on another.
 
-    Two rows cross when they stand on different sides and every field of their prompts is equal, or near
-    and of the same meaning. Of two that cross, the one on the lesser side goes. The search is repeated
-    without the rows that go until it finds nothing more, so that a second search of what is left finds
-    nothing either.
+    Two rows cross when they stand on different sides and share a group, or their prompts are equal, or every
+    field of their prompts is near and of the same meaning. Of two that cross, the one on the lesser side goes.
+    The search is repeated without the rows that go until it finds nothing more, so that a second search of what
+    is left finds nothing either.
 
     Args:
-        texts: First prompt field of each row, second field, and so on, as `prompt_texts` gives them.
+        texts: First prompt field of each row, second field, and so on, as `split_rows` gives them.
         groups: Group of each row; a group stands on one side.
         sides: 0 train, 1 validation, 2 test.
         threshold: Least similarity of a look-alike.
+        gone: Rows that are out already: they neither leak nor make others leak.
+        rank: Of equally good partners the one with the smallest rank is named; by default the first.
     """
     n = len(sides)
-    leaks = Leaks(np.full(n, -1, np.int64), np.zeros(n), {})
-    _across_groups(leaks, groups, sides)
+    rank = np.arange(n, dtype=np.uint64) if rank is None else rank
+    leaks = Leaks(np.full(n, -1, np.int64), np.zeros(n), np.zeros(n, np.int32), ["same group", "the same prompt"])
+    there = np.ones(n, bool) if gone is None else ~gone
+    _one_side_each(leaks, _codes(groups), sides, there, rank, SAME_GROUP)
     fields = [normal(field) for field in texts]
+    whole = _whole(fields)
+    unjoined = whole if len(fields) == 1 else pc.replace_substring(whole, _JOINT, " ")
+    _one_side_each(leaks, _codes(unjoined), sides, there, rank, SAME_PROMPT)
+    del unjoined
     while True:
-        left = np.flatnonzero(leaks.partner < 0)
-        if not _across_texts(leaks, fields, sides, left, threshold):
+        left = np.flatnonzero(there & (leaks.partner < 0))
+        if not _across_texts(leaks, fields, whole, sides, left, threshold, rank):
             return leaks
 
 
-def prompt_texts(rows: pa.Table, prompt_fields: Mapping[str, Sequence[str]]) -> list[pa.ChunkedArray]:
-    """Return the prompt side of the rows: the text of each row's first prompt field, of its second, ...
-
-    A row with fewer fields has empty texts in the others. The first field of a conversation is all its
-    user turns, one a line.
-
-    Args:
-        rows: Columns template, fields and turns.
-        prompt_fields: Template to the names of its prompt-side fields, in a fixed order.
-    """
-    most = max((len(fields) for fields in prompt_fields.values()), default=0)
-    pieces: list[list[pa.Array]] = [[] for _ in range(max(most, 1))]
-    for batch in rows.select(["template", "fields", "turns"]).combine_chunks().to_batches():
-        fields, turns = batch.column("fields"), batch.column("turns")
-        row_of = pa.array(np.repeat(np.arange(batch.num_rows), pc.list_value_length(fields).to_numpy()))
-        named = pc.binary_join_element_wise(batch.column("template").take(row_of), _child(fields, "name"), "\0")
-        for at, column in enumerate(pieces):
-            wanted = [f"{name}\0{names[at]}" for name, names in prompt_fields.items() if at < len(names)]
-            given = _joined(fields, "value", pc.is_in(named, value_set=pa.array(wanted, pa.string())))
-            if at == 0:
-                said = _joined(turns, "content", pc.equal(_child(turns, "role"), "user"))
-                given = pc.binary_join_element_wise(given, said, "")
-            column.append(given)
-    return [pa.chunked_array(column, pa.string()) for column in pieces]
+def _codes(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Return a number for each value, equal for equal values; -1 for empty ones."""
+    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    codes: npt.NDArray[np.int64] = whole.dictionary_encode().indices.to_numpy().astype(np.int64)
+    codes[pc.equal(pc.binary_length(whole), 0).to_numpy(zero_copy_only=False)] = -1
+    return codes
 
 
-def _child(lists: pa.Array, name: str) -> pa.Array:
-    return pc.struct_field(lists.flatten(), name)
+def _whole(fields: list[pa.LargeStringArray]) -> pa.LargeStringArray:
+    """Return the prompts whole; the fields that a row has not leave no trace at the end."""
+    if len(fields) == 1:
+        return fields[0]
+    joined = pc.binary_join_element_wise(*fields, pa.scalar(_JOINT, pa.large_string()))
+    return pc.ascii_rtrim(joined, _JOINT)
 
 
-def _joined(lists: pa.Array, value: str, wanted: pa.Array) -> pa.Array:
-    """Return for each list the values of its wanted items, one a line."""
-    kept = _child(lists, value).filter(wanted)
-    row_of = np.repeat(np.arange(len(lists)), pc.list_value_length(lists).to_numpy())
-    counts = np.bincount(row_of[wanted.to_numpy(zero_copy_only=False)], minlength=len(lists))
-    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
-    return pc.binary_join(pa.ListArray.from_arrays(pa.array(offsets), kept), "\n")
-
-
-def _across_groups(leaks: Leaks, groups: pa.ChunkedArray, sides: npt.NDArray[np.int8]) -> None:
-    """Mark rows whose group has a member on a greater side, as happens where old groups grow together."""
-    code = groups.combine_chunks().dictionary_encode().indices.to_numpy()
-    n_groups = int(code.max()) + 1 if len(code) else 0
-    greatest = np.full(n_groups, -1, np.int8)
-    np.maximum.at(greatest, code, sides)
-    on_greatest = sides == greatest[code]
-    first = np.full(n_groups, len(code), np.int64)
-    np.minimum.at(first, code[on_greatest], np.flatnonzero(on_greatest))
-    lesser = np.flatnonzero(~on_greatest)
-    leaks.partner[lesser] = first[code[lesser]]
+def _one_side_each(
+    leaks: Leaks,
+    code: npt.NDArray[np.int64],
+    sides: npt.NDArray[np.int8],
+    there: npt.NDArray[np.bool_],
+    rank: npt.NDArray[np.uint64],
+    why: int,
+) -> None:
+    """Mark the rows of each code that are not on the greatest side any of them stands on."""
+    rows = np.flatnonzero(there & (leaks.partner < 0) & (code >= 0))
+    greatest = np.full(int(code.max(initial=-1)) + 1, -1, np.int8)
+    np.maximum.at(greatest, code[rows], sides[rows])
+    is_lesser = sides[rows] < greatest[code[rows]]
+    lesser, others = rows[is_lesser], rows[~is_lesser]
+    if not len(lesser):
+        return
+    others = others[np.isin(code[others], code[lesser])]
+    others = others[np.lexsort((rank[others], code[others]))]
+    known, first = np.unique(code[others], return_index=True)
+    leaks.partner[lesser] = others[first[np.searchsorted(known, code[lesser])]]
     leaks.score[lesser] = 1.0
-    leaks.why.update(dict.fromkeys(map(int, lesser), "same group"))
+    leaks.why[lesser] = why
 
 
 def _across_texts(
     leaks: Leaks,
     fields: list[pa.LargeStringArray],
+    whole: pa.LargeStringArray,
     sides: npt.NDArray[np.int8],
     left: npt.NDArray[np.int64],
     threshold: float,
+    rank: npt.NDArray[np.uint64],
 ) -> int:
-    """Mark rows among `left` that resemble a row on a greater side; return how many are new."""
-    chosen = [field.take(pa.array(left)) for field in fields]
-    whole = pc.binary_join_element_wise(*chosen, pa.scalar("\n", pa.large_string()))
-    pairs = near_pairs(whole, threshold, sides[left])
+    """Mark rows among `left` that resemble a row on a greater side; return how many."""
+    if len(np.unique(sides[left])) < 2:
+        return 0
+    prompts = whole if len(left) == len(whole) else whole.take(pa.array(left))
+    pairs = near_pairs(prompts, threshold, sides[left])
+    a, b, score = left[pairs.left], left[pairs.right], pairs.score
+    leaks.n_near += len(score)
     # Nearly all pairs that share a long field differ in a short one, or in a number: both are told without Python.
-    hopeful = _near_in_every_field(pairs, chosen, threshold)
-    numbers = digits(whole).dictionary_encode().indices.to_numpy(zero_copy_only=False)
-    hopeful &= numbers[pairs.left] == numbers[pairs.right]
+    keep = np.ones(len(score), bool)
+    for start in range(0, len(score), _PAIRS_AT_ONCE):
+        some = slice(start, start + _PAIRS_AT_ONCE)
+        keep[some] = _near_in_every_field(a[some], b[some], fields, threshold)
+    a, b, score = a[keep], b[keep], score[keep]
+    leaks.n_judged += len(score)
+    turned = sides[a] > sides[b]
+    lesser, greater = np.where(turned, b, a), np.where(turned, a, b)
+    # Each row's best partner first, so that the first that means the same is the one to name.
+    order = np.lexsort((rank[greater], -score, lesser))
+    text = _numbered(whole, lesser, greater)
+    judged: dict[tuple[int, int], str | None] = {}
+    numbers_of = {sentence: number for number, sentence in enumerate(leaks.sentences)}
     found = 0
-    for at in np.flatnonzero(hopeful).tolist():
-        a, b, score = int(pairs.left[at]), int(pairs.right[at]), float(pairs.score[at])
-        lesser, greater = (a, b) if sides[left[a]] < sides[left[b]] else (b, a)
-        row, partner = int(left[lesser]), int(left[greater])
-        if leaks.partner[row] >= 0 and leaks.score[row] >= score:
+    for at in order.tolist():
+        row, other = int(lesser[at]), int(greater[at])
+        if leaks.partner[row] >= 0:
             continue
-        why = _same_in_every_field(chosen, lesser, greater)
-        if why is not None:
-            found += leaks.partner[row] < 0
-            leaks.partner[row], leaks.score[row], leaks.why[row] = partner, score, why
-    return int(found)
+        key = (int(text[at]), int(text[at + len(order)]))
+        if key not in judged:
+            judged[key] = _same_in_every_field(fields, row, other)
+        if (why := judged[key]) is not None:
+            found += 1
+            leaks.partner[row], leaks.score[row] = other, score[at]
+            leaks.why[row] = numbers_of.setdefault(why, len(numbers_of))
+    leaks.sentences = list(numbers_of)
+    return found
 
 
-def _near_in_every_field(pairs: Pairs, fields: list[pa.LargeStringArray], threshold: float) -> npt.NDArray[np.bool_]:
-    """Return which pairs have, in every field, two near texts or none."""
-    hopeful = np.ones(len(pairs.left), bool)
+def _near_in_every_field(
+    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], fields: list[pa.LargeStringArray], threshold: float
+) -> npt.NDArray[np.bool_]:
+    """Return which pairs of rows have, in every field, two near texts with the same digits, or none."""
+    hopeful = np.ones(len(a), bool)
     for field in fields:
         at = np.flatnonzero(hopeful)
-        left, right = field.take(pa.array(pairs.left[at])), field.take(pa.array(pairs.right[at]))
-        equal = pc.equal(left, right).to_numpy(zero_copy_only=False)
-        hopeful[at[~equal]] = scores(left.filter(~equal), right.filter(~equal), threshold) >= threshold
+        left, right = field.take(pa.array(a[at])), field.take(pa.array(b[at]))
+        differ = pc.not_equal(left, right)
+        at, left, right = at[differ.to_numpy(zero_copy_only=False)], left.filter(differ), right.filter(differ)
+        numbers = pc.equal(digits(left), digits(right)).to_numpy(zero_copy_only=False)
+        hopeful[at] = numbers & (scores(left, right, threshold) >= threshold)
     return hopeful
+
+
+def _numbered(
+    texts: pa.LargeStringArray, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """Return a number for each text of some rows, then of others; equal texts have equal numbers."""
+    return _codes(texts.take(pa.array(np.concatenate([left, right]))))
 
 
 def _same_in_every_field(fields: list[pa.LargeStringArray], one: int, other: int) -> str | None:

@@ -5,14 +5,17 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel
 
 from pipeline import refs
 from pipeline.digest import value_digest
 from pipeline.parts import read_state
 from pipeline.snapshot import PART_ROWS, PartWriter, Snapshot, commit, content_version, make_folder, sync
-from schemas import RunRecord, Split, arrow_schema
+from schemas import SPLITS, RunRecord, Split, arrow_schema
 
 STAGE = "ledger"
 
@@ -33,6 +36,22 @@ def newest_ledger(data_root: Path, recipe: str) -> Snapshot | None:
 def decisions(snapshot: Snapshot | None) -> pa.Table:
     """Return the ledger as a table of id and split."""
     return snapshot.table() if snapshot else arrow_schema(Decision).empty_table()
+
+
+def with_new(known: pa.Table, ids: pa.ChunkedArray, sides: npt.NDArray[np.int8]) -> pa.Table:
+    """Return the ledger with the ids it did not hold yet, each once, in order of id.
+
+    Args:
+        known: The ledger so far; its lines stay as and where they are.
+        ids: Ids of rows.
+        sides: Side of each row, 0 train, 1 validation, 2 test; of rows with equal ids the greatest counts.
+    """
+    new = pc.invert(pc.is_in(ids, value_set=known.column("id")))
+    fresh = pa.table({"id": ids, "side": sides}).filter(new)
+    once = fresh.group_by("id").aggregate([("side", "max")]).sort_by("id")
+    split = pa.array(SPLITS).take(once.column("side_max").combine_chunks())
+    added = pa.table({"id": once.column("id"), "split": split}).cast(known.schema)
+    return pa.concat_tables([known, added])
 
 
 def keep(data_root: Path, recipe: str, path: Path, work: Path) -> Snapshot:

@@ -2,50 +2,44 @@
 
     {"id": "07af...", "group": "07af...", ...}  ->  {..., "split": "train"}
 
-An example already in the ledger keeps its side. A new group takes the side of its members that are in
-the ledger, otherwise a salted hash of its smallest id decides. Then look-alikes are searched across the
-sides on the final text; of two that stand on different sides the one on the lesser side
-(train < validation < test) is dropped with reason `leak`.
+An example already in the ledger keeps its side. A new group takes the side of its members that are in the ledger,
+otherwise the side it is held out for, otherwise a salted hash of its smallest id decides; a synthetic row takes
+the side of its parents. Then rows leave, in this order:
+
+    parent_held_out   made from a row that is not trained on
+    parent_apart      made from rows that are trained on, and put on another side before that was known
+    held_out          held out, and put on a lesser side before
+    leak              of two look-alikes on different sides, by their final text, the one on the lesser side goes
+    mixed_out, capped train rows over what `mix` asks for
+
+The lesser side is train, then validation, then test. The ledger keeps the side of rows that leave, too.
 """
 
-from collections.abc import Iterator, Mapping
-from hashlib import blake2b
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, Field, JsonValue, model_validator
+from pydantic import BaseModel, Field, JsonValue
 
 from pipeline.dataset_card import dataset_card
+from pipeline.dealing import Deal, Shares, side_numbers
 from pipeline.difference import forget_texts
-from pipeline.leaks import Leaks, find_leaks, prompt_texts
+from pipeline.holdout import HoldOut, column_problems
+from pipeline.leaks import SAME_GROUP, find_leaks
 from pipeline.ledger import STAGE as LEDGER
-from pipeline.ledger import decisions
-from pipeline.snapshot import BATCH_ROWS, Snapshot
+from pipeline.ledger import decisions, with_new
+from pipeline.mixing import Mix
+from pipeline.snapshot import Snapshot
+from pipeline.split_rows import Rows, read_rows
+from pipeline.splitting import Policy, decide
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
+from pipeline.strata import LANGUAGE, count, strata, with_language
 from pipeline.vocabulary import word_files
-from schemas import SPLITS, Annotated, Example, GateError, Strict, arrow_schema, dropped_schema
+from schemas import Annotated, ConfigError, Example, GateError, arrow_schema, dropped_schema
 
-# A group this small may stand on any side, however few rows there are in all.
-_NEVER_BIG = 10
-
-
-class Shares(Strict):
-    """Fractions of the examples on each side."""
-
-    train: float = Field(default=0.9, ge=0, le=1, title="fraction to train on; the three sum to 1")
-    validation: float = Field(default=0.05, ge=0, le=1, title="fraction to choose checkpoints and settings by")
-    test: float = Field(default=0.05, ge=0, le=1, title="fraction to report on, once")
-
-    @model_validator(mode="after")
-    def _sum_to_one(self) -> Self:
-        total = self.train + self.validation + self.test
-        if abs(total - 1) > 1e-9:
-            raise ValueError(f"shares must sum to 1, these sum to {total:g}")
-        return self
+_DROPPED = "dropped by dedupe: "
 
 
 class Split(Settings):
@@ -64,123 +58,92 @@ class Split(Settings):
     big_group: float = Field(
         default=0.005, gt=0, le=1, title="a group over this fraction of all rows goes to train and is listed"
     )
+    hold_out: HoldOut = Field(default=HoldOut(), title="templates, sources and authors never trained on")
+    mix: Mix = Field(default=Mix(), title="how much of each source and template is trained on")
+    parent_column: str | None = Field(
+        default=None,
+        min_length=1,
+        title="kept column that names the ids or origins a synthetic row was made from",
+    )
 
     def inputs(self, place: Place) -> Inputs:
-        """Declare the word lists, and which fields of each template in use are the prompt side."""
-        return Inputs(word_files(), {"prompt_fields": prompt_fields(place)})
+        """Declare the word lists, which fields are the prompt side, and for synthetic rows what dedupe dropped.
+
+        Raises:
+            ConfigError: Unknown templates, sources or columns, a hold-out of everything; all at once.
+        """
+        problems = [*self.hold_out.problems(place), *self.mix.problems(place)]
+        files = dict(word_files())
+        if self.parent_column is not None:
+            problems += column_problems(self.parent_column, place, f"recipe {place.recipe}, split.parent_column")
+            if dedupe := place.records.get("dedupe"):
+                folder = place.data_root / "dedupe" / "dropped"
+                files |= {f"{_DROPPED}{file.name}": folder / file.name for file in dedupe.dropped}
+        if problem := ConfigError.of(problems):
+            raise problem
+        return Inputs(files, {"prompt_fields": prompt_fields(place)})
 
     def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path, cache: Path | None = None) -> State:
-        """Decide every row's side and find the leaks; the ledger gains what was decided."""
+        """Decide every row's side and which rows leave; the ledger gains what was decided.
+
+        Raises:
+            ConfigError: Hold-outs, weights or caps leave no row to train on; nothing is decided then.
+        """
         del cache
-        rows = parents["annotate"].table(["id", "origin", "group", "template", "fields", "turns"])
+        policy = self.policy
+        rows = read_rows(parents["annotate"], _fields_of(inputs), policy.kept)
         known = decisions(parents.get(LEDGER))
-        sides, big = assign(rows, known, self)
-        texts = prompt_texts(rows, _fields_of(inputs))
-        leaks = find_leaks(texts, rows.column("group"), sides, self.leak)
-        forget_texts()
-        path = spill / "split.arrow"
-        _write(path, _decision_batches(rows, sides, leaks))
-        ledger = spill / "ledger.arrow"
-        every = _with_new(known, rows.column("id"), sides)
-        _write(ledger, [every])
-        return State(
-            rows=path,
-            ledger=ledger,
-            counts={"big_groups": len(big), "new": every.num_rows - known.num_rows},
-            notes={"big_groups": [*big]},
-        )
+        dropped = [path for name, path in inputs.files.items() if name.startswith(_DROPPED)]
+        decided = decide(rows, known, policy, dropped)
+        path, ledger = spill / "split.arrow", spill / "ledger.arrow"
+        _write(path, decided.leaving.batches(rows.plain, decided.sides))
+        every = with_new(known, rows.plain.column("id"), decided.sides)
+        _write(ledger, every.to_batches())
+        counts = {**decided.counts, "new": every.num_rows - known.num_rows}
+        return State(rows=path, ledger=ledger, counts=counts, notes=decided.notes)
+
+    @property
+    def policy(self) -> Policy:
+        """What decides on the rows."""
+        deal = Deal(self.shares, self.salt, self.big_group)
+        return Policy(deal, self.leak, self.hold_out, self.mix, self.parent_column)
 
     def map(self, batch: pa.RecordBatch, state: Slice) -> Mapped:
-        """Put each row on its side, or drop it as a leak."""
+        """Put each row on its side, or drop it with the reason."""
         assert state.rows is not None
-        leaked = pc.is_valid(state.rows.column("reason"))
-        kept = batch.filter(pc.invert(leaked))
-        side = state.rows.column("split").filter(pc.invert(leaked))
-        why = state.rows.filter(leaked)
+        leaves = pc.is_valid(state.rows.column("reason"))
+        kept = batch.filter(pc.invert(leaves))
+        side = state.rows.column("split").filter(pc.invert(leaves))
+        why = state.rows.filter(leaves)
         dropped = dropped_schema(self.drops)
-        columns = [*batch.filter(leaked).columns, *(why.column(n) for n in dropped.names[batch.num_columns :])]
+        columns = [*batch.filter(leaves).columns, *(why.column(n) for n in dropped.names[batch.num_columns :])]
         return Mapped(
             kept=pa.RecordBatch.from_arrays([*kept.columns, side], schema=arrow_schema(Example)),
             dropped=pa.RecordBatch.from_arrays(columns, schema=dropped),
         )
 
+    def map_inputs(self, inputs: Inputs) -> Inputs:
+        """Return nothing: all decisions stand in the state."""
+        del inputs
+        return Inputs()
+
     def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int]) -> dict[str, JsonValue]:
         """Search the finished split again and return the proof, or refuse it.
 
         Raises:
-            GateError: Two rows on different sides share a group, a prompt, or a meaning.
+            GateError: Two rows on different sides share an id, a group, a prompt, or a meaning.
         """
         del counts
-        rows = output.table(["id", "origin", "group", "template", "fields", "turns", "split"])
-        sides = side_numbers(rows.column("split"))
-        texts = prompt_texts(rows, _fields_of(inputs))
-        left = find_leaks(texts, rows.column("group"), sides, self.leak)
-        forget_texts()
-        n_left = int((left.partner >= 0).sum())
-        if n_left:
-            first = int(np.flatnonzero(left.partner >= 0)[0])
-            raise GateError(
-                f"{n_left} rows still resemble rows on another side",
-                where=f"split, {rows['origin'][first]} and {rows['origin'][int(left.partner[first])]}",
-                fix="this is a bug in the leak search: please report it with these two rows",
-            )
-        proof: JsonValue = {"rows_searched": rows.num_rows, "threshold": self.leak, "crossings": 0}
-        return {"proof": proof, "table": _table(rows)}
+        rows = read_rows(output, _fields_of(inputs), [LANGUAGE], sides=True)
+        plain = with_language(rows.plain, rows.meta[LANGUAGE])
+        table: dict[str, JsonValue] = {
+            name: {side: n for side, n in sides.items() if n} for name, sides in count(plain, "template").items()
+        }
+        return {"proof": _proof(rows, self.leak), "table": table, **strata(plain, self.shares)}
 
     def card(self, output: Snapshot) -> str:
         """Return the dataset card: a split is what other tools load."""
         return dataset_card(output)
-
-
-def assign(rows: pa.Table, known: pa.Table, settings: Split) -> tuple[npt.NDArray[np.int8], list[str]]:
-    """Return each row's side (0 train, 1 validation, 2 test) and the groups too big to hold out.
-
-    Args:
-        rows: Columns id and group, one row an example.
-        known: The ledger.
-        settings: Shares, salt and the limit for big groups.
-    """
-    own = np.full(rows.num_rows, -1, np.int8)
-    at = pc.index_in(rows.column("id"), known.column("id")).to_numpy()
-    found = ~np.isnan(at.astype(np.float64))
-    if found.any():
-        own[found] = side_numbers(known.column("split"))[at[found].astype(np.int64)]
-    groups = rows.column("group").combine_chunks().dictionary_encode()
-    code, labels = groups.indices.to_numpy(), groups.dictionary
-    group_side = np.full(len(labels), -1, np.int8)
-    np.maximum.at(group_side, code, own)
-    sizes = np.bincount(code, minlength=len(labels))
-    big = sizes > max(_NEVER_BIG, settings.big_group * rows.num_rows)
-    fresh = group_side < 0
-    group_side[fresh] = hashed_sides(labels, settings)[fresh]
-    group_side[fresh & big] = 0
-    # An old row keeps its own side even where two old groups have grown together.
-    told = [f"{labels[at].as_py()}: {sizes[at]} rows" for at in np.flatnonzero(big).tolist()]
-    return np.where(own >= 0, own, group_side[code]).astype(np.int8), told
-
-
-def hashed_sides(ids: pa.Array, settings: Split) -> npt.NDArray[np.int8]:
-    """Return the side of each id by its place in [0, 1): first train's share, then validation's, then test's.
-
-    The place depends on the id and the salt alone, so new rows move nothing. Ids are uniform digests
-    already; their first 64 bits are mixed with the salt by the finaliser of splitmix64 (Steele,
-    Lea and Flood, OOPSLA 2014).
-    """
-    text = np.array([one[:16] for one in ids.to_pylist()], dtype="S16")
-    first = np.frombuffer(bytes.fromhex(b"".join(text).decode()), dtype=">u8").astype(np.uint64)
-    salt = np.uint64(int.from_bytes(blake2b(settings.salt.encode(), digest_size=8).digest(), "big"))
-    mixed = first ^ salt
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    place = (mixed ^ (mixed >> np.uint64(31))) / np.float64(2**64)
-    shares = settings.shares
-    bounds = [shares.train, shares.train + shares.validation]
-    return np.searchsorted(bounds, place, side="right").clip(max=_last_side(shares)).astype(np.int8)
-
-
-def side_numbers(splits: pa.ChunkedArray) -> npt.NDArray[np.int8]:
-    """Return 0, 1, 2 for train, validation, test: the lesser side first."""
-    return np.asarray(pc.index_in(splits, pa.array(SPLITS)).to_numpy(), dtype=np.int8)
 
 
 def prompt_fields(place: Place) -> dict[str, JsonValue]:
@@ -194,64 +157,44 @@ def prompt_fields(place: Place) -> dict[str, JsonValue]:
     return found
 
 
-def _last_side(shares: Shares) -> int:
-    """Return the last side that may hold anything, so that rounding cannot fill an empty one."""
-    return 2 if shares.test else 1 if shares.validation else 0
-
-
 def _fields_of(inputs: Inputs) -> dict[str, list[str]]:
     declared: Any = inputs.values["prompt_fields"]
     return {name: list(fields) for name, fields in declared.items()}
 
 
-def _decision_batches(rows: pa.Table, sides: npt.NDArray[np.int8], leaks: Leaks) -> Iterator[pa.RecordBatch]:
-    names = np.array(SPLITS, dtype=object)
-    ids, origins = rows.column("id"), rows.column("origin")
-    for start in range(0, rows.num_rows, BATCH_ROWS):
-        here = slice(start, start + BATCH_ROWS)
-        partner = pa.array(leaks.partner[here], mask=leaks.partner[here] < 0)
-        leaked = pc.is_valid(partner)
-        other = pa.array(names[sides[np.maximum(leaks.partner[here], 0)]], pa.string())
-        detail = pc.binary_join_element_wise(
-            "resembles a row in ", other, ": ", pa.array(leaks.detail(here), pa.string()), ""
+def _proof(rows: Rows, threshold: float) -> JsonValue:
+    """Return what a search of the finished split found, nothing; or refuse the split."""
+    sides = side_numbers(rows.plain.column("split"))
+    leaks = find_leaks(rows.texts, rows.plain.column("group"), sides, threshold)
+    forget_texts()
+    ids = rows.plain.group_by("id").aggregate([("split", "count_distinct")])
+    crossing = ids.filter(pc.greater(ids.column("split_count_distinct"), 1)).column("id")
+    found = leaks.rows
+    fix = "this is a bug in the leak search: please report it with these two rows"
+    if len(found):
+        origins, first = rows.plain.column("origin"), int(found[0])
+        raise GateError(
+            f"{len(found)} rows still resemble rows on another side ({leaks.sentence(first)})",
+            where=f"split, {origins[first]} and {origins[int(leaks.partner[first])]}",
+            fix=fix,
         )
-        yield pa.RecordBatch.from_pydict(
-            {
-                "split": pa.array(names[sides[here]], pa.string()),
-                "reason": pc.if_else(leaked, "leak", pa.scalar(None, pa.string())),
-                "detail": pc.if_else(leaked, detail, pa.scalar(None, pa.string())),
-                "partner_id": ids.take(partner).combine_chunks(),
-                "partner_origin": origins.take(partner).combine_chunks(),
-                "score": pc.if_else(leaked, pa.array(leaks.score[here]), pa.scalar(None, pa.float64())),
-            }
-        )
+    if len(crossing):
+        raise GateError(f"{len(crossing)} ids stand on two sides", where=f"split, id {crossing[0]}", fix=fix)
+    return {
+        "rows_searched": rows.n,
+        "threshold": threshold,
+        "crossings": len(found),
+        "groups_crossing": int((leaks.why[found] == SAME_GROUP).sum()),
+        "ids_crossing": len(crossing),
+        "pairs_near": leaks.n_near,
+        "pairs_judged": leaks.n_judged,
+    }
 
 
-def _with_new(known: pa.Table, ids: pa.ChunkedArray, sides: npt.NDArray[np.int8]) -> pa.RecordBatch:
-    """Return the ledger with the ids it did not hold yet, each once, in order of id."""
-    new = pc.invert(pc.is_in(ids, value_set=known.column("id")))
-    fresh = pa.table({"id": ids, "split": np.array(SPLITS, dtype=object)[sides]}).filter(new)
-    # Equal ids stand in one group and so on one side; the first stands for all.
-    once = fresh.group_by("id").aggregate([("split", "min")]).rename_columns(["id", "split"]).sort_by("id")
-    whole = pa.concat_tables([known, once.cast(known.schema)]).combine_chunks()
-    return whole.to_batches()[0] if whole.num_rows else pa.RecordBatch.from_pylist([], schema=known.schema)
-
-
-def _write(path: Path, batches: "Iterator[pa.RecordBatch] | list[pa.RecordBatch]") -> None:
+def _write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:
     writer = None
     for batch in batches:
         writer = writer or pa.ipc.new_file(str(path), batch.schema)
         writer.write(batch)
     assert writer is not None, "a stage is never prepared without rows"
     writer.close()
-
-
-def _table(rows: pa.Table) -> JsonValue:
-    """Return template to side to number of rows."""
-    grouped = rows.group_by(["template", "split"]).aggregate([("id", "count")]).to_pylist()
-    table: dict[str, JsonValue] = {}
-    for line in sorted(grouped, key=lambda line: (line["template"], SPLITS.index(line["split"]))):
-        sides = table.setdefault(line["template"], {})
-        assert isinstance(sides, dict)
-        sides[line["split"]] = line["id_count"]
-    return table

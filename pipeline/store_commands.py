@@ -16,6 +16,7 @@ from pipeline.diff import find_version, version_before
 from pipeline.explain import explain as tell
 from pipeline.recipe import STAGES, load_recipe
 from pipeline.snapshot import Snapshot
+from pipeline.split_table import split_lines
 from pipeline.talk import funnel_line
 from schemas import ConfigError, RunRecord, nearest
 
@@ -71,6 +72,8 @@ def show(
     _out(f"version {record.version}, run {record.number}, {record.seconds:.1f} s, peak {peak:,.0f} MB")
     for name, count in record.counts.items():
         _out(f"  {name}: {count:,}")
+    for line in split_lines(record.facts):
+        _out(line)
     for row in islice(rows, n):
         _out("")
         for key, value in row.items():

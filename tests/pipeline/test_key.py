@@ -40,7 +40,7 @@ def others(value: Any, annotation: Any) -> Iterator[Any]:
         elif get_origin(option) is list:
             yield [*(value or []), "x"]
         elif get_origin(option) is dict:
-            yield {**(value or {}), "x": "y"}
+            yield from ({**(value or {}), "x": one} for one in ("y", 1))
 
 
 def settings(model: BaseModel, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any, Any]]:
@@ -61,7 +61,7 @@ def with_value(recipe: Recipe, path: tuple[Any, ...], value: Any) -> Recipe:
     for step in path[:-1]:
         node = node[step]
     node[path[-1]] = value
-    if path[-1] == "templates":
+    if path[0] == "ingest" and path[-1] == "templates":
         node["template"] = None  # one of the two
     if path[:2] == ("split", "shares"):  # shares must sum to one: move the difference to another side
         rest = "test" if path[-1] != "test" else "train"

@@ -1,9 +1,11 @@
 import json
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from pipeline import refs
-from pipeline.ledger import STAGE, decisions, newest_ledger
+from pipeline.ledger import STAGE, decisions, newest_ledger, with_new
 
 
 def sides(project) -> dict[str, str]:
@@ -49,3 +51,14 @@ def test_another_salt_moves_no_row_that_has_a_side(project, salt):
     project.run()
     assert sides(project) == before
     assert {row["id"]: row["split"] for row in project.rows("split")} == before
+
+
+def test_new_ids_stand_after_the_old_ones_in_order_each_once():
+    known = pa.table({"id": ["m"], "split": ["test"]}, schema=decisions(None).schema)
+    ids = pa.chunked_array([["z", "m"], ["a", "z"]])
+    grown = with_new(known, ids, np.array([0, 0, 1, 0], np.int8))
+    assert grown.to_pylist() == [
+        {"id": "m", "split": "test"},  # as it was, whatever this run says
+        {"id": "a", "split": "validation"},
+        {"id": "z", "split": "train"},
+    ]

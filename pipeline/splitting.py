@@ -1,0 +1,191 @@
+"""One run's decisions on a split: which side every row is on, which rows leave, and what a reader should know."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import JsonValue
+
+from pipeline.dealing import TRAIN, Deal, Dealt, assign
+from pipeline.difference import forget_texts
+from pipeline.holdout import HoldOut
+from pipeline.leaks import find_leaks
+from pipeline.leaving import MOST_LISTED, Leaving
+from pipeline.lineage import BENCHMARK, Lineage, read_lineage
+from pipeline.lots import keys
+from pipeline.mixing import Mix
+from pipeline.split_rows import Rows
+from schemas import SPLITS, ConfigError
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What decides.
+
+    Attributes:
+        deal: How new groups are dealt.
+        leak: Least similarity of look-alikes.
+        hold_out: What is not trained on.
+        mix: How much of what is trained on.
+        parent_column: The kept column that names the parents of synthetic rows.
+    """
+
+    deal: Deal
+    leak: float
+    hold_out: HoldOut
+    mix: Mix
+    parent_column: str | None
+
+    @property
+    def kept(self) -> list[str]:
+        """The kept columns that a decision needs."""
+        authors = [self.hold_out.author_column] if self.hold_out.authors else []
+        return [*authors, *([self.parent_column] if self.parent_column else [])]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """Sides, leaving rows, and facts for the run's record."""
+
+    sides: npt.NDArray[np.int8]
+    leaving: Leaving
+    counts: Mapping[str, int]
+    notes: Mapping[str, JsonValue]
+
+    @property
+    def n_trained(self) -> int:
+        """How many rows are left to train on."""
+        return int(((self.sides == TRAIN) & ~self.leaving.gone).sum())
+
+
+def decide(rows: Rows, known: pa.Table, policy: Policy, dropped: Iterable[Path] = ()) -> Decided:
+    """Return every decision on the rows; nothing depends on their order.
+
+    Args:
+        rows: With the kept columns that the policy needs.
+        known: The ledger.
+        policy: What decides.
+        dropped: What dedupe dropped, in parquet, where the policy knows of synthetic rows.
+
+    Raises:
+        ConfigError: Hold-outs, weights or caps leave no row to train on.
+    """
+    plain, leaving = rows.plain, Leaving(rows.n)
+    held = policy.hold_out.sides_of(plain, rows.meta)
+    lineage = None
+    if policy.parent_column is not None:
+        lineage = read_lineage(plain, rows.meta[policy.parent_column], known, dropped)
+    dealt = assign(plain, known, policy.deal, held, lineage)
+    counts: dict[str, int] = {"big_groups": len(dealt.big)}
+    notes: dict[str, JsonValue] = {"big_groups": [*dealt.big]}
+    decided = Decided(dealt.sides, leaving, counts, notes)
+    if lineage is not None:
+        _part_from_parents(leaving, dealt, lineage)
+        counts["parent_unknown"], notes["parents"] = _parents_told(leaving, lineage, plain)
+    if policy.hold_out.asks:
+        _part_with_held(leaving, dealt, held)
+        n_held = counts["held_out_rows"] = int(((held >= 0) & ~leaving.gone).sum())
+        absent, left = policy.hold_out.absent(plain, rows.meta), leaving.rows("held_out")
+        notes["hold_out"] = {"absent": absent, "left": leaving.listed(left, plain.column("origin"))}
+        if (held >= 0).any() and policy.deal.shares.train and not decided.n_trained:
+            raise _nothing_left(
+                f"of {rows.n:,} rows {n_held + len(left):,} are held out, and their groups with them",
+                "split.hold_out",
+                "hold out fewer templates, sources or authors",
+            )
+    _part_with_leaks(leaving, dealt, rows, policy.leak)
+    notes["leaks"] = _leaks_told(leaving, dealt.sides, plain)
+    before = decided.n_trained
+    policy.mix.thin_out(leaving, plain, dealt.sides, policy.deal.salt)
+    if before and not decided.n_trained:
+        raise _nothing_left(f"of {before:,} train rows the weights keep none", "split.mix.weights", "raise the weights")
+    return decided
+
+
+def _nothing_left(what: str, where: str, fix: str) -> ConfigError:
+    return ConfigError(f"no row is left to train on: {what}", where=where, fix=f"{fix}; nothing was decided")
+
+
+def _part_from_parents(leaving: Leaving, dealt: Dealt, lineage: Lineage) -> None:
+    """Let synthetic rows go that are not trained on, or whose parents are not."""
+    made = np.unique(lineage.child)
+    over = dealt.over[made]
+    rows, names, partner = _with_culprits(made[over > TRAIN], dealt, lineage)
+    reached = dealt.over[rows].tolist()
+    told = [f"made from {name}, {_stands(side)}" for name, side in zip(names, reached, strict=True)]
+    leaving.mark(rows, "parent_held_out", told, partner)
+    rows, names, partner = _with_culprits(made[(over == TRAIN) & (dealt.sides[made] > TRAIN)], dealt, lineage)
+    sides = dealt.sides[rows].tolist()
+    told = [f"on {SPLITS[at]} by the ledger, made from {name} on train" for name, at in zip(names, sides, strict=True)]
+    leaving.mark(rows, "parent_apart", told, partner)
+
+
+def _with_culprits(
+    rows: npt.NDArray[np.int64], dealt: Dealt, lineage: Lineage
+) -> tuple[npt.NDArray[np.int64], list[str], npt.NDArray[np.int64]]:
+    """Return the rows, and for each the name of its parent on the greatest side and that row or -1."""
+    names, partner = lineage.culprits(rows, dealt.reach)
+    return rows, lineage.names.take(pa.array(names)).to_pylist(), partner
+
+
+def _stands(side: int) -> str:
+    return "which repeats an item of a benchmark" if side == BENCHMARK else f"which leads to a row on {SPLITS[side]}"
+
+
+def _parents_told(leaving: Leaving, lineage: Lineage, plain: pa.Table) -> tuple[int, JsonValue]:
+    """Return how many rows name a parent that nobody knows, and the first of them and of those that left."""
+    at = lineage.strangers()
+    origins = plain.column("origin")
+    unknown: list[JsonValue] = [
+        {"origin": origins[int(lineage.child[one])].as_py(), "parent": lineage.names[int(lineage.name[one])].as_py()}
+        for one in at[:MOST_LISTED]
+    ]
+    left = np.sort(np.concatenate([leaving.rows("parent_held_out"), leaving.rows("parent_apart")]))
+    return len(np.unique(lineage.child[at])), {"unknown": unknown, "left": leaving.listed(left, origins)}
+
+
+def _part_with_held(leaving: Leaving, dealt: Dealt, held: npt.NDArray[np.int8]) -> None:
+    """Let rows go that stand on a lesser side than the one they are held out for."""
+    rows = np.flatnonzero(held > dealt.sides)
+    sentences = [
+        f"held out for {SPLITS[to]}, but the ledger has it, or its group, on {SPLITS[at]}"
+        for to, at in zip(held[rows].tolist(), dealt.sides[rows].tolist(), strict=True)
+    ]
+    leaving.mark(rows, "held_out", sentences)
+
+
+def _part_with_leaks(leaving: Leaving, dealt: Dealt, rows: Rows, threshold: float) -> None:
+    """Let rows go that resemble a row on a greater side."""
+    ids, groups = rows.plain.column("id"), rows.plain.column("group")
+    leaks = find_leaks(rows.texts, groups, dealt.sides, threshold, gone=leaving.gone, rank=keys(ids))
+    forget_texts()
+    found = leaks.rows
+    partner = leaks.partner[found]
+    sentences = [
+        f"resembles a row in {SPLITS[side]}: {leaks.sentences[why]}"
+        for side, why in zip(dealt.sides[partner].tolist(), leaks.why[found].tolist(), strict=True)
+    ]
+    leaving.mark(found, "leak", sentences, partner, leaks.score[found])
+
+
+def _leaks_told(leaving: Leaving, sides: npt.NDArray[np.int8], plain: pa.Table) -> JsonValue:
+    """Return the first leaks, and how many rows of which source leaked into which other."""
+    rows = leaving.rows("leak")
+    partner = leaving.partner[rows]
+    pairs: dict[str, JsonValue] = {}
+    names = plain.column("source")
+    table = pa.table(
+        {
+            "source": names.take(pa.array(rows)),
+            "side": sides[rows],
+            "partner": names.take(pa.array(partner)),
+            "partner_side": sides[partner],
+        }
+    )
+    for line in table.group_by(table.column_names).aggregate([([], "count_all")]).to_pylist():
+        left, right = SPLITS[line["side"]], SPLITS[line["partner_side"]]
+        pairs[f"{line['source']} ({left}) resembles {line['partner']} ({right})"] = line["count_all"]
+    return {"first": leaving.listed(rows, plain.column("origin")), "by_source": dict(sorted(pairs.items()))}
