@@ -18,6 +18,9 @@ Pairs = NDArray[np.uint64]
 FULL_BUCKET = 16
 REACH = 4
 SIDES = 4
+_BLOCK = 1 << 13
+_COLUMNS = 5
+_LOW, _ONES = np.uint64(0x7F7F7F7F7F7F7F7F), np.uint64(0x0101010101010101)
 
 
 class Looked(NamedTuple):
@@ -31,7 +34,7 @@ class Looked(NamedTuple):
         space: By node; texts of two spaces are no pair.
         chars: By node, length in characters.
         digits: By node, key of the numbers in it.
-        marks: 128 bytes an entry; not looked at where `least_marks` is 0.
+        marks: 128 bytes an entry, as 16 numbers; not looked at where `least_marks` is 0.
         least_score: Pairs whose lengths cannot reach this score are left out.
         least_marks: Pairs with fewer equal marks are left out.
     """
@@ -43,96 +46,121 @@ class Looked(NamedTuple):
     space: Codes
     chars: Codes
     digits: NDArray[np.uint32]
-    marks: NDArray[np.uint8]
+    marks: NDArray[np.uint64]
     least_score: float
     least_marks: int
 
 
 @njit(cache=True, nogil=True)
 def _counts(looked: Looked, left: int, right: int) -> bool:
-    """Whether a pair of nodes is asked for at all."""
+    """Whether a pair of nodes is asked for, and its lengths and numbers allow it."""
     if left == right or looked.space[left] != looked.space[right] or looked.digits[left] != looked.digits[right]:
         return False
     if len(looked.is_new) > 0 and not (looked.is_new[left] or looked.is_new[right]):
         return False
-    return len(looked.side) == 0 or looked.side[left] != looked.side[right]
+    if len(looked.side) > 0 and looked.side[left] == looked.side[right]:
+        return False
+    a, b = looked.chars[left], looked.chars[right]
+    return bool(2 * min(a, b) >= looked.least_score * (a + b) - 1e-6)
 
 
 @njit(cache=True, nogil=True)
-def _noted(looked: Looked, one: int, other: int, out: Pairs, filled: int) -> int:
-    """Write a pair of members if it may be near; return how many are written."""
-    left, right = looked.node[one], looked.node[other]
-    if not _counts(looked, left, right):
-        return filled
-    a, b = looked.chars[left], looked.chars[right]
-    if 2 * min(a, b) < looked.least_score * (a + b) - 1e-6:
-        return filled
-    if looked.least_marks:
-        ours, theirs = looked.marks[looked.entry[one]], looked.marks[looked.entry[other]]
-        equal = 0
-        for at in range(128):
-            equal += ours[at] == theirs[at]
-        if equal < looked.least_marks:
-            return filled
+def _equal_marks(ours: NDArray[np.uint64], theirs: NDArray[np.uint64]) -> np.int64:
+    """Return how many of 128 bytes are equal, eight at a time: a byte of the difference is 0 where they are."""
+    equal = np.uint64(0)
+    for at in range(16):
+        differ = ours[at] ^ theirs[at]
+        zeros = ~(((differ & _LOW) + _LOW) | differ | _LOW)
+        equal += ((zeros >> np.uint64(7)) * _ONES) >> np.uint64(56)
+    return np.int64(equal)
+
+
+@njit(cache=True, nogil=True)
+def _write(left: int, right: int, out: Pairs, filled: int) -> int:
     out[filled] = (np.uint64(min(left, right)) << np.uint64(32)) | np.uint64(max(left, right))
     return filled + 1
 
 
 @njit(cache=True, nogil=True)
-def _across(looked: Looked, order: Codes, start: int, stop: int, out: Pairs, filled: int) -> int:
-    """Write for each member of a large bucket the nearest few of every other side, before it and after it."""
-    recent = np.empty((SIDES, REACH), np.int64)
-    for turn in range(2):
-        recent[:] = -1
-        for step in range(stop - start):
-            one = order[start + step if turn == 0 else stop - 1 - step]
-            own = looked.side[looked.node[one]]
-            for spot in range(SIDES * REACH):
-                other = recent[spot // REACH, spot % REACH]
-                if other >= 0:
-                    filled = _noted(looked, one, other, out, filled)
-            for back in range(REACH - 1, 0, -1):
-                recent[own, back] = recent[own, back - 1]
-            recent[own, 0] = one
-    return filled
+def emit(  # noqa: C901 - one pass over the members
+    looked: Looked, order: Codes, keys: NDArray[np.uint32], sizes: Codes, start: int, out: Pairs
+) -> tuple[int, int]:
+    """Write the pairs of the members from place `start` on; return how many, and the place to go on from.
 
-
-@njit(cache=True, nogil=True)
-def _end(order: Codes, keys: NDArray[np.uint32], at: int) -> int:
-    """Return where the bucket that begins at a place ends."""
-    stop = at + 1
-    while stop < len(order) and keys[order[stop]] == keys[order[at]]:
-        stop += 1
-    return stop
-
-
-@njit(cache=True, nogil=True)
-def emit(looked: Looked, order: Codes, keys: NDArray[np.uint32], start: int, out: Pairs) -> tuple[int, int]:
-    """Write the pairs of the buckets from place `start` on; return how many, and the place to go on from.
+    Members are copied together block by block: looked up pair by pair, they would lie all over memory.
 
     Args:
         looked: What is looked at.
         order: Members in order of their key; those of large buckets in the order in which they are neighbours.
         keys: Key of each member.
-        start: Where a bucket begins.
-        out: Room for pairs, as left << 32 | right, left < right. A bucket is begun only if its pairs surely fit.
+        sizes: By place, how many members the bucket has.
+        start: Where to begin.
+        out: Room for pairs, as left << 32 | right, left < right; 16 at least.
+    """
+    filled = 0
+    here = np.empty((_BLOCK + FULL_BUCKET, _COLUMNS), np.int64)
+    marks = np.empty((_BLOCK + FULL_BUCKET, 16 if looked.least_marks else 0), np.uint64)
+    for low in range(start, len(order), _BLOCK):
+        stop = min(low + _BLOCK, len(order))
+        end = min(stop + FULL_BUCKET, len(order))
+        for place in range(low, end):
+            node = looked.node[order[place]]
+            row = here[place - low]
+            row[0], row[1], row[2] = keys[order[place]], node, looked.digits[node]
+            row[3], row[4] = looked.space[node], looked.chars[node]
+            if looked.least_marks:
+                marks[place - low] = looked.marks[looked.entry[order[place]]]
+        for first in range(low, stop):
+            reach = sizes[first] if sizes[first] <= FULL_BUCKET else REACH + 1
+            if filled + reach > len(out):
+                return filled, first
+            one = here[first - low]
+            for second in range(first + 1 - low, min(first + reach, end) - low):
+                other = here[second]
+                if one[0] != other[0]:
+                    break
+                if one[2] != other[2] or one[3] != other[3]:
+                    continue
+                if looked.least_marks and _equal_marks(marks[first - low], marks[second]) < looked.least_marks:
+                    continue
+                if _counts(looked, one[1], other[1]):
+                    filled = _write(one[1], other[1], out, filled)
+    return filled, len(order)
+
+
+@njit(cache=True, nogil=True)
+def emit_across(
+    looked: Looked, order: Codes, _keys: NDArray[np.uint32], sizes: Codes, start: int, out: Pairs
+) -> tuple[int, int]:
+    """Write the pairs that large buckets have beyond neighbours: for each member the nearest few of every other side.
+
+    Arguments and results are those of `emit`.
     """
     filled, at = 0, start
+    recent = np.empty((SIDES, REACH), np.int64)
     while at < len(order):
-        stop = _end(order, keys, at)
-        size = stop - at
-        is_large = size > FULL_BUCKET
-        by_side = is_large and len(looked.side) > 0
-        room = size * REACH * 2 * SIDES if by_side else size * min(size, FULL_BUCKET)
-        if filled + room > len(out):
+        stop = at + sizes[at]
+        if sizes[at] <= FULL_BUCKET:
+            at = stop
+            continue
+        if filled + 2 * SIDES * REACH * sizes[at] > len(out):
             return filled, at
-        if by_side:
-            filled = _across(looked, order, at, stop, out, filled)
-        else:
-            reach = REACH if is_large else size
-            for first in range(at, stop):
-                for second in range(first + 1, min(first + reach + 1, stop)):
-                    filled = _noted(looked, order[first], order[second], out, filled)
+        for turn in range(2):
+            recent[:] = -1
+            for step in range(stop - at):
+                one = order[at + step if turn == 0 else stop - 1 - step]
+                left = looked.node[one]
+                own = looked.side[left]
+                for spot in range(SIDES * REACH):
+                    other = recent[spot // REACH, spot % REACH]
+                    if other < 0 or not _counts(looked, left, looked.node[other]):
+                        continue
+                    ours, theirs = looked.marks[looked.entry[one]], looked.marks[looked.entry[other]]
+                    if looked.least_marks == 0 or _equal_marks(ours, theirs) >= looked.least_marks:
+                        filled = _write(left, looked.node[other], out, filled)
+                for back in range(REACH - 1, 0, -1):
+                    recent[own, back] = recent[own, back - 1]
+                recent[own, 0] = one
         at = stop
     return filled, at
 
@@ -143,7 +171,9 @@ def sizes_of(order: Codes, keys: NDArray[np.uint32]) -> Codes:
     sizes = np.empty(len(order), np.int32)
     at = 0
     while at < len(order):
-        stop = _end(order, keys, at)
+        stop = at + 1
+        while stop < len(order) and keys[order[stop]] == keys[order[at]]:
+            stop += 1
         sizes[at:stop] = stop - at
         at = stop
     return sizes

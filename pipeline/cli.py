@@ -25,6 +25,7 @@ for _target, _help in (
     ("pipeline.commands:recipe", "print every setting of a recipe"),
     ("pipeline.store_commands:log", "list the runs"),
     ("pipeline.store_commands:show", "show rows of a stage, kept or dropped"),
+    ("pipeline.duplicates_command:duplicates", "show what dedupe dropped beside what it kept"),
     ("pipeline.store_commands:diff", "compare two versions"),
     ("pipeline.store_commands:explain", "tell the whole story of one row"),
     ("pipeline.commands:fsck", "check every byte of the store"),

@@ -12,7 +12,7 @@ characters, id, file and line. A row without a response goes where one with the 
 items and their duplicates go first.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -28,12 +28,13 @@ from pipeline.difference import forget_texts
 from pipeline.duplicates import Policy, decide
 from pipeline.hashing import Codes
 from pipeline.nodes import nodes_of
-from pipeline.pair_memory import PairMemory
-from pipeline.pairing import candidates
+from pipeline.pair_memory import Keys, PairMemory
+from pipeline.pairing import Nodes, candidates
 from pipeline.prompt_views import repeats
 from pipeline.segments import open_segments
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
+from pipeline.text_verdicts import VerdictMemory
 from pipeline.verdicts import Verdicts
 from pipeline.verified import Alike, verify
 from pipeline.vocabulary import word_files
@@ -54,7 +55,8 @@ class Dedupe(Settings):
         default=0.9,
         ge=0.5,
         le=1,
-        title="least similarity of two texts that may be duplicates; 1 finds equal texts only",
+        title="least similarity of two texts that may be duplicates, unless they hold the same words in other forms; "
+        "1 finds equal texts only",
     )
     benchmarks: list[str] = Field(
         default=[],
@@ -85,20 +87,12 @@ class Dedupe(Settings):
         if problem := ConfigError.of(problems):
             raise problem
         answers = read_annotations(annotation_files(place.data_root).values())
-        used = {name: place.templates[name][0] for name in place.used_templates}
         return Inputs(
             files | word_files(),
             {
                 "annotated": [*sorted({answer.example for answer in answers if answer.example})],
                 "sources": [*place.sources],
-                "sides": {
-                    name: [cast(JsonValue, [field, one.side]) for field, one in template.fields.items()]
-                    for name, template in used.items()
-                },
-                "documents": {
-                    name: [field for field, one in template.fields.items() if one.document]
-                    for name, template in used.items()
-                },
+                **fields_of(place),
             },
         )
 
@@ -110,6 +104,29 @@ class Dedupe(Settings):
         documents = cast(dict[str, list[str]], inputs.values["documents"])
         opened = open_segments(parent, sides, documents, cache.parent / "segments")
         corpus = Corpus(opened.segments)
+        memory, texts = PairMemory.of(cache, self.near), VerdictMemory(corpus, cache)
+        verdicts = self.verdicts(corpus, inputs, spill, texts, memory.search)
+        texts.keep()
+        forget_texts()
+        path = spill / "dedupe.arrow"
+        _write(path, parent, verdicts)
+        notes: dict[str, JsonValue] = {"index": {"parts_built": opened.built, **memory.told}}
+        if opened.faults:
+            notes["index_rebuilt"] = [*opened.faults]
+        return State(rows=path, counts=verdicts.counts, notes=notes)
+
+    def verdicts(
+        self, corpus: Corpus, inputs: Inputs, spill: Path, texts: VerdictMemory, search: Callable[[Nodes, Keys], Alike]
+    ) -> Verdicts:
+        """Return the verdicts on all rows; what is known of texts and pairs is used, and nothing is kept.
+
+        Args:
+            corpus: The rows.
+            inputs: What `inputs` declared.
+            spill: Folder for what is mapped meanwhile.
+            texts: Knows verdicts on pairs of texts.
+            search: Given prompts' texts and their keys, finds those that are alike.
+        """
         items = read_items({name: inputs.files[name] for name in self.benchmarks})
         policy = Policy(
             annotated=cast(list[str], inputs.values["annotated"]),
@@ -118,21 +135,14 @@ class Dedupe(Settings):
             near=self.near,
             long_chars=self.boilerplate_chars,
         )
-        memory = PairMemory.of(cache, self.near)
-        verdicts = decide(
+        return decide(
             corpus,
             repeats(corpus, Contamination.of(items, self.near, self.decontaminate)) if items else {},
             policy,
-            lambda space, text: _prompts_alike(corpus, memory, spill, self.near, space, text),
+            texts,
+            lambda space, text: _prompts_alike(corpus, search, texts, spill, self.near, space, text),
             lambda space, text: _responses_alike(corpus, self.near, space, text),
         )
-        forget_texts()
-        path = spill / "dedupe.arrow"
-        _write(path, parent, verdicts)
-        notes: dict[str, JsonValue] = {"index": {"parts_built": opened.built, **memory.told}}
-        if opened.faults:
-            notes["index_rebuilt"] = [*opened.faults]
-        return State(rows=path, counts=verdicts.counts, notes=notes)
 
     def map_inputs(self, inputs: Inputs) -> Inputs:
         """Return nothing: all verdicts stand in the state, so a new answer touches no part it does not change."""
@@ -153,11 +163,35 @@ class Dedupe(Settings):
         )
 
 
-def _prompts_alike(corpus: Corpus, memory: PairMemory, spill: Path, near: float, space: Codes, text: Codes) -> Alike:
+def fields_of(place: Place) -> dict[str, JsonValue]:
+    """Return the sides of the fields of all templates in use, and which of them are documents."""
+    used = {name: place.templates[name][0] for name in place.used_templates}
+    return {
+        "sides": {
+            name: [cast(JsonValue, [field, one.side]) for field, one in template.fields.items()]
+            for name, template in used.items()
+        },
+        "documents": {
+            name: [field for field, one in template.fields.items() if one.document] for name, template in used.items()
+        },
+    }
+
+
+def _prompts_alike(
+    corpus: Corpus,
+    search: Callable[[Nodes, Keys], Alike],
+    texts: VerdictMemory,
+    spill: Path,
+    near: float,
+    space: Codes,
+    text: Codes,
+) -> Alike:
     """Return the alike pairs of prompts' texts, from what is known of them and of their parts."""
     if near >= 1:
         return Alike.joined([])
-    return memory.search(corpus.nodes(space, text, spill), corpus.node_keys(space, text)).near(near)
+    found = search(corpus.nodes(space, text, spill), corpus.node_keys(space, text))
+    texts.learn(found, text)
+    return found.near(near)
 
 
 def _responses_alike(corpus: Corpus, near: float, space: Codes, text: Codes) -> Alike:

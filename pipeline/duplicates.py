@@ -20,6 +20,7 @@ from pipeline.ranking import Ranking
 from pipeline.relations import Search, Side, joint_key, several, share_prompt, side_keys
 from pipeline.sides import FIRST_TURN, PROMPT, RESPONSE
 from pipeline.stand_ins import stand_ins
+from pipeline.text_verdicts import VerdictMemory
 from pipeline.verdicts import BENCHMARK, EXACT, NEAR, PROTECTED, Verdicts
 
 Flags = NDArray[np.bool_]
@@ -66,7 +67,12 @@ class Known:
 
 
 def decide(
-    corpus: Corpus, repeats: Mapping[int, Hit], policy: Policy, search_prompts: Search, search_responses: Search
+    corpus: Corpus,
+    repeats: Mapping[int, Hit],
+    policy: Policy,
+    memory: VerdictMemory,
+    search_prompts: Search,
+    search_responses: Search,
 ) -> Verdicts:
     """Return the verdicts on all rows.
 
@@ -74,10 +80,11 @@ def decide(
         corpus: The rows.
         repeats: Rows that repeat a benchmark's item.
         policy: What the recipe and the people say.
+        memory: Knows verdicts on pairs of texts.
         search_prompts: Finds the prompts' texts that are alike.
         search_responses: Finds the responses' texts that are alike.
     """
-    known = _learn(corpus, policy, search_prompts, search_responses)
+    known = _learn(corpus, policy, memory, search_prompts, search_responses)
     verdicts = Verdicts.none_yet(corpus)
     _drop_repeats(known, repeats, verdicts)
     _drop_unprotected(known, verdicts)
@@ -94,7 +101,9 @@ def decide(
     return verdicts
 
 
-def _learn(corpus: Corpus, policy: Policy, search_prompts: Search, search_responses: Search) -> Known:
+def _learn(
+    corpus: Corpus, policy: Policy, memory: VerdictMemory, search_prompts: Search, search_responses: Search
+) -> Known:
     prompts = side_keys(corpus, PROMPT, search_prompts, lambda _: np.ones(corpus.n, np.bool_))
     responses = side_keys(corpus, RESPONSE, search_responses, lambda exact: share_prompt(prompts, exact))
     protected = np.isin(corpus.source, [at for at, name in enumerate(corpus.sources) if name in policy.protected])
@@ -104,7 +113,7 @@ def _learn(corpus: Corpus, policy: Policy, search_prompts: Search, search_respon
         prompts,
         responses,
         Ranking(corpus, prompts, responses, reviewed, protected, policy.sources),
-        Judge(corpus, prompts, responses, policy.near, policy.long_chars),
+        Judge(corpus, prompts, responses, memory, policy.near, policy.long_chars),
         np.where(responses.chars >= policy.long_chars, responses.exact, np.int32(-1)),
     )
 

@@ -9,18 +9,18 @@ Rows are judged on their own texts, not on what hangs together with what: a chai
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipeline.corpus import Cells, Corpus
-from pipeline.difference import FEW_WORDS, FORM_ONLY, SAME, likenesses, same_meaning, without_punctuation
+from pipeline.difference import FEW_WORDS, SAME
 from pipeline.hashing import Codes, Ints
 from pipeline.relations import Side
 from pipeline.sides import PROMPT, RESPONSE
-from pipeline.similarity import scores
+from pipeline.text_verdicts import VerdictMemory
 
 Flags = NDArray[np.bool_]
-_PAIRS_AT_ONCE = 1 << 15
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,11 @@ class Judge:
         long_chars: An equal response at least this long is no accident.
     """
 
-    def __init__(self, corpus: Corpus, prompts: Side, responses: Side, near: float, long_chars: int) -> None:
-        self._corpus, self._sides, self.near, self.long_chars = corpus, (prompts, responses), near, long_chars
+    def __init__(
+        self, corpus: Corpus, prompts: Side, responses: Side, memory: VerdictMemory, near: float, long_chars: int
+    ) -> None:
+        self._sides, self._memory = (prompts, responses), memory
+        self.near, self.long_chars = near, long_chars
         self._cells = [_CellsByRow.of(corpus, side) for side in (PROMPT, RESPONSE)]
 
     def equal(self, one: Ints, other: Ints) -> Flags:
@@ -90,33 +93,21 @@ class Judge:
         score[open_pairs[fits]] = 1.0
         pair = open_pairs[pair]
         differ = np.flatnonzero(left != right)
-        for start in range(0, len(differ), _PAIRS_AT_ONCE):
-            some = differ[start : start + _PAIRS_AT_ONCE]
-            fine, likeness, told = self._texts(left[some], right[some], agrees[pair[some]])
-            np.minimum.at(score, pair[some], likeness)
-            same[pair[some[~fine]]] = False
-            for at, sentence in zip(pair[some].tolist(), told, strict=True):
-                what[at] = f"{what[at]} and {sentence}" if what[at] else sentence
+        fine, likeness, told = self._texts(left[differ], right[differ], agrees[pair[differ]])
+        np.minimum.at(score, pair[differ], likeness)
+        same[pair[differ[~fine]]] = False
+        for at, sentence in zip(pair[differ].tolist(), told, strict=True):
+            what[at] = f"{what[at]} and {sentence}" if what[at] else sentence
         return Judged(same, score, [text if ok else "" for text, ok in zip(what, same.tolist(), strict=True)])
 
     def _texts(self, left: Codes, right: Codes, agrees: Flags) -> tuple[Flags, NDArray[np.float64], list[str]]:
         """Return whether pairs of texts count as the same, their scores, and what differs where they do."""
-        ours, theirs = self._corpus.texts(left), self._corpus.texts(right)
-        kind = likenesses(ours, theirs)
-        bags = [self._corpus.values("canonical", side)[:, 0] for side in (left, right)]
-        same_words = (bags[0] == bags[1]) & (bags[0] != 0) & (kind == SAME)
-        score = scores(ours, theirs, 0.0).astype(np.float64)
-        fine = ((kind == SAME) | ((kind == FEW_WORDS) & agrees)) & (same_words | (score >= self.near))
-        form = pc.equal(without_punctuation(ours), without_punctuation(theirs)).to_numpy(zero_copy_only=False)
-        told = [
-            ""
-            if not ok
-            else FORM_ONLY
-            if plain
-            else same_meaning(ours[at].as_py(), theirs[at].as_py(), other_side_agrees=bool(agrees[at]))[1]
-            for at, (ok, plain) in enumerate(zip(fine.tolist(), form.tolist(), strict=True))
-        ]
-        return fine, score, told
+        found = self._memory.of(left, right)
+        is_same = found.kind == SAME
+        enough = (found.score >= self.near) | (found.same_words & is_same)
+        fine = (is_same | ((found.kind == FEW_WORDS) & agrees)) & enough
+        told = pc.if_else(pa.array(fine), found.what, "").to_pylist()
+        return fine, found.score.astype(np.float64), told
 
 
 @dataclass(frozen=True)

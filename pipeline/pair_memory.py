@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pipeline.array_file import Arrays, open_arrays, write_arrays
 from pipeline.code import code_of
 from pipeline.digest import value_digest
+from pipeline.hashing import buffers, gather
 from pipeline.pairing import Changed, Nodes, candidates, still_paired
 from pipeline.segments import maker
 from pipeline.verified import Alike, verify
@@ -52,22 +53,25 @@ class PairMemory:
             nodes: The texts.
             keys: A key of each that is the same in every run.
         """
+        found = self.recall(nodes, keys)
+        self._keep(found, keys)
+        return found
+
+    def recall(self, nodes: Nodes, keys: Keys) -> Alike:
+        """Return the pairs of texts that are alike, and leave what is kept as it is."""
         order = np.argsort(keys, kind="stable").astype(np.int32)
         known = self._known(keys, order)
         if isinstance(known, str):
-            found = verify(nodes, candidates(nodes, self.least), self.least)
             self.told = {"new_texts": len(nodes), "from_scratch": known}
-        else:
-            old, is_old = known
-            changed = Changed(~is_old, np.zeros(len(nodes), np.bool_))
-            fresh = verify(nodes, candidates(nodes, self.least, changed=changed), self.least)
-            doubtful = changed.hot[old.left] & changed.hot[old.right]
-            holds = ~doubtful
-            holds[doubtful] = still_paired(nodes, old.where(doubtful).pairs, self.least)
-            found = Alike.joined([old.where(holds), fresh])
-            self.told = {"new_texts": int((~is_old).sum()), "asked_again": int(doubtful.sum())}
-        self._keep(found, keys, order)
-        return found
+            return verify(nodes, candidates(nodes, self.least), self.least)
+        old, is_old = known
+        changed = Changed(~is_old, np.zeros(len(nodes), np.bool_))
+        fresh = verify(nodes, candidates(nodes, self.least, changed=changed), self.least)
+        doubtful = changed.hot[old.left] & changed.hot[old.right]
+        holds = ~doubtful
+        holds[doubtful] = still_paired(nodes, old.where(doubtful).pairs, self.least)
+        self.told = {"new_texts": int((~is_old).sum()), "asked_again": int(doubtful.sum())}
+        return Alike.joined([old.where(holds), fresh])
 
     def _known(self, keys: Keys, order: NDArray[np.int32]) -> "tuple[Alike, NDArray[np.bool_]] | str":
         """Return the kept pairs as nodes and which nodes were known, or why nothing can be taken over."""
@@ -86,12 +90,15 @@ class PairMemory:
         is_old[where] = True
         one, other = where[arrays["left"]], where[arrays["right"]]
         left, right = np.minimum(one, other), np.maximum(one, other)
-        return Alike(left, right, arrays["kind"], arrays["same_words"], arrays["score"]), is_old
+        what = gather(arrays["bounds"], arrays["bytes"], np.arange(len(left)))
+        return Alike(left, right, arrays["kind"], arrays["same_words"], arrays["score"], what), is_old
 
-    def _keep(self, found: Alike, keys: Keys, order: NDArray[np.int32]) -> None:
+    def _keep(self, found: Alike, keys: Keys) -> None:
+        order = np.argsort(keys, kind="stable")
         place = np.empty(len(keys), np.int32)
         place[order] = np.arange(len(keys), dtype=np.int32)
         self.folder.mkdir(parents=True, exist_ok=True)
+        bounds, data = buffers(found.what)
         arrays: Arrays = {
             "keys": keys[order],
             "left": place[found.left],
@@ -99,6 +106,8 @@ class PairMemory:
             "kind": found.kind,
             "same_words": found.same_words,
             "score": found.score,
+            "bounds": bounds - bounds[0],
+            "bytes": data[bounds[0] : bounds[-1]],
         }
         write_arrays(self.folder / _STEM, arrays, self._made_by(), {"least": self.least})
 

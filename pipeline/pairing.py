@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.buckets import FULL_BUCKET, REACH, Looked, emit, members, sizes_of
+from pipeline.buckets import FULL_BUCKET, REACH, Looked, emit, emit_across, members, sizes_of
 from pipeline.hashing import Codes, mix, order_of
 from pipeline.minhash import N_BANDS, N_BINS
 
@@ -205,7 +205,16 @@ def _ordered(table: _Table, nodes: Nodes, band: int, keys: NDArray[np.uint32], r
     large = np.flatnonzero(sizes_of(order, keys) > FULL_BUCKET)
     if len(large):
         some = order[large]
-        order[large] = some[np.lexsort((nodes.hash[table.node[some]], table.second(band, some), keys[some]))]
+        second = table.second(band, some)
+        # One number for the key and most of what follows it sorts faster than two; what it leaves open is sorted after.
+        joint = (keys[some].astype(np.uint64) << np.uint64(32)) | (second >> np.uint64(32))
+        sorted_rows = np.argsort(joint)
+        tied = joint[sorted_rows][1:] == joint[sorted_rows][:-1]
+        spots = np.flatnonzero(np.append(tied, False) | np.append(False, tied))
+        rest = sorted_rows[spots]
+        keys_of_rest = nodes.hash[table.node[some[rest]]], second[rest], joint[rest]
+        sorted_rows[spots] = rest[np.lexsort(keys_of_rest)]
+        order[large] = some[sorted_rows]
     return order
 
 
@@ -225,18 +234,22 @@ def _emitted(
         space=nodes.space,
         chars=nodes.chars,
         digits=nodes.digits,
-        marks=table.marks,
+        marks=np.ascontiguousarray(table.marks).view(np.uint64),
         least_score=table.least_score,
         least_marks=table.least_marks,
     )
-    start, room = 0, _PAIRS_AT_ONCE
-    while start < len(order):
-        out = np.empty(room, np.uint64)
-        filled, stop = emit(looked, order, keys, start, out)
-        if filled:
-            yield distinct(out[:filled])
-        room = 2 * room if stop == start else _PAIRS_AT_ONCE
-        start = stop
+    # A member alone in its bucket has no pair.
+    sizes = sizes_of(order, keys)
+    order, sizes = order[sizes > 1], sizes[sizes > 1]
+    for write in (emit,) if side is None else (emit, emit_across):
+        start, room = 0, _PAIRS_AT_ONCE
+        while start < len(order):
+            out = np.empty(room, np.uint64)
+            filled, stop = write(looked, order, keys, sizes, start, out)
+            if filled:
+                yield distinct(out[:filled])
+            room = 2 * room if stop == start else _PAIRS_AT_ONCE
+            start = stop
 
 
 def distinct(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:

@@ -80,13 +80,18 @@ def build(batches: Iterable[pa.RecordBatch], sides: Sides) -> tuple[Arrays, dict
         plain = normal(cells.text)
         full = pc.not_equal(plain, "").to_numpy(zero_copy_only=False)
         plain = plain.filter(pa.array(full))
-        code, first = numbered(text_hashes(plain))
-        texts = Texts.of(plain.take(pa.array(first)))
+        hashes = text_hashes(plain)
+        code, first = numbered(hashes)
+        texts = plain.take(pa.array(first))
         asked = np.zeros(len(first), bool)
         asked[code[cells.side[full] == PROMPT]] = True
         some = np.flatnonzero(asked).astype(np.int32)
-        short, long = sign_families(texts.texts.take(pa.array(some)))
-        bounds, data = buffers(texts.texts)
+        # Only prompts are searched among all texts; what the search looks at is left 0 for others.
+        prompts = Texts.of(texts.take(pa.array(some)))
+        digits, canonical = np.zeros(len(first), np.uint32), np.zeros((len(first), 2), np.uint64)
+        digits[some], canonical[some] = prompts.digits, prompts.canonical
+        short, long = sign_families(prompts.texts)
+        bounds, data = buffers(texts)
         found: Arrays = {
             **rows,
             "row": cells.row[full].astype(np.int32) + n_rows,
@@ -97,10 +102,10 @@ def build(batches: Iterable[pa.RecordBatch], sides: Sides) -> tuple[Arrays, dict
             "text": code + n_texts,
             "bytes": data[bounds[0] : bounds[-1]],
             "length": np.diff(bounds).astype(np.int64),
-            "hash": texts.hash,
-            "chars": texts.chars,
-            "digits": texts.digits,
-            "canonical": texts.canonical,
+            "hash": hashes[first],
+            "chars": pc.utf8_length(texts).to_numpy(zero_copy_only=False).astype(np.int32),
+            "digits": digits,
+            "canonical": canonical,
             "short_text": some[short[0]] + n_texts,
             "short_keys": short[1].keys.T,
             "short_marks": short[1].marks,

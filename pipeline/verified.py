@@ -6,17 +6,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipeline.difference import SAME, likenesses
+from pipeline.difference import SAME, judged
 from pipeline.hashing import Codes
 from pipeline.pairing import Nodes, distinct
 from pipeline.similarity import scores
 
 _PAIRS_AT_ONCE = 1 << 15
-_WAITING = 1 << 23
+_WAITING = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Alike:
         kind: `FEW_WORDS` or `SAME` of `pipeline.difference`.
         same_words: Whether both hold the same words, whatever their order and form: then no score is asked for.
         score: 0 to 1, see `pipeline.similarity`.
+        what: What differs.
     """
 
     left: Codes
@@ -34,6 +37,7 @@ class Alike:
     kind: NDArray[np.int8]
     same_words: NDArray[np.bool_]
     score: NDArray[np.float32]
+    what: pa.LargeStringArray
 
     @property
     def pairs(self) -> NDArray[np.uint64]:
@@ -42,8 +46,17 @@ class Alike:
 
     def where(self, chosen: NDArray[np.bool_]) -> "Alike":
         """Return some of the pairs."""
+        return self.at(np.flatnonzero(chosen))
+
+    def at(self, places: NDArray[np.int64]) -> "Alike":
+        """Return the pairs at some places."""
         return Alike(
-            self.left[chosen], self.right[chosen], self.kind[chosen], self.same_words[chosen], self.score[chosen]
+            self.left[places],
+            self.right[places],
+            self.kind[places],
+            self.same_words[places],
+            self.score[places],
+            self.what.take(pa.array(places)),
         )
 
     def near(self, least: float) -> "Alike":
@@ -62,11 +75,9 @@ class Alike:
             np.concatenate([np.zeros(0, np.int8), *(one.kind for one in known)]),
             np.concatenate([np.zeros(0, np.bool_), *(one.same_words for one in known)]),
             np.concatenate([np.zeros(0, np.float32), *(one.score for one in known)]),
+            pa.concat_arrays([pa.array([], pa.large_string()), *(one.what for one in known)]),
         )
-        _, first = np.unique(whole.pairs, return_index=True)
-        return Alike(
-            whole.left[first], whole.right[first], whole.kind[first], whole.same_words[first], whole.score[first]
-        )
+        return whole.at(np.unique(whole.pairs, return_index=True)[1])
 
 
 def verify(nodes: Nodes, found: Iterable[NDArray[np.uint64]], least: float) -> Alike:
@@ -77,21 +88,29 @@ def verify(nodes: Nodes, found: Iterable[NDArray[np.uint64]], least: float) -> A
         found: Pairs as left << 32 | right; a pair may come again.
         least: Pairs under this score are left out unless they hold the same words.
     """
+    seen = np.zeros(0, np.uint64)
     waiting: list[NDArray[np.uint64]] = []
     done: list[Alike] = []
-    size = 0
-    for pairs in found:
-        waiting.append(pairs)
-        size += len(pairs)
-        if size > _WAITING:
-            waiting = [distinct(np.concatenate(waiting))]
-            # Mostly the same pairs from another band: wait for more, else look at them now.
-            if 2 * len(waiting[0]) > size:
-                done.append(_verified(nodes, waiting.pop(), least))
-            size = len(waiting[0]) if waiting else 0
-    if waiting:
-        done.append(_verified(nodes, distinct(np.concatenate(waiting)), least))
+    # While one band's pairs are looked at, the search goes on in its threads; most pairs come again in later bands.
+    for pairs in chain(found, [None]):
+        if pairs is not None:
+            waiting.append(pairs)
+        if pairs is None or sum(map(len, waiting)) > max(_WAITING, len(seen) // 4):
+            fresh = distinct(np.concatenate([np.zeros(0, np.uint64), *waiting]))
+            waiting.clear()
+            fresh = fresh[~_among(fresh, seen)]
+            done.append(_verified(nodes, fresh, least))
+            seen = distinct(np.concatenate([seen, fresh]))
     return Alike.joined(done)
+
+
+def _among(numbers: NDArray[np.uint64], known: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """Return which numbers are among the known ones; both are sorted."""
+    if not len(known):
+        return np.zeros(len(numbers), np.bool_)
+    place = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
+    same: NDArray[np.bool_] = known[place] == numbers
+    return same
 
 
 def _verified(nodes: Nodes, pairs: NDArray[np.uint64], least: float) -> Alike:
@@ -106,10 +125,10 @@ def _verified(nodes: Nodes, pairs: NDArray[np.uint64], least: float) -> Alike:
 
 def _looked_at(nodes: Nodes, left: Codes, right: Codes, least: float) -> Alike:
     ours, theirs = nodes.texts(left), nodes.texts(right)
-    kind = likenesses(ours, theirs)
-    hopeful = np.flatnonzero(kind > 0)
+    kind, what = judged(ours, theirs)
+    hopeful = pa.array(np.flatnonzero(kind > 0))
     same_words = (nodes.canonical[left, 0] == nodes.canonical[right, 0]) & (nodes.canonical[left, 0] != 0)
     score = np.zeros(len(left), np.float32)
-    score[hopeful] = scores(ours.take(hopeful), theirs.take(hopeful), 0.0)
+    score[kind > 0] = scores(ours.take(hopeful), theirs.take(hopeful), 0.0)
     kept = (kind > 0) & ((score >= least) | (same_words & (kind == SAME)))
-    return Alike(left, right, kind, same_words, score).where(kept)
+    return Alike(left, right, kind, same_words, score, pa.array(what, pa.large_string())).where(kept)

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from made_pairs import SOURCE, MadePairs, open_pairs
 from memory import PeakMemory
 
+from pipeline import refs
 from pipeline.dedupe import Dedupe
 from pipeline.execute import run_stage
 from pipeline.key import code_of_stage, input_files, what_changed
@@ -48,7 +49,7 @@ class Silent:
 
 
 def run_dedupe(parent: Snapshot, store: Path, workers: int | None = None) -> RunRecord:
-    """Return the record of the stage run once, with default settings, in a store that holds nothing yet."""
+    """Return the record of the stage run once, with default settings; the store may hold an earlier run."""
     recipe = Recipe.model_validate(RECIPE)
     place = place_of(recipe, store, store, {})
     inputs = recipe.dedupe.inputs(place)
@@ -61,10 +62,10 @@ def run_dedupe(parent: Snapshot, store: Path, workers: int | None = None) -> Run
         files=input_files(inputs),
         parents={"ingest": parent},
         code=code_of_stage(recipe.dedupe),
-        last=None,
+        last=refs.newest(store, "dedupe", recipe.name),
     )
     plan.update_key()
-    plan.why = what_changed(plan.parts, None)
+    plan.why = what_changed(plan.parts, plan.last.key_parts if plan.last else None)
     return run_stage(plan, store, Silent(), workers).record
 
 
@@ -85,8 +86,8 @@ def _row_of(origins: pa.ChunkedArray) -> np.ndarray:
     return rows
 
 
-def measure(pairs: MadePairs, to: Path) -> dict[str, float]:
-    """Run the stage and return seconds to decide, seconds of all, and peaks of memory."""
+def time_decisions() -> list[float]:
+    """Return a list that gains the seconds of every later call of `Dedupe.prepare`."""
     decided: list[float] = []
     plain = Dedupe.prepare
 
@@ -100,6 +101,12 @@ def measure(pairs: MadePairs, to: Path) -> dict[str, float]:
 
     # Put in place from outside, so that the stage's class, and with it the key, is the one that users run.
     Dedupe.prepare = timed  # type: ignore[method-assign]
+    return decided
+
+
+def measure(pairs: MadePairs, to: Path) -> dict[str, float]:
+    """Run the stage and return seconds to decide, seconds of all, and peaks of memory."""
+    decided = time_decisions()
     with tempfile.TemporaryDirectory(dir=to.parent) as name:
         store = Path(name)
         with PeakMemory() as peak:

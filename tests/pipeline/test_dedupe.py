@@ -134,9 +134,7 @@ def test_a_near_duplicate_goes_with_its_score_and_a_sentence_that_says_what_diff
     (gone,) = done.dropped.values()
     assert gone["reason"] == "near_duplicate"
     assert gone["detail"] in (
-        "the prompt differs in 'cars' for 'car', 'work' for 'works'; "
-        "the response differs only in case, punctuation or spacing",
-        "the prompt differs in 'car' for 'cars', 'works' for 'work'; "
+        "the prompt differs in 'car' / 'cars', 'work' / 'works'; "
         "the response differs only in case, punctuation or spacing",
     )
     # Of 35 + 37 characters 4 differ in the prompt, of 17 + 16 one in the response: the lower score counts.
@@ -253,20 +251,35 @@ def test_rows_of_different_tasks_are_not_compared():
     assert not dedupe(rows).dropped
 
 
+SLIPS = [("kitchen", "kithen"), ("problem", "probem"), ("company", "comany"), ("example", "exaple")]
+
+
+def with_slips(n):
+    """Four words in 60 letters, the first n of them with a letter missing; not told from their words alone."""
+    words = [wrong if at < n else right for at, (right, wrong) in enumerate(SLIPS)]
+    return f"how do the {words[0]} the {words[1]} the {words[2]} the {words[3]} look"
+
+
 def test_a_chain_of_near_rows_does_not_merge_its_ends():
-    # Each differs from the next by one form; the first and the last score 1 - 5 / (40 + 45), under 0.95.
-    prompts = [
-        "how do the cat the dog the cow the pig eat", "how do the cats the dog the cow the pig eat",
-        "how do the cats the dogs the cow the pig eat", "how do the cats the dogs the cows the pig eat",
-        "how do the cats the dogs the cows the pigs eat",
-    ]  # fmt: skip
-    done = dedupe([row(n, prompt, "hay") for n, prompt in enumerate(prompts)], near=0.96)
+    # Each differs from the next by one of some 60 letters, a score of 0.99; the first from the last by 4: 0.965.
+    done = dedupe([row(n, with_slips(n), "fine") for n in range(5)], near=0.98)
 
     for gone in done.dropped.values():
         assert gone["partner_origin"] in done.kept
-        assert gone["score"] >= 0.96
+        assert gone["score"] >= 0.98
     assert 2 <= len(done.kept) < 5
     assert len({one["group"] for one in done.kept.values()}) == 1
+
+
+def test_forms_of_the_same_words_need_no_score():
+    # 4 of 85 letters differ: a score of 0.953.
+    rows = [
+        row(1, "how do the cat the dog the cow the pig eat", "hay"),
+        row(2, "how do the cats the dogs the cows the pigs eat", "hay"),
+    ]
+    done = dedupe(rows, near=0.99)
+
+    assert done.reasons() in ({"first.jsonl:1": "near_duplicate"}, {"first.jsonl:2": "near_duplicate"})
 
 
 def test_the_reviewed_row_stays():
@@ -312,12 +325,10 @@ def test_several_rows_without_response_all_go_to_the_answered_one():
 
 
 def test_rows_without_response_that_only_a_chain_joins_to_an_answer_are_duplicates_of_each_other():
-    prompts = [f"how do the {a} the {b} the {c} eat" for a, b, c in
-               [("cat", "dog", "cow"), ("cats", "dog", "cow"), ("cats", "dogs", "cow"), ("cats", "dogs", "cows")]]  # fmt: skip
-    rows = [row(n, prompt, f"answer number {n}") for n, prompt in enumerate(prompts[:3], start=1)]
+    rows = [row(n + 1, with_slips(n), f"answer number {n}") for n in range(3)]
     # The best answered row of the chain is the first: its source comes first.
     rows[1:] = [one | {"source": "second"} for one in rows[1:]]
-    done = dedupe([*rows, row(4, prompts[3]), row(5, prompts[3])], near=0.97)
+    done = dedupe([*rows, row(4, with_slips(3)), row(5, with_slips(3))], near=0.98)
 
     assert done.reasons() == {"first.jsonl:5": "exact_duplicate"}
     assert done.dropped["first.jsonl:5"]["partner_origin"] == "first.jsonl:4"

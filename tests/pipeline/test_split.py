@@ -237,7 +237,7 @@ def test_leaks_are_listed_with_partner_and_source():
                 "origin": "a:0",
                 "partner": "a:1",
                 "score": 0.9296,  # 1 - 5 / (37 + 34): "a ", "s", "s" and "." come or go
-                "why": "resembles a row in test: differs in 'cars' for 'car', 'work' for 'works'",
+                "why": "resembles a row in test: differs in 'car' / 'cars', 'work' / 'works'",
             }
         ],
         "by_source": {"s0 (train) resembles s1 (test)": 1},

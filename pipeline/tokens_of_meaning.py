@@ -1,0 +1,318 @@
+"""A text taken apart into what carries meaning, and what of it is left when nothing that may differ is counted.
+
+    "could you please open the the door?"  ->  tokens could you please open the the door  ->  bare  open door
+
+Words inside quotation marks and code are literal: they stay as they are. In a script without blanks every
+character is a token.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from sys import intern
+from typing import NamedTuple
+from unicodedata import category, normalize
+
+from rapidfuzz.distance import Postfix, Prefix
+
+from pipeline.vocabulary import Phrases, Words, languages
+
+_HEAD_CHARS = 1000  # enough to tell the language by
+
+# Han, kana, Thai, Lao, Burmese and Khmer write without blanks: there a letter is a token.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_SMILEY = r"(?<!\S)[:;=][-']?[()\[\]dp|/\\]+(?!\w)"
+_TOKEN = re.compile(
+    rf"{_SMILEY}|(?:(?<!\w)[-−])?(?:(?<![\w.])[.])?\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_]+)*|_+|[^\w\s]"
+)
+_HYPHEN = re.compile(r"(?<=[^\W\d_])[-‐‑](?=[^\W\d_])")
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
+_FORMAL = re.compile(r"[+*/=<>^%#@&|~\\_`$]")
+_QUOTED = re.compile(
+    r"\"[^\"]*\"|“[^”]*”|„[^“”\"]*[“”\"]|«[^»]*»|「[^」]*」|『[^』]*』|《[^》]*》|`[^`]*`|(?<!\w)['‘][^'’]*['’](?!\w)"
+)
+_CODE = re.compile(r"\w\(|[{}<>=\[\]]|&&|\|\||\w;$|\w\.\w+\.\w")
+_NAME = re.compile(r"\w*_\w*|\w+\.\w+")
+_WILD = re.compile(r"[^\w\s,.?!:;]|_|\w\.\w|[:;]\S")
+_SPARE_WORDS = 3  # neighbours that are looked at: the word before, the phrase a word stands in
+_OPERATORS = frozenset("+*/=<>^%#@&|~\\_`$")
+_BRACKETS = frozenset("()[]{}")
+_DASHES = frozenset("-‐‑–—−")
+_STOPS = frozenset(",.;:!?，。；：！？、")
+
+
+class Word(NamedTuple):
+    """A token that is left.
+
+    Attributes:
+        key: What it stands for: words of one meaning have one key.
+        text: As it was written.
+        open: Whether its forms count as the same; not in quotation marks, in code and where words are spoken of.
+        slips: Whether typing errors may be overlooked.
+        article: The article that was left out before it.
+        after_stop: Whether it follows a comma, a full stop or the like.
+    """
+
+    key: str
+    text: str
+    open: bool
+    slips: bool
+    article: str
+    after_stop: bool
+
+
+class Reading:
+    """A text taken apart into tokens: words, numbers and signs that carry meaning.
+
+    Attributes:
+        tokens: In order, without free punctuation.
+        signs: Those that are no words, sorted.
+        shut: Whether some words are joined by hyphens.
+        common: How many common words of each language its beginning holds.
+    """
+
+    def __init__(self, plain: str, part: slice | None = None) -> None:
+        """Take a text apart, or a part of it that begins and ends between words, and is read as that part."""
+        self._plain = plain if part is None else plain[part]
+        self._edges = part is None or part.start == 0, part is None or part.stop == len(plain)
+        self.tokens, self._at, self._stops = _tokens(self._plain)
+        self.signs = sorted(token for token in self.tokens if not is_word(token))
+        self.shut = _HYPHEN.search(self._plain) is not None
+        seen = set(_WORD.findall(plain[:_HEAD_CHARS]))
+        self.common = [len(seen & words.common) for words in languages()]
+        self.n_chars, self.n_words = len(plain), plain.count(" ") + 1
+        self._bare: dict[tuple[int, bool, bool], list[Word]] = {}
+
+    def bare(self, language: int, *, shut: bool = False, by_word: bool = False) -> list[Word]:
+        """Return what is left without articles, polite phrases, fillers and words said twice.
+
+        Args:
+            language: Place of the language in `languages()`.
+            shut: Take words joined by a hyphen as one.
+            by_word: Leave synonyms of several words apart: a slip may stand in one of the words.
+        """
+        key = (language, shut, by_word)
+        if key not in self._bare:
+            if shut and self.shut:
+                plain = _HYPHEN.sub("", self._plain)
+                tokens, at, stops = _tokens(plain)
+            else:
+                plain, tokens, at, stops = self._plain, self.tokens, self._at, self._stops
+            literal = _literal(plain, at)
+            self._bare[key] = _bare(tokens, literal, stops, languages()[language], by_word, self._edges)
+        return self._bare[key]
+
+
+def plain_text(text: str) -> str:
+    """Return the text composed, in lower case, with single blanks."""
+    return " ".join(normalize("NFC", text).casefold().split())
+
+
+@cache
+def _speak_of_words() -> frozenset[str]:
+    return frozenset[str]().union(*(words.mentions | words.spelled for words in languages()))
+
+
+def differing_parts(left: str, right: str) -> tuple[slice, slice] | None:
+    """Return the parts of two plain texts in which they differ, with three words to spare on both sides.
+
+    None where the rest may bear on the meaning of the parts: quotation marks, code, signs and hyphens anywhere, or a
+    word before them after which words are spoken of.
+    """
+    if _WILD.search(left) or _WILD.search(right):
+        return None
+    start = int(Prefix.similarity(left, right))
+    same = min(int(Postfix.similarity(left, right)), min(len(left), len(right)) - start)
+    ends = len(left) - same
+    for _ in range(_SPARE_WORDS):
+        start = max(left.rfind(" ", 0, start), 0)
+        ends = left.find(" ", ends + 1)
+        if ends < 0:
+            ends = len(left)
+    if not _speak_of_words().isdisjoint(left[:start].split()):
+        return None
+    start += left[start : start + 1] == " "
+    return slice(start, ends), slice(start, ends + len(right) - len(left))
+
+
+def is_word(token: str) -> bool:
+    """Whether the token is a word; others are numbers and signs."""
+    return token[0].isalpha()
+
+
+def _tokens(plain: str) -> tuple[list[str], list[int], set[int]]:
+    """Return words, numbers and signs that carry meaning, where they start, and which ones follow a stop."""
+    formal = _FORMAL.search(plain) is not None
+    found = list(_TOKEN.finditer(plain))
+    raw = [match[0] for match in found]
+    tokens: list[str] = []
+    at: list[int] = []
+    stops: set[int] = set()
+    for place, token in enumerate(raw):
+        end = found[place].end()
+        glued = plain[end : end + 1].isalnum()
+        if token[0].isalpha():
+            tokens.append(intern(token.replace("'", "").replace("’", "")))
+        elif token[-1].isalnum() or (len(token) > 1 and token[0] in ":;=") or _counts(raw, place, formal, glued):
+            tokens.append(token if token[0] != "_" else token[:2])
+        else:
+            if token in _STOPS:
+                stops.add(len(tokens))
+            continue
+        at.append(found[place].start())
+    return tokens, at, stops
+
+
+def _counts(raw: Sequence[str], place: int, formal: bool, glued: bool) -> bool:
+    """Whether a sign carries meaning; brackets and dashes do in `formal` text: sums and code.
+
+    Args:
+        raw: Words and signs.
+        place: Of the sign.
+        formal: Whether the text has operators.
+        glued: Whether a letter or digit follows the sign without a blank.
+    """
+    sign = raw[place]
+    if sign in _DASHES:
+        before, after = raw[place - 1 : place] or [""], raw[place + 1 : place + 2] or [""]
+        # "5 - 3" and "x-2" are sums; "covid-19" and "in 1998 - Then" are not. "-5" is a number with its sign.
+        return formal or (after[0][:1].isdigit() and (before[0][-1:].isdigit() or len(before[0]) == 1))
+    if sign in _BRACKETS:
+        return formal
+    if sign == "!":
+        return formal and glued
+    return sign[0] in _OPERATORS or category(sign[0])[0] in "SMN"
+
+
+def _literal(plain: str, at: Sequence[int]) -> list[bool]:
+    """Return which tokens stand in quotation marks or in code."""
+    spans = [match.span() for match in _QUOTED.finditer(plain)]
+    spans += [match.span() for match in _NAME.finditer(plain)]
+    code = list(_CODE.finditer(plain))
+    if code:
+        # The line's first words ("def", "if height") stand before its first sign.
+        start = plain.rfind(" ", 0, max(plain.rfind(" ", 0, code[0].start()), 0)) + 1
+        stop = plain.find(" ", code[-1].end() + 1)
+        spans.append((start, stop if stop >= 0 else len(plain)))
+    if not spans:
+        return [False] * len(at)
+    return [any(start <= place < stop for start, stop in spans) for place in at]
+
+
+def _match(phrases: Phrases, tokens: Sequence[str], place: int, stop: int) -> tuple[int, str]:
+    """Return the length of the longest phrase that begins here, and its meaning."""
+    for parts, meaning in phrases.get(tokens[place], ()):
+        size = len(parts)
+        if place + size <= stop and (size == 1 or tuple(tokens[place : place + size]) == parts):
+            return size, meaning
+    return 0, ""
+
+
+def _ends(tokens: Sequence[str], literal: Sequence[bool], words: Words, edges: tuple[bool, bool]) -> tuple[int, int]:
+    """Return where the text begins and ends if polite openings and closings are left out."""
+    start, stop = 0, len(tokens)
+    while edges[0] and start < stop and not literal[start]:
+        size, _ = _match(words.polite_start, tokens, start, stop)
+        if not size:
+            break
+        start += size
+    backwards = tokens[::-1]
+    while edges[1] and start < stop and not literal[stop - 1]:
+        size, _ = _match(words.polite_end, backwards, len(tokens) - stop, len(tokens) - start)
+        if not size:
+            break
+        stop -= size
+    # Of "thank you" nothing would be left.
+    return (start, stop) if start < stop else (0, len(tokens))
+
+
+def _bare(  # noqa: C901 - one pass over the tokens
+    tokens: Sequence[str],
+    literal: Sequence[bool],
+    stops: set[int],
+    words: Words,
+    by_word: bool,
+    edges: tuple[bool, bool],
+) -> list[Word]:
+    """Return the tokens without articles, politeness, fillers and repetition; one key for words of one meaning.
+
+    `edges` says whether the tokens begin where the text does, and end where it does.
+    """
+    kept: list[Word] = []
+    start, stop = _ends(tokens, literal, words, edges)
+    whole = (start, stop) == (0, len(tokens)) and all(edges)
+    mentioned = spelled = opening = False
+    polite_until = -1
+    article = ""
+    after_stop = False
+    place = start
+    while place < stop:
+        token, here = tokens[place], place
+        after_stop = after_stop or place in stops
+        if token not in words.noted and not literal[place] and not opening and place not in stops:
+            # Most words: nothing is known of them.
+            place += 1
+            if not (kept and kept[-1].text == token and _said_again(kept, token, words)):
+                kept.append(Word(token, token, not mentioned, not spelled, article, after_stop))
+                article, after_stop = "", False
+            continue
+        if literal[place]:
+            kept.append(Word(token, token, False, False, article, after_stop))
+            article, after_stop, place = "", False, place + 1
+            continue
+        opening = place in stops or (opening and polite_until == place)
+        size, _ = _match(words.polite, tokens, place, stop)
+        if not size and opening:
+            # "If it rains, tell me": an opening opens a clause, but "now" and "so" do not.
+            size, _ = _match(words.polite_start, tokens, place, stop)
+            size = size if size > 1 else 0
+        if not size and not mentioned:
+            size, _ = _match(words.fillers, tokens, place, stop)
+        if size and (size < stop - start or not whole):
+            place += size
+            polite_until = place
+            continue
+        if _is_free_article(tokens, place, stop, words):
+            article, place = token, place + 1
+            continue
+        if token in words.addressed and _follows_imperative(kept):
+            place += 1
+            continue
+        size, meaning = (0, "") if mentioned else _match(words.same, tokens, place, place + 1 if by_word else stop)
+        size = size or 1
+        text = "".join(tokens[place : place + size])
+        key = meaning or (token if mentioned else words.forms.get(token, token))
+        place += size
+        if kept and _said_again(kept, text, words):
+            continue
+        kept.append(Word(key, text, not mentioned and size == 1, not spelled and size == 1, article, after_stop))
+        article, after_stop = "", False
+        mentioned = mentioned or not words.mentions.isdisjoint(tokens[here:place])
+        spelled = spelled or not words.spelled.isdisjoint(tokens[here:place])
+        mentioned = mentioned or spelled
+    return kept
+
+
+def _is_free_article(tokens: Sequence[str], place: int, stop: int, words: Words) -> bool:
+    """Whether an article stands here that may come and go; "vitamin A", "a + b" and "a few" have none."""
+    if tokens[place] not in words.articles or place + 1 >= stop:
+        return False
+    token, follower = tokens[place], tokens[place + 1]
+    if len(token) == 1 and place and tokens[place - 1] in words.lettered:
+        return False
+    if follower == token:
+        return place + 2 < stop and _is_free_article(tokens, place + 1, stop, words)
+    return len(follower) > 1 and is_word(follower) and not (len(token) < 3 and follower in words.article_keepers)
+
+
+def _said_again(kept: Sequence[Word], text: str, words: Words) -> bool:
+    """Whether the word before is the same one; Han characters double in other words, so only particles count."""
+    last = kept[-1]
+    if last.text != text or not is_word(text) or text in words.fixed:
+        return False
+    return len(text) > 1 or text in words.particles or text in words.phrase_starts
+
+
+def _follows_imperative(kept: Sequence[Word]) -> bool:
+    """Whether the text or the clause has one word so far, which may be an imperative."""
+    return bool(kept) and kept[-1].text.endswith("n") and (len(kept) == 1 or kept[-1].after_stop)
