@@ -5,7 +5,8 @@
 Ours is the whole stage in a process of its own: it reads the snapshot, decides, writes kept and dropped rows as
 parquet, computes the version and commits; "decide" is the part of it that finds duplicates. A peer reads one text a
 row, finds duplicates at its own defaults with two workers and writes what it keeps. "found" is the share of planted
-repeats that share a cluster with what they repeat; "gone" counts the rows taken away. Nothing is asserted.
+repeats that share a cluster with what they repeat; "gone" counts the rows taken away; "ours is 50x" means that we do
+50 times the rows a second. Nothing is asserted.
 """
 
 import argparse
@@ -30,7 +31,7 @@ PEERS_UP_TO = 200_000
 SLOPE_FROM = 200_000
 SHAPE_ROWS = 100_000
 HEAD = (
-    f"{'rows':>9} {'shape':12} {'who':18} {'seconds':>8} {'decide':>8} {'rows/s':>8} {'of ours':>8}"
+    f"{'rows':>9} {'shape':12} {'who':18} {'seconds':>8} {'decide':>8} {'rows/s':>8} {'ours is':>8}"
     f" {'peak MB':>8} {'anon MB':>8} {'found':>7} {'gone':>9}"
 )
 
@@ -106,7 +107,7 @@ def line(n_rows: int, shape: str, who: str, one: Measured, base: Measured) -> st
     found = f"{one.found:7.1%}" if one.found is not None else f"{'-':>7}"
     return (
         f"{n_rows:9} {shape:12} {who:18} {one.seconds:8.1f} {decide} {n_rows / one.seconds:8.0f}"
-        f" {base.seconds / one.seconds:8.2f} {one.rss / 1e6:8.0f} {one.anon / 1e6:8.0f} {found} {one.gone:9}"
+        f" {one.seconds / base.seconds:7.1f}x {one.rss / 1e6:8.0f} {one.anon / 1e6:8.0f} {found} {one.gone:9}"
     )
 
 
