@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Codes = NDArray[np.int32]
 Pairs = NDArray[np.uint64]
 FULL_BUCKET = 16
-REACH = 4
+REACH = 6
 SIDES = 4
 _BLOCK = 1 << 13
 _COLUMNS = 5

@@ -7,7 +7,9 @@ The lists of all languages count together and words are cut down to their conson
 keys; `pipeline.difference` tells them apart.
 """
 
+from contextlib import suppress
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,8 +17,11 @@ import pyarrow as pa
 from numba import njit
 from numpy.typing import NDArray
 
+from pipeline.array_file import open_arrays, write_arrays
+from pipeline.code import code_of
+from pipeline.digest import file_digest, value_digest
 from pipeline.hashing import Ints, buffers
-from pipeline.vocabulary import languages, split_words
+from pipeline.vocabulary import languages, split_words, word_files
 
 Bytes = NDArray[np.uint8]
 U64 = NDArray[np.uint64]
@@ -39,7 +44,22 @@ class _Table(NamedTuple):
 
 
 @cache
-def _table() -> _Table:  # noqa: C901 - one table of all lists
+def _table() -> _Table:
+    """Return what all listed words and phrases stand for, made once, and kept beside the compiled kernels."""
+    lists = sorted((name, file_digest(path)) for name, path in word_files().items())
+    made_by = value_digest([code_of("pipeline.canonical").digest, *(digest for _, digest in lists)])
+    stem = Path(__file__).parent / "__pycache__" / "canonical"
+    kept = open_arrays(stem, made_by)
+    if not isinstance(kept, str):
+        return _Table(kept.arrays["keys"], kept.arrays["meanings"])
+    table = _made_table()
+    with suppress(OSError):  # a checkout that may not be written makes it anew every time
+        stem.parent.mkdir(exist_ok=True)
+        write_arrays(stem, table._asdict(), made_by, {})
+    return table
+
+
+def _made_table() -> _Table:  # noqa: C901 - one table of all lists
     """Return what all listed words and phrases stand for; words that share a group in some language stand for one."""
     heads: dict[str, str] = {}
     dropped: set[str] = set()

@@ -50,6 +50,7 @@ class Dedupe(Settings):
     name: ClassVar[str] = "dedupe"
     makes: ClassVar[type[BaseModel]] = Deduped
     drops: ClassVar[type[BaseModel]] = Ingested
+    threads: ClassVar[bool] = True
 
     near: float = Field(
         default=0.9,

@@ -1,9 +1,9 @@
-"""Running a function over parts on local processes, results in the order of the parts."""
+"""Running a function over parts on local threads or processes, results in the order of the parts."""
 
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
 
@@ -21,10 +21,18 @@ def default_workers(rows: int) -> int:
     return len(os.sched_getaffinity(0)) if rows >= MIN_ROWS_FOR_WORKERS else 1
 
 
-def map_parts(function: Callable[[Unit], Result], units: Sequence[Unit], workers: int = 1) -> Iterator[Result]:
-    """Yield `function(unit)` for every unit, in order; the function and the units must pickle.
+def map_parts(
+    function: Callable[[Unit], Result], units: Sequence[Unit], workers: int = 1, *, threads: bool = False
+) -> Iterator[Result]:
+    """Yield `function(unit)` for every unit, in order.
 
     The first error stops the others at their next unit and is raised as it was.
+
+    Args:
+        function: For processes, it and the units must pickle.
+        units: The parts.
+        workers: How many at a time.
+        threads: Whether threads are enough, since the work is done by Arrow or compiled code: they start at once.
 
     Raises:
         SnapshotError: A worker was killed.
@@ -32,9 +40,7 @@ def map_parts(function: Callable[[Unit], Result], units: Sequence[Unit], workers
     if workers <= 1 or len(units) <= 1:
         yield from map(function, units)
         return
-    # Spawn: forking a process that holds Arrow's threads can hang.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(min(workers, len(units)), mp_context=context) as pool:
+    with _pool(min(workers, len(units)), threads=threads) as pool:
         futures = [pool.submit(function, unit) for unit in units]
         try:
             for future in futures:
@@ -47,3 +53,10 @@ def map_parts(function: Callable[[Unit], Result], units: Sequence[Unit], workers
             ) from error
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _pool(workers: int, *, threads: bool) -> Executor:
+    # Spawn: forking a process that holds Arrow's threads can hang.
+    if threads:
+        return ThreadPoolExecutor(workers)
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))

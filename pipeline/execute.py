@@ -127,7 +127,7 @@ def _map(
         else:
             jobs.append(PartJob(run.stage, part, key, index, given, state.rows, state.facts, work))
     reused, rows = len(found), sum(part.rows or _likely_rows(part) for part in parts)
-    results = map_parts(run_part, jobs, workers or default_workers(rows))
+    results = map_parts(run_part, jobs, workers or default_workers(rows), threads=run.stage.threads)
     for done, (job, record) in enumerate(zip(jobs, results, strict=True), start=1):
         found[job.index] = record
         progress.part(run.stage.name, reused + done, len(parts), record.rows_in)

@@ -4,8 +4,8 @@
     many equal shingles                          ->  equal MinHash values in one of 32 bands, one bucket of that band
 
 Texts that share a bucket are candidates: all pairs of a small bucket, neighbours in a large one (`pipeline.buckets`).
-In a band's large bucket texts stand in order of the keys of the next four bands, so that of 100,000 rows of one
-template those come together that share their rare words as well; each of the 32 bands gives another order. All
+In a large bucket of every fourth band texts stand in order of the keys of the next four bands, so that of 100,000 rows
+of one template those come together that share their rare words as well; each of the 8 bands gives another order. All
 depends on the texts alone, never on where they stand.
 """
 
@@ -26,6 +26,8 @@ from pipeline.minhash import N_BANDS, N_BINS
 # A pair whose texts have fewer of 128 marks in common is not near: see tests/bench/candidate_recall.py.
 LEAST_MARKS = 52
 WORKERS = 2  # threads
+# Large buckets give pairs in one band of four: texts that many others resemble share large buckets in most bands.
+_LARGE_IN = 4
 _PAIRS_AT_ONCE = 1 << 20
 _NO_FLAGS = np.zeros(0, np.bool_)
 _NO_SIDES = np.zeros(0, np.int8)
@@ -131,7 +133,7 @@ def _of_band(
     order = _ordered(table, nodes, band, keys, rows)
     if changed is not None:
         changed.hot[table.node[order[sizes_of(order, keys) > FULL_BUCKET]]] = True
-    return list(_emitted(table, nodes, keys, order, changed, side))
+    return list(_emitted(table, nodes, band, keys, order, changed, side))
 
 
 def still_paired(nodes: Nodes, pairs: NDArray[np.uint64], least: float) -> NDArray[np.bool_]:
@@ -153,7 +155,8 @@ def still_paired(nodes: Nodes, pairs: NDArray[np.uint64], least: float) -> NDArr
             spot = np.zeros(len(keys), np.int32)
             spot[order] = np.arange(len(order), dtype=np.int32)
             small = sizes_of(order, keys)[spot[one[same]]] <= FULL_BUCKET
-            found[same] = small | (np.abs(spot[one[same]] - spot[other[same]]) <= REACH)
+            beside = np.abs(spot[one[same]] - spot[other[same]]) <= REACH
+            found[same] = small | (beside & (band % _LARGE_IN == 0))
     return found
 
 
@@ -203,7 +206,7 @@ def _ordered(table: _Table, nodes: Nodes, band: int, keys: NDArray[np.uint32], r
     """Return members in order of key, those of large buckets in the order in which they are neighbours."""
     order = order_of(keys) if rows is None else rows[order_of(keys[rows])]
     large = np.flatnonzero(sizes_of(order, keys) > FULL_BUCKET)
-    if len(large):
+    if len(large) and band % _LARGE_IN == 0:
         some = order[large]
         second = table.second(band, some)
         # One number for the key and most of what follows it sorts faster than two; what it leaves open is sorted after.
@@ -221,6 +224,7 @@ def _ordered(table: _Table, nodes: Nodes, band: int, keys: NDArray[np.uint32], r
 def _emitted(
     table: _Table,
     nodes: Nodes,
+    band: int,
     keys: NDArray[np.uint32],
     order: Codes,
     changed: Changed | None,
@@ -240,7 +244,8 @@ def _emitted(
     )
     # A member alone in its bucket has no pair.
     sizes = sizes_of(order, keys)
-    order, sizes = order[sizes > 1], sizes[sizes > 1]
+    some = (sizes > 1) & ((sizes <= FULL_BUCKET) | (band % _LARGE_IN == 0))
+    order, sizes = order[some], sizes[some]
     for write in (emit,) if side is None else (emit, emit_across):
         start, room = 0, _PAIRS_AT_ONCE
         while start < len(order):

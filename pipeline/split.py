@@ -49,6 +49,7 @@ class Split(Settings):
     makes: ClassVar[type[BaseModel]] = Example
     drops: ClassVar[type[BaseModel]] = Annotated
     partition: ClassVar[str | None] = "split"
+    threads: ClassVar[bool] = True
 
     shares: Shares = Field(default=Shares(), title="fractions of new groups; old decisions never change")
     salt: str = Field(default="tuneloop", title="another salt deals new groups differently")

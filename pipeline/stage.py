@@ -124,12 +124,16 @@ class Mapped:
 
 
 class Stage(Protocol):
-    """What the runner asks of a stage; each is a frozen `Settings` model."""
+    """What the runner asks of a stage; each is a frozen `Settings` model.
+
+    `threads` says that `read` and `map` are Arrow's work alone, so that parts may share a process.
+    """
 
     name: ClassVar[str]
     makes: ClassVar[type[BaseModel]]
     drops: ClassVar[type[BaseModel]]
     partition: ClassVar[str | None]
+    threads: ClassVar[bool]
 
     def inputs(self, place: Place) -> Inputs:
         """Declare files and values beyond settings, parents and code; raise what is wrong with them."""
@@ -176,6 +180,7 @@ class Settings(Strict):
     """Settings of a stage that takes its parent's parts one by one, with nothing to check: the defaults."""
 
     partition: ClassVar[str | None] = None
+    threads: ClassVar[bool] = False
 
     def inputs(self, place: Place) -> Inputs:
         """Declare nothing beyond settings, parents and code."""

@@ -468,6 +468,25 @@ def test_a_duplicate_of_a_row_that_repeats_a_benchmark_says_so():
     assert set(done.kept) == {"first.jsonl:2"}
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("a", "b"),
+        ("?", "!"),
+        ("\0", "\0\0"),
+        ("\u0301", "\u0308"),  # lone combining characters
+        ("\U0001f600", "\U0001f603"),
+        ("\U0001f44d\U0001f3fb", "\U0001f44d\U0001f3ff"),  # skin tones
+        ("\u200b", "\u200b\u200b"),
+        ("一", "二"),
+    ],
+)
+def test_short_and_strange_prompts_are_duplicates_of_their_equals_alone(one, other):
+    rows = [row(1, one, "yes, it is"), row(2, other, "yes, it is"), row(3, one, "yes, it is")]
+
+    assert dedupe(rows).reasons() == {"first.jsonl:3": "exact_duplicate"}
+
+
 def test_two_thousand_equal_rows_leave_one():
     done = dedupe([row(n, "Name a fruit.", "Apple") for n in range(1, 2001)], part_rows=700)
 
