@@ -202,3 +202,44 @@ def members(keys: NDArray[np.uint32], wanted: NDArray[np.uint32]) -> Codes:
                 found[n] = at
                 n += 1
     return found[:n].copy()
+
+
+@njit(cache=True, nogil=True)
+def touched(keys: NDArray[np.uint32], new: NDArray[np.int64], large: bool) -> Codes:
+    """Return the places of the keys whose bucket a new member changed: it stands there with another.
+
+    Args:
+        keys: Key of each member.
+        new: Places of the new members.
+        large: Whether large buckets give pairs; if not, only those are given that were small without the new members.
+    """
+    size = 1 << 10
+    while size < 4 * len(new):
+        size *= 2
+    mask = np.uint32(size - 1)
+    held, known, added = np.empty(size, np.uint32), np.zeros(size, np.int32), np.zeros(size, np.int32)
+    for place in new:
+        key = keys[place]
+        slot = (key ^ (key >> np.uint32(15))) & mask
+        while added[slot] and held[slot] != key:
+            slot = (slot + np.uint32(1)) & mask
+        held[slot] = key
+        added[slot] += 1
+    found, slots = np.empty(len(keys), np.int32), np.empty(len(keys), np.int32)
+    n = 0
+    for at in range(len(keys)):
+        key = keys[at]
+        slot = (key ^ (key >> np.uint32(15))) & mask
+        while added[slot] and held[slot] != key:
+            slot = (slot + np.uint32(1)) & mask
+        if added[slot]:
+            known[slot] += 1
+            found[n], slots[n] = at, slot
+            n += 1
+    kept = 0
+    for at in range(n):
+        there = known[slots[at]]
+        if there > 1 and (large or there <= FULL_BUCKET or there - added[slots[at]] <= FULL_BUCKET):
+            found[kept] = found[at]
+            kept += 1
+    return found[:kept].copy()

@@ -13,6 +13,7 @@ items and their duplicates go first.
 """
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar, cast
 
@@ -24,7 +25,7 @@ from pipeline.annotations import annotation_files, read_annotations
 from pipeline.benchmarks import read_items
 from pipeline.contamination import Contamination, Decontaminate
 from pipeline.corpus import Corpus
-from pipeline.difference import forget_texts
+from pipeline.difference import forget_texts, read_lists
 from pipeline.duplicates import Policy, decide
 from pipeline.hashing import Codes
 from pipeline.nodes import nodes_of
@@ -41,7 +42,7 @@ from pipeline.vocabulary import word_files
 from schemas import ConfigError, Deduped, Ingested, arrow_schema, dropped_schema, nearest
 
 _LEARNT = ("reason", "detail", "partner_id", "partner_origin", "score")
-_ROWS_AT_ONCE = 8192
+_ROWS_AT_ONCE = 1 << 16
 
 
 class Dedupe(Settings):
@@ -103,7 +104,11 @@ class Dedupe(Settings):
         cache = cache or spill / "index"
         sides = cast(dict[str, list[tuple[str, str]]], inputs.values["sides"])
         documents = cast(dict[str, list[str]], inputs.values["documents"])
-        opened = open_segments(parent, sides, documents, cache.parent / "segments")
+        with ThreadPoolExecutor(1) as pool:
+            # The lists are read while compiled code is at work on the parts.
+            lists = pool.submit(read_lists)
+            opened = open_segments(parent, sides, documents, cache.parent / "segments")
+            lists.result()
         corpus = Corpus(opened.segments)
         memory, texts = PairMemory.of(cache, self.near), VerdictMemory(corpus, cache)
         verdicts = self.verdicts(corpus, inputs, spill, texts, memory.search)
@@ -224,9 +229,13 @@ def _write(path: Path, parent: Snapshot, verdicts: Verdicts) -> None:
     )
     start = 0
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, schema) as writer:
-        for batch in parent.batches(["marks"]):
-            for offset in range(0, batch.num_rows, _ROWS_AT_ONCE):
-                marks = batch.column("marks").slice(offset, _ROWS_AT_ONCE)
+        for file in parent.manifest.files:
+            read = list(Snapshot.read_part(parent.folder / file.name, ["marks"]))
+            if not read:
+                continue
+            known = pa.concat_arrays([batch.column("marks") for batch in read])
+            for offset in range(0, len(known), _ROWS_AT_ONCE):
+                marks = known.slice(offset, _ROWS_AT_ONCE)
                 some = slice(start, start + len(marks))
                 columns = verdicts.columns(some) | {"marks": verdicts.marks(some, marks)}
                 writer.write_batch(_batch(columns, schema))

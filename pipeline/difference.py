@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
-from pipeline.pair_filter import UNDECIDED, decide
+from pipeline.pair_filter import UNDECIDED, decide, listed_words
 from pipeline.phrase_order import is_moved
 from pipeline.slips import is_form, is_typo
 from pipeline.tokens_of_meaning import Reading, Word, differing_parts, is_word, plain_text
@@ -88,6 +88,15 @@ def _objection(left: str, right: str, known: str) -> str:
         ours, theirs = ([token for token in tokens if not is_word(token)] for tokens in (one.tokens, other.tokens))
         return _first_difference(ours, theirs, "a number or sign differs")
     return _first_difference(one.tokens, other.tokens, "another word")
+
+
+def read_lists() -> None:
+    """Read the word lists, and the known words of English; those of other languages are read when one is met."""
+    listed_words()
+    never_overlooked()
+    for words in languages():
+        if words.language == "en":
+            len(words.known)
 
 
 def forget_texts() -> None:

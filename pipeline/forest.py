@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from pipeline.hashing import Codes, numbered
 
+# Keys up to this many times the number of rows are places in an array; larger ones are numbered first.
+_MOST_SPREAD = 4
+
 
 class Forest:
     """Trees over the rows 0 to n - 1; at first every row is one by itself."""
@@ -27,10 +30,13 @@ class Forest:
             keys: Numbers.
             rows: Row of each key; by default key k belongs to row k.
         """
-        chosen = np.flatnonzero(keys >= 0).astype(np.int32)
-        rows = chosen if rows is None else rows[chosen]
-        code, first = numbered(keys[chosen].astype(np.uint64))
-        self.join(rows[first][code], rows)
+        if int(keys.max(initial=0)) > _MOST_SPREAD * len(self._parent):
+            used = np.flatnonzero(keys >= 0).astype(np.int32)
+            rows = used if rows is None else rows[used]
+            keys = numbered(keys[used].astype(np.uint64))[0]
+        first = np.full(int(keys.max(initial=0)) + 1, -1, np.int32)
+        keys = keys.astype(np.int32, copy=False)
+        _join_same(self._parent, first, keys, np.arange(len(keys), dtype=np.int32) if rows is None else rows)
 
     def labels(self) -> Codes:
         """Return for each row the smallest row of its tree."""
@@ -52,6 +58,25 @@ def _join(parent: Codes, left: Codes, right: Codes) -> None:
             parent[other] = one
         else:
             parent[one] = other
+
+
+@njit(cache=True, nogil=True)
+def _join_same(parent: Codes, first: Codes, keys: NDArray[np.integer], rows: Codes) -> None:
+    for at in range(len(keys)):
+        key, one = keys[at], rows[at]
+        if key < 0:
+            continue
+        other = first[key]
+        if other < 0:
+            first[key] = one
+            continue
+        while parent[one] != one:
+            parent[one] = parent[parent[one]]
+            one = parent[one]
+        while parent[other] != other:
+            parent[other] = parent[parent[other]]
+            other = parent[other]
+        parent[max(one, other)] = min(one, other)
 
 
 @njit(cache=True, nogil=True)

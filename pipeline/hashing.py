@@ -18,6 +18,7 @@ Ints = NDArray[np.int64]
 Codes = NDArray[np.int32]
 
 _A, _B, _C = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
+_LOW, _HIGH = np.uint64(0xFFFFFFFF), np.uint64(0xFFFFFFFF00000000)
 _S27, _S30, _S31 = np.uint64(27), np.uint64(30), np.uint64(31)
 
 
@@ -82,24 +83,29 @@ def _number(high: U64, low: U64) -> tuple[Codes, Codes]:
     size = 16
     while size < 2 * n:
         size *= 2
-    table = np.full(size, -1, np.int32)
+    # Beside each code stand bits of its hash, so that the keys themselves, anywhere in memory, are rarely looked at.
+    table = np.zeros(size, np.uint64)
     codes = np.empty(n, np.int32)
     first = np.empty(n, np.int32)
     known = 0
     for at in range(n):
-        slot = np.int64(_mixed(high[at] ^ (low[at] << np.uint64(1))) & np.uint64(size - 1))
+        mixed = _mixed(high[at] ^ (low[at] << np.uint64(1)))
+        slot = np.int64(mixed & np.uint64(size - 1))
+        mark = mixed & _HIGH
         while True:
-            code = table[slot]
-            if code < 0:
-                table[slot] = known
+            held = table[slot]
+            if held == 0:
+                table[slot] = mark | np.uint64(known + 1)
                 first[known] = at
                 codes[at] = known
                 known += 1
                 break
-            other = first[code]
-            if high[other] == high[at] and low[other] == low[at]:
-                codes[at] = code
-                break
+            if held & _HIGH == mark:
+                code = np.int64(held & _LOW) - 1
+                other = first[code]
+                if high[other] == high[at] and low[other] == low[at]:
+                    codes[at] = code
+                    break
             slot = (slot + 1) & (size - 1)
     return codes, first[:known].copy()
 

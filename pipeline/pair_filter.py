@@ -44,7 +44,7 @@ _KINDS = _kinds()
 
 
 @cache
-def _listed() -> NDArray[np.uint64]:
+def listed_words() -> NDArray[np.uint64]:
     """Return a hash table of the words that may come, go or stand for others in some language; 0 is an empty slot."""
     found: set[str] = set()
     for words in languages():
@@ -305,5 +305,5 @@ def decide(left: pa.LargeStringArray, right: pa.LargeStringArray) -> NDArray[np.
     """Return `OTHER` or `SAME` for every pair where that is plain, else `UNDECIDED`."""
     out = np.full(len(left), UNDECIDED, np.int8)
     ours, theirs = buffers(left), buffers(right)
-    _decide(*ours, *theirs, _listed(), out)
+    _decide(*ours, *theirs, listed_words(), out)
     return out

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from pipeline.array_file import Arrays, open_arrays, write_arrays
 from pipeline.code import code_of
 from pipeline.digest import value_digest
-from pipeline.hashing import buffers, gather
+from pipeline.hashing import Codes, buffers, gather
 from pipeline.pairing import Changed, Nodes, candidates, still_paired
 from pipeline.segments import maker
 from pipeline.verified import Alike, verify
@@ -53,13 +53,16 @@ class PairMemory:
             nodes: The texts.
             keys: A key of each that is the same in every run.
         """
-        found = self.recall(nodes, keys)
-        self._keep(found, keys)
+        order = np.argsort(keys, kind="stable").astype(np.int32)
+        found = self._recall(nodes, keys, order)
+        self._keep(found, keys, order)
         return found
 
     def recall(self, nodes: Nodes, keys: Keys) -> Alike:
         """Return the pairs of texts that are alike, and leave what is kept as it is."""
-        order = np.argsort(keys, kind="stable").astype(np.int32)
+        return self._recall(nodes, keys, np.argsort(keys, kind="stable").astype(np.int32))
+
+    def _recall(self, nodes: Nodes, keys: Keys, order: Codes) -> Alike:
         known = self._known(keys, order)
         if isinstance(known, str):
             self.told = {"new_texts": len(nodes), "from_scratch": known}
@@ -73,7 +76,7 @@ class PairMemory:
         self.told = {"new_texts": int((~is_old).sum()), "asked_again": int(doubtful.sum())}
         return Alike.joined([old.where(holds), fresh])
 
-    def _known(self, keys: Keys, order: NDArray[np.int32]) -> "tuple[Alike, NDArray[np.bool_]] | str":
+    def _known(self, keys: Keys, order: Codes) -> "tuple[Alike, NDArray[np.bool_]] | str":
         """Return the kept pairs as nodes and which nodes were known, or why nothing can be taken over."""
         opened = open_arrays(self.folder / _STEM, self._made_by())
         if isinstance(opened, str):
@@ -93,8 +96,7 @@ class PairMemory:
         what = gather(arrays["bounds"], arrays["bytes"], np.arange(len(left)))
         return Alike(left, right, arrays["kind"], arrays["same_words"], arrays["score"], what), is_old
 
-    def _keep(self, found: Alike, keys: Keys) -> None:
-        order = np.argsort(keys, kind="stable")
+    def _keep(self, found: Alike, keys: Keys, order: Codes) -> None:
         place = np.empty(len(keys), np.int32)
         place[order] = np.arange(len(keys), dtype=np.int32)
         self.folder.mkdir(parents=True, exist_ok=True)

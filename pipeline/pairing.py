@@ -17,9 +17,10 @@ from itertools import chain
 
 import numpy as np
 import pyarrow as pa
+from numba import njit
 from numpy.typing import NDArray
 
-from pipeline.buckets import FULL_BUCKET, REACH, Looked, emit, emit_across, members, sizes_of
+from pipeline.buckets import FULL_BUCKET, REACH, Looked, emit, emit_across, members, sizes_of, touched
 from pipeline.hashing import Codes, mix, order_of
 from pipeline.minhash import N_BANDS, N_BINS
 
@@ -83,7 +84,7 @@ class Changed:
 
     Attributes:
         is_new: By node.
-        hot: By node, whether it stands in a large bucket that a new node stands in too: its old pairs may have been
+        hot: By node, whether it stands in a large bucket that a new node changed: its old pairs may have been
             pushed apart. Filled by the search.
     """
 
@@ -118,18 +119,24 @@ def candidates(
     """
     with ThreadPoolExecutor(WORKERS) as pool:
         for table in _tables(nodes, least):
-            if changed is None or changed.is_new[table.node].any():
+            new = None if changed is None else np.flatnonzero(changed.is_new[table.node])
+            if new is None or len(new):
                 # Bands are independent, and kernels leave the interpreter free.
                 yield from chain.from_iterable(
-                    pool.map(partial(_of_band, table, nodes, changed, side), range(table.bands))
+                    pool.map(partial(_of_band, table, nodes, changed, new, side), range(table.bands))
                 )
 
 
 def _of_band(
-    table: _Table, nodes: Nodes, changed: Changed | None, side: NDArray[np.int8] | None, band: int
+    table: _Table,
+    nodes: Nodes,
+    changed: Changed | None,
+    new: NDArray[np.int64] | None,
+    side: NDArray[np.int8] | None,
+    band: int,
 ) -> list[NDArray[np.uint64]]:
     keys = table.keys(band)
-    rows = None if changed is None else members(keys, np.unique(keys[changed.is_new[table.node]]))
+    rows = None if new is None else touched(keys, new, band % _LARGE_IN == 0)
     order = _ordered(table, nodes, band, keys, rows)
     if changed is not None:
         changed.hot[table.node[order[sizes_of(order, keys) > FULL_BUCKET]]] = True
@@ -181,7 +188,7 @@ def _tables(nodes: Nodes, least: float) -> Iterator[_Table]:
             entry=family.entry,
             marks=family.marks,
             bands=N_BANDS,
-            keys=partial(_family_keys, family, short),
+            keys=partial(_family_keys, family, short[family.node]),
             second=partial(_next_bands, family),
             least_marks=LEAST_MARKS,
             least_score=least,
@@ -189,8 +196,16 @@ def _tables(nodes: Nodes, least: float) -> Iterator[_Table]:
 
 
 def _family_keys(family: Family, apart: NDArray[np.uint32], band: int) -> NDArray[np.uint32]:
-    keys: NDArray[np.uint32] = family.keys(band)[family.entry] ^ apart[family.node]
-    return keys
+    return _keyed(family.keys(band), family.entry, apart)
+
+
+@njit(cache=True, nogil=True)
+def _keyed(keys: NDArray[np.uint32], entry: Codes, apart: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return the key of every member, texts of other spaces under other keys."""
+    found = np.empty(len(entry), np.uint32)
+    for at in range(len(entry)):
+        found[at] = keys[entry[at]] ^ apart[at]
+    return found
 
 
 def _next_bands(family: Family, band: int, rows: Codes) -> NDArray[np.uint64]:
@@ -245,6 +260,9 @@ def _emitted(
     # A member alone in its bucket has no pair.
     sizes = sizes_of(order, keys)
     some = (sizes > 1) & ((sizes <= FULL_BUCKET) | (band % _LARGE_IN == 0))
+    if changed is not None:
+        # Of a large bucket those that are within reach of a new member.
+        some &= (sizes <= FULL_BUCKET) | _near(changed.is_new[table.node[order]])
     order, sizes = order[some], sizes[some]
     for write in (emit,) if side is None else (emit, emit_across):
         start, room = 0, _PAIRS_AT_ONCE
@@ -255,6 +273,14 @@ def _emitted(
                 yield distinct(out[:filled])
             room = 2 * room if stop == start else _PAIRS_AT_ONCE
             start = stop
+
+
+def _near(chosen: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return which places are at most `REACH` from a chosen one."""
+    upto = np.concatenate([[0], np.cumsum(chosen, dtype=np.int32)])
+    at = np.arange(len(chosen))
+    near: NDArray[np.bool_] = upto[np.minimum(at + REACH + 1, len(chosen))] > upto[np.maximum(at - REACH, 0)]
+    return near
 
 
 def distinct(numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:

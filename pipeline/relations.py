@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.corpus import Cells, Corpus
@@ -95,12 +96,21 @@ def share_prompt(prompts: Side, answers: Codes) -> NDArray[np.bool_]:
 
 def several(keys: Codes, values: Codes) -> NDArray[np.bool_]:
     """Return the rows whose key stands beside two values or more; keys below 0 do not count."""
-    least = np.full(int(keys.max(initial=0)) + 1, np.iinfo(np.int32).max, np.int32)
-    most = np.full(len(least), -1, np.int32)
-    used = np.flatnonzero(keys >= 0)
-    np.minimum.at(least, keys[used], values[used])
-    np.maximum.at(most, keys[used], values[used])
-    found: NDArray[np.bool_] = (keys >= 0) & (least[keys] < most[keys])
+    return _several(keys, values, np.full(int(keys.max(initial=0)) + 1, -1, np.int32))
+
+
+@njit(cache=True, nogil=True)
+def _several(keys: Codes, values: Codes, first: Codes) -> NDArray[np.bool_]:
+    differs = np.zeros(len(first), np.bool_)
+    for at in range(len(keys)):
+        key = keys[at]
+        if key >= 0 and first[key] < 0:
+            first[key] = at
+        elif key >= 0 and values[at] != values[first[key]]:
+            differs[key] = True
+    found = np.zeros(len(keys), np.bool_)
+    for at in range(len(keys)):
+        found[at] = keys[at] >= 0 and differs[keys[at]]
     return found
 
 
