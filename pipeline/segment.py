@@ -7,7 +7,9 @@ the same part, whatever thresholds are asked for. Texts are as `normal` leaves t
 """
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -64,64 +66,73 @@ def sign_families(texts: pa.LargeStringArray) -> list[tuple[NDArray[np.int32], S
     return done
 
 
-def build(batches: Iterable[pa.RecordBatch], sides: Sides) -> tuple[Arrays, dict[str, JsonValue]]:
+def build(batches: Iterable[pa.RecordBatch], sides: Sides, workers: int = 1) -> tuple[Arrays, dict[str, JsonValue]]:
     """Return the arrays of a segment and the facts to keep beside them.
 
     Args:
         batches: The part's rows, columns `COLUMNS`.
         sides: Which side each field is on.
+        workers: Threads that take batches apart at a time.
     """
     parts: dict[str, list[NDArray[Any]]] = {}
     codes: dict[str, dict[str, int]] = {name: {} for name in _NAMED}
-    n_rows = n_texts = n_short = n_long = 0
-    for batch in _or_an_empty_one(batches):
-        rows = _rows(batch, codes)
-        cells = sides.cells(batch)
-        plain = normal(cells.text)
-        full = pc.not_equal(plain, "").to_numpy(zero_copy_only=False)
-        plain = plain.filter(pa.array(full))
-        hashes = text_hashes(plain)
-        code, first = numbered(hashes)
-        texts = plain.take(pa.array(first))
-        asked = np.zeros(len(first), bool)
-        asked[code[cells.side[full] == PROMPT]] = True
-        some = np.flatnonzero(asked).astype(np.int32)
-        # Only prompts are searched among all texts; what the search looks at is left 0 for others.
-        prompts = Texts.of(texts.take(pa.array(some)))
-        digits, canonical = np.zeros(len(first), np.uint32), np.zeros((len(first), 2), np.uint64)
-        digits[some], canonical[some] = prompts.digits, prompts.canonical
-        short, long = sign_families(prompts.texts)
-        bounds, data = buffers(texts)
-        found: Arrays = {
-            **rows,
-            "row": cells.row[full].astype(np.int32) + n_rows,
-            "side": cells.side[full],
-            "name": cells.name[full],
-            "place": cells.place[full],
-            "is_document": cells.is_document[full],
-            "text": code + n_texts,
-            "bytes": data[bounds[0] : bounds[-1]],
-            "length": np.diff(bounds).astype(np.int64),
-            "hash": hashes[first],
-            "chars": pc.utf8_length(texts).to_numpy(zero_copy_only=False).astype(np.int32),
-            "digits": digits,
-            "canonical": canonical,
-            "short_text": some[short[0]] + n_texts,
-            "short_keys": short[1].keys.T,
-            "short_marks": short[1].marks,
-            "long_text": some[long[0]] + n_texts,
-            "long_keys": long[1].keys.T,
-            "long_marks": long[1].marks,
-        }
-        for name, array in found.items():
-            parts.setdefault(name, []).append(array)
-        n_rows, n_texts = n_rows + batch.num_rows, n_texts + len(first)
-        n_short, n_long = n_short + len(short[0]), n_long + len(long[0])
+    n_rows = n_texts = 0
+    read = list(_or_an_empty_one(batches))
+    with ThreadPoolExecutor(workers) as pool:
+        for batch, cells in zip(read, pool.map(partial(_cells, sides), read), strict=True):
+            found = _rows(batch, codes) | cells
+            # Rows and texts are numbered throughout the part.
+            found["row"] += np.int32(n_rows)
+            for name in ("text", "short_text", "long_text"):
+                found[name] += np.int32(n_texts)
+            for name, array in found.items():
+                parts.setdefault(name, []).append(array)
+            n_rows, n_texts = n_rows + batch.num_rows, n_texts + len(cells["chars"])
     return _whole(parts), {
         "rows": n_rows,
         "texts": n_texts,
         "names": [*sides.names],
         **{name: [*known] for name, known in codes.items()},
+    }
+
+
+def _cells(sides: Sides, batch: pa.RecordBatch) -> Arrays:
+    """Return the cells and distinct texts of a batch, both numbered from 0."""
+    cells = sides.cells(batch)
+    plain = normal(cells.text)
+    full = pc.not_equal(plain, "").to_numpy(zero_copy_only=False)
+    plain = plain.filter(pa.array(full))
+    hashes = text_hashes(plain)
+    code, first = numbered(hashes)
+    texts = plain.take(pa.array(first))
+    asked = np.zeros(len(first), bool)
+    asked[code[cells.side[full] == PROMPT]] = True
+    some = np.flatnonzero(asked).astype(np.int32)
+    # Only prompts are searched among all texts; what the search looks at is left 0 for others.
+    prompts = Texts.of(texts.take(pa.array(some)))
+    digits, canonical = np.zeros(len(first), np.uint32), np.zeros((len(first), 2), np.uint64)
+    digits[some], canonical[some] = prompts.digits, prompts.canonical
+    short, long = sign_families(prompts.texts)
+    bounds, data = buffers(texts)
+    return {
+        "row": cells.row[full].astype(np.int32),
+        "side": cells.side[full],
+        "name": cells.name[full],
+        "place": cells.place[full],
+        "is_document": cells.is_document[full],
+        "text": code,
+        "bytes": data[bounds[0] : bounds[-1]],
+        "length": np.diff(bounds).astype(np.int64),
+        "hash": hashes[first],
+        "chars": pc.utf8_length(texts).to_numpy(zero_copy_only=False).astype(np.int32),
+        "digits": digits,
+        "canonical": canonical,
+        "short_text": some[short[0]],
+        "short_keys": short[1].keys.T,
+        "short_marks": short[1].marks,
+        "long_text": some[long[0]],
+        "long_keys": long[1].keys.T,
+        "long_marks": long[1].marks,
     }
 
 
