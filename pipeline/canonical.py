@@ -21,7 +21,8 @@ from pipeline.array_file import open_arrays, write_arrays
 from pipeline.code import code_of
 from pipeline.digest import file_digest, value_digest
 from pipeline.hashing import Ints, buffers
-from pipeline.vocabulary import languages, split_words, word_files
+from pipeline.slips import misspelt
+from pipeline.vocabulary import all_phrases, languages, meanings_of, split_words, word_files
 
 Bytes = NDArray[np.uint8]
 U64 = NDArray[np.uint64]
@@ -72,7 +73,12 @@ def _made_table() -> _Table:  # noqa: C901 - one table of all lists
 
     for words in languages():
         pairs = [(word, first) for word, first in words.forms.items() if first in words.forms]
-        pairs += [(" ".join(parts), meaning) for some in words.same.values() for parts, meaning in some]
+        pairs += [
+            (" ".join(parts), f"={words.language}.{meaning}")
+            for phrases in (words.same, words.commands)
+            for parts, name in all_phrases(phrases)
+            for meaning in meanings_of(name)
+        ]
         pairs += [(form, word) for word in words.forms for form in _inflected(word, words.endings)]
         for word, other in pairs:
             heads.setdefault(word, word)
@@ -83,12 +89,15 @@ def _made_table() -> _Table:  # noqa: C901 - one table of all lists
         for phrases, step in (
             (words.polite, 1), (words.polite_start, 1), (words.polite_end, -1), (words.fillers, 1)
         ):  # fmt: skip
-            dropped |= {" ".join(parts[::step]) for some in phrases.values() for parts, _ in some}
+            dropped |= {" ".join(parts[::step]) for parts, _ in all_phrases(phrases)}
     entries: dict[int, int] = {}
     meanings = {word: int(_hash_of(head_of(word)[:64])) | 4 for word in heads if word[:1] != "="}
     for wrong, right in slips.items():
         data = np.frombuffer(right.encode(), np.uint8)
         meanings.setdefault(wrong, meanings.get(right, int(_shape(data, 0, len(data)))))
+    for words in languages():
+        for wrong in misspelt(words.articles) - dropped:
+            meanings.setdefault(wrong, int(_DROPPED))
     for phrase, meaning in [*meanings.items(), *((word, int(_DROPPED)) for word in sorted(dropped))]:
         chain = np.uint64(0)
         parts = split_words(phrase)[:_MOST_PARTS]

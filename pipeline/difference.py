@@ -23,8 +23,9 @@ from rapidfuzz.distance import Levenshtein
 from pipeline.pair_filter import UNDECIDED, decide, listed_words
 from pipeline.phrase_order import is_moved
 from pipeline.slips import is_form, is_typo
-from pipeline.tokens_of_meaning import Reading, Word, differing_parts, is_word, plain_text
-from pipeline.vocabulary import Words, languages, never_overlooked
+from pipeline.text_tokens import is_word
+from pipeline.tokens_of_meaning import Reading, Word, differing_parts, plain_text
+from pipeline.vocabulary import Words, languages, never_overlooked, share_meaning
 
 OTHER, FEW_WORDS, SAME = range(3)
 LONG_CHARS = 400
@@ -170,7 +171,7 @@ def _is_one(one: Word, other: Word, words: Words) -> bool:
     """Whether two words are the same, or synonyms, forms or slips of each other."""
     if one.text == other.text:
         return _is_one_case(one.article, other.article, words)
-    if one.key == other.key:
+    if one.key == other.key or share_meaning(one.key, other.key):
         return True
     if one.text[0] != other.text[0] or not (is_word(one.text) and is_word(other.text)):
         return False
@@ -181,9 +182,11 @@ def _is_one(one: Word, other: Word, words: Words) -> bool:
 
 def _is_one_case(one: str, other: str, words: Words) -> bool:
     """Whether articles leave open who does what: "der Hund" bites, "den Hund" is bitten."""
-    if one == other or not (one and other and words.cases):
+    if one == other:
         return True
-    return any(one in group and other in group for group in words.cases)
+    if not (one and other):
+        return one not in words.possessives and other not in words.possessives
+    return not words.cases or any(one in group and other in group for group in words.cases)
 
 
 def _few_words(one: Sequence[str], other: Sequence[str], n_words: int) -> tuple[int, str]:

@@ -15,7 +15,8 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.hashing import Ints, buffers
-from pipeline.vocabulary import languages
+from pipeline.slips import misspelt
+from pipeline.vocabulary import all_phrases, languages
 
 UNDECIDED = -1
 _OTHER, _SAME = 0, 2
@@ -48,9 +49,17 @@ def listed_words() -> NDArray[np.uint64]:
     """Return a hash table of the words that may come, go or stand for others in some language; 0 is an empty slot."""
     found: set[str] = set()
     for words in languages():
-        found |= words.articles | words.particles | words.addressed | set(words.forms) | set(words.forms.values())
-        for phrases in (words.polite, words.polite_start, words.polite_end, words.fillers, words.same):
-            found |= {part for some in phrases.values() for parts, _ in some for part in parts}
+        found |= (
+            words.articles
+            | misspelt(words.articles)
+            | words.particles
+            | words.addressed
+            | set(words.forms)
+            | set(words.forms.values())
+        )
+        several = (words.polite, words.polite_start, words.polite_end, words.fillers, words.same, words.commands)
+        for phrases in several:
+            found |= {part for parts, _ in all_phrases(phrases) for part in parts}
     size = 1 << 17
     table = np.zeros(size, np.uint64)
     for word in sorted(found):

@@ -4,13 +4,25 @@ in 18 words, describe athens | describe athens in 18 words    -> yes: a phrase m
 dog bites man                | man bites dog                  -> no: two words changed places
 """
 
+import re
 from collections.abc import Callable, Sequence
 
-from pipeline.tokens_of_meaning import Word, is_word
+from pipeline.text_tokens import is_word
+from pipeline.tokens_of_meaning import Word
 from pipeline.vocabulary import Words
 
 _MOST_WORDS = 400  # of what lies between the common ends; no phrase is longer
 _MOST_COMPARED = 3  # words of a thing that is compared
+_LISTED = frozenset({"and", "or", "und", "oder", "et", "ou", "y", "o", "e", "en", "of"})  # between equals
+_ADVERB = {
+    "en": re.compile(r"\w{3,}ly"),
+    "fr": re.compile(r"\w{3,}ment"),
+    "es": re.compile(r"\w{3,}mente"),
+    "it": re.compile(r"\w{3,}mente"),
+    "pt": re.compile(r"\w{3,}mente"),
+}
+_Block = tuple[Sequence[Word], int, int]  # a part of a text
+_Pair = tuple[_Block, _Block]  # a part as it stands in both texts
 
 
 def is_moved(one: Sequence[Word], other: Sequence[Word], words: Words, alike: Callable[[Word, Word], bool]) -> bool:
@@ -90,13 +102,21 @@ def _rotates(
                     continue
                 first = (one, start, start + cut), (other, stop - cut, stop)
                 second = (one, start + cut, stop), (other, start, stop - cut)
-                if any(_is_phrase(a, words) and _is_phrase(b, words) for a, b in (first, second)):
-                    return True
-                if _are_neighbours(first[0], second[0], words):
-                    return True
-                if _is_opening(*first, words) or _is_opening(*second[::-1], words):
+                if _is_free(first, second, words):
                     return True
     return False
+
+
+def _is_free(first: _Pair, second: _Pair, words: Words) -> bool:
+    """Whether X and Y, each as it stands in both texts, may change places."""
+    return (
+        any(_is_phrase(a, words) and _is_phrase(b, words) for a, b in (first, second))
+        or _are_neighbours(first[0], second[0], words)
+        or _is_opening(*first, words)
+        or _is_opening(*second[::-1], words)
+        or _is_adverb(*first, second[0], words)
+        or _is_adverb(*second, first[0], words)
+    )
 
 
 def _exchanges(
@@ -114,6 +134,8 @@ def _exchanges(
                 continue
             if _is_symmetric(one, start, stop, first, last, words):
                 return True
+            if first == last == 1 and stop - start == 3 and _is_pair(one, start, words):
+                return True
             blocks = (one, start, start + first), (one, stop - last, stop), (other, start, start + last)
             if all(_is_phrase(block, words) for block in (*blocks, (other, stop - first, stop))):
                 return True
@@ -130,7 +152,7 @@ def _is_symmetric(text: Sequence[Word], start: int, stop: int, first: int, last:
     return all(is_word(word.text) and word.text not in words.fixed for word in compared)
 
 
-def _is_phrase(block: tuple[Sequence[Word], int, int], words: Words) -> bool:
+def _is_phrase(block: _Block, words: Words) -> bool:
     """Whether the block begins as phrases do and turns nothing round.
 
     "Without a compass" may move from one end of the text to the other; a negation inside a phrase may not move.
@@ -151,16 +173,15 @@ def _is_phrase(block: tuple[Sequence[Word], int, int], words: Words) -> bool:
 
 def _starts_phrase(text: Sequence[Word], start: int, stop: int, words: Words) -> bool:
     written = text[start].text
-    for parts, _ in words.phrase_starts.get(written, words.phrase_starts.get(written[:1], ())):
+    _, listed = words.phrase_starts.get(written) or words.phrase_starts.get(written[:1], ((), {}))
+    for parts in listed:
         joined = "".join(parts)
         if written == joined or "".join(word.text for word in text[start : min(stop, start + len(parts))]) == joined:
             return True
     return False
 
 
-def _are_neighbours(
-    front: tuple[Sequence[Word], int, int], back: tuple[Sequence[Word], int, int], words: Words
-) -> bool:
+def _are_neighbours(front: _Block, back: _Block, words: Words) -> bool:
     """Whether two phrases that follow each other changed places; where the one begins the other ends."""
     text, start, stop = front[0], front[1], back[2]
     if any(word.text in words.negations for word in text[start:stop]):
@@ -168,9 +189,63 @@ def _are_neighbours(
     return all(_starts_phrase(*block, words) and block[2] - block[1] > 1 for block in (front, back))
 
 
-def _is_opening(front: tuple[Sequence[Word], int, int], back: tuple[Sequence[Word], int, int], words: Words) -> bool:
+def _is_opening(front: _Block, back: _Block, words: Words) -> bool:
     """Whether a phrase at a text's beginning, closed by a comma, became its end."""
     text, start, stop = front
     if any(word.text in words.negations for word in text[start:stop]):
         return False
     return start == 0 and stop < len(text) and text[stop].after_stop and back[2] == len(back[0]) and stop - start > 1
+
+
+def _is_adverb(
+    here: _Block,
+    there: _Block,
+    passed: _Block,
+    words: Words,
+) -> bool:
+    """Whether a single adverb moved, to or from a text's end, over words that are one clause.
+
+    "Briefly describe athens" is "describe athens briefly".
+    """
+    text, start, stop = here
+    word = text[start]
+    if stop - start != 1 or not word.open or word.text in words.fixed or word.text in words.no_adverbs:
+        return False
+    pattern = _ADVERB.get(words.language)
+    if word.text not in words.anywhere and not (pattern and pattern.fullmatch(word.text)):
+        return False
+    if start and stop < len(text) and there[1] and there[2] < len(there[0]):
+        return False
+    crossed = passed[0][passed[1] : passed[2]]
+    return not any(
+        other.text in words.negations
+        or (other.text in _LISTED and other.text in words.conjunctions)
+        or (other.after_stop and at)
+        for at, other in enumerate(crossed)
+    )
+
+
+def _is_pair(text: Sequence[Word], start: int, words: Words) -> bool:
+    """Whether "X and Y" that became "Y and X" are two things named side by side.
+
+    What stands before the first must not belong to it alone ("red cars and bikes"), nor what follows the second
+    ("cats and dogs that bark"), and the text must put nothing in an order.
+    """
+    first, between, second = text[start : start + 3]
+    if between.text not in _LISTED or between.text not in words.conjunctions or not start:
+        return False
+    if not all(is_word(word.text) and word.open and len(word.text) > 1 for word in (first, second)):
+        return False
+    if any(word.text in words.fixed or word.text in words.units for word in (first, second)):
+        return False
+    if any(word.text in words.ordered or word.text in words.negations for word in text):
+        return False
+    before, after = text[start - 1], text[start + 3] if start + 3 < len(text) else None
+    if before.text in words.conjunctions or not _leads(before, words):
+        return False
+    return after is None or after.after_stop or _leads(after, words, strictly=True)
+
+
+def _leads(word: Word, words: Words, *, strictly: bool = False) -> bool:
+    """Whether a word begins a phrase, or, unless `strictly`, is one of those that say what follows."""
+    return word.text in words.phrase_starts or (not strictly and (word.text in words.common or bool(word.article)))

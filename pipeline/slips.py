@@ -3,16 +3,40 @@
 party, parties -> forms      morning, monring -> a slip      form, from -> two words, both known
 """
 
+import re
+from functools import cache, lru_cache
 from itertools import pairwise
+from unicodedata import normalize
 
 from pipeline.vocabulary import Words
 
 _OWN_ENDINGS = ("", "ing", "ed", "er", "ers")  # "planing" and "planning", "princes" and "princess" are two words
 _LEAST_KNOWN = 5  # letters of a word that is told by the list of known words
-_LEAST_VOWEL = 8
+_LEAST_SURE = 4  # if letters are swapped or doubled
+_LEAST_VOWEL = 7
+_LEAST_END = 6  # if the slip is in the last letter
+_LEAST_PART = 4  # of a compound
+_COMPOUNDING = frozenset({"de", "nl"})
+_JOINTS = ("", "s", "es", "n", "en", "er", "e")
 _SURE = ("swapped", "doubled")
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _VOWELS = frozenset("aeiouyäöüéèà")
+_FORM_LETTERS = frozenset("aeiosnrdyx")  # a word that ends in another of these may be another form
+_SPELT_OUT = (("ae", "ä"), ("oe", "ö"), ("ue", "ü"))
+_TRIPLED = re.compile(r"(\w)\1\1")
+_BRITISH = (
+    (re.compile(r"(?<=[a-z]{3})is(?=(?:e[sdr]?|ers|ing|ings|ations?|able)$)"), "iz"),
+    (re.compile(r"(?<=[a-z]{3})ys(?=(?:e[sdr]?|ers|ing)$)"), "yz"),
+    (re.compile(r"(?<=[a-z]{3})our(?=(?:s|ed|ings?|ful|fully|less|able|ites?|al|hoods?|ly|ers?|ist|y)?$)"), "or"),
+    (re.compile(r"(?<=[a-z]{3})re(?=s?$)"), "er"),
+    (re.compile(r"(?<=[aeiou][a-z][aeiou]l)l(?=(?:ed|ing|ings|er|ers|or|ors|ous)$)"), ""),
+    (re.compile(r"(?<=[aeiou][a-z]{2}[aeiou]l)l(?=(?:ed|ing|ings|er|ers|or|ors|ous)$)"), ""),
+    (re.compile(r"(?<=[a-z]{2}og)ue(?=s?$)"), ""),
+    (re.compile(r"(?<=[a-z]{3})ence(?=s?$)"), "ense"),
+    (re.compile(r"(?<=ag)e(?=ing$)|(?<=dg)e(?=ment)"), ""),
+    (re.compile(r"^(program)me(?=s?$)"), r"\1"),
+    (re.compile(r"^gr[ea]y(?=s|er|ish|$)"), "gray"),
+)  # fmt: skip
 
 
 def _neighbours() -> frozenset[tuple[str, str]]:
@@ -36,6 +60,8 @@ def is_form(one: str, other: str, words: Words) -> bool:
     fixed = words.fixed
     if one in fixed or other in fixed:
         return False
+    if words.language == "en" and american(one) == american(other):
+        return True
     for a, b in ((one, other), (other, one)):
         for first, second in words.endings:
             stem = a[: len(a) - len(first)]
@@ -48,6 +74,14 @@ def is_form(one: str, other: str, words: Words) -> bool:
             if not doubles and b == stem + ending:
                 return True
     return _ends_in_forms(one, other, words)
+
+
+@lru_cache(maxsize=1 << 14)
+def american(word: str) -> str:
+    """Return a British spelling's American one by its ending: "colours" is "colors"; others are left alone."""
+    for british, there in _BRITISH:
+        word = british.sub(there, word)
+    return word
 
 
 def _ends_in_forms(one: str, other: str, words: Words) -> bool:
@@ -67,9 +101,11 @@ def is_typo(one: str, other: str, words: Words) -> bool:
     With a list of known words exactly one of the two is known. Without one, only two letters swapped inside a word
     of 6 or more count, and a letter doubled in a word of 8 or more.
     """
-    if one[0] != other[0] or abs(len(one) - len(other)) > 1 or not (one.isalpha() and other.isalpha()):
+    if one[0] != other[0] or not (one.isalpha() and other.isalpha()) or other in words.unrelated.get(one, ()):
         return False
-    if other in words.unrelated.get(one, ()):
+    if words.known and _is_accent(one, other) and is_known(one, words) != is_known(other, words):
+        return True
+    if abs(len(one) - len(other)) > 1:
         return False
     ours, theirs = (word in words.fixed or word in words.units for word in (one, other))
     slip = _slip(one, other)
@@ -78,14 +114,79 @@ def is_typo(one: str, other: str, words: Words) -> bool:
     if ours or theirs:
         # "Withotu" is no word, so it cannot but be "without".
         wrong, right = (other, one) if ours else (one, other)
-        return bool(words.known) and wrong not in words.known and slip in _SURE and len(right) >= _LEAST_KNOWN
+        return bool(words.known) and not is_known(wrong, words) and slip in _SURE and len(right) >= _LEAST_KNOWN
     if words.known:
-        ours, theirs = one in words.known, other in words.known
-        if ours == theirs:
-            return not ours and slip in _SURE and _is_plain_slip(one, other, slip)
-        right = one if ours else other
-        return len(right) >= (_LEAST_VOWEL if slip == "vowel" else _LEAST_KNOWN)
+        ours, theirs = is_known(one, words), is_known(other, words)
+        if ours != theirs:
+            return _is_likely(*((other, one) if ours else (one, other)), slip, words)
+        return not ours and slip in _SURE and _is_plain_slip(one, other, slip)
     return slip in _SURE and _is_plain_slip(one, other, slip)
+
+
+def _is_likely(wrong: str, right: str, slip: str, words: Words) -> bool:
+    """Whether a known word is long enough for a slip of that kind in it."""
+    if slip in _SURE:
+        # In a short word the slip could be a name: "Ana" and "Anna".
+        return len(right) >= _LEAST_KNOWN or (len(right) >= _LEAST_SURE and right in words.common)
+    if slip == "vowel":
+        return len(right) >= _LEAST_VOWEL
+    if slip == "end":
+        return len(right) >= _LEAST_END and len(wrong) > 3
+    return len(right) >= _LEAST_KNOWN
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_accent(one: str, other: str) -> bool:
+    """Whether the words differ in accents alone, or in umlauts that are spelt out: "fuer" and "für"."""
+    if one == other or max(len(one), len(other)) < _LEAST_SURE or (one.isascii() and other.isascii()):
+        return False
+    if _without_accents(one) == _without_accents(other):
+        return True
+    plain, accented = (one, other) if one.isascii() else (other, one)
+    for letters, letter in _SPELT_OUT:
+        accented = accented.replace(letter, letters)
+    return plain == accented
+
+
+def _without_accents(word: str) -> str:
+    return "".join(letter for letter in normalize("NFD", word) if letter.isalpha())
+
+
+@lru_cache(maxsize=1 << 14)
+def _splits(word: str, known: frozenset[str]) -> bool:
+    """Whether a word is a compound of two known ones."""
+    for at in range(_LEAST_PART, len(word) - _LEAST_PART + 1):
+        if word[at:] not in known:
+            continue
+        first = word[:at]
+        if any(first.endswith(joint) and first[: len(first) - len(joint)] in known for joint in _JOINTS):
+            return True
+    return False
+
+
+@cache
+def misspelt(articles: frozenset[str]) -> frozenset[str]:
+    """Return what one slip makes of the longer articles; some of it can be other words."""
+    found = set()
+    for word in articles:
+        if len(word) < _LEAST_KNOWN or not word.isascii():
+            continue
+        for at in range(1, len(word)):
+            before, letter, after = word[:at], word[at], word[at + 1 :]
+            found |= {before + letter + letter + after, before + after}
+            found.add(before + after[:1] + letter + after[1:])
+            found |= {before + near + after for near, beside in _BESIDE if beside == letter and after}
+    return frozenset(found - articles)
+
+
+def is_known(word: str, words: Words) -> bool:
+    """Whether a word is in the list, or where words are joined, a compound of listed ones."""
+    if word in words.known:
+        return True
+    if words.language not in _COMPOUNDING or len(word) < 2 * _LEAST_PART:
+        return False
+    # Three letters in a row are a slip more often than "schifffahrt".
+    return _TRIPLED.search(word) is None and _splits(word, words.known)
 
 
 def _is_plain_slip(one: str, other: str, slip: str) -> bool:
@@ -106,13 +207,15 @@ def _slip(one: str, other: str) -> str:
             return ""
         if long[at] == long[at - 1]:
             return "doubled"
-        # What comes or goes at a word's end is a form, if anything.
-        return "missing" if at < len(short) - 1 else ""
+        if at == len(short):
+            # What comes or goes at a word's end is a form, if anything, unless no form ends so.
+            return "end" if long[at] not in _FORM_LETTERS else ""
+        return "missing"
     if at + 1 < len(long) and short[at : at + 2] == long[at + 1] + long[at] and short[at + 2 :] == long[at + 2 :]:
         return "swapped"
-    if at < len(long) - 1 and short[at + 1 :] == long[at + 1 :]:
-        if (short[at], long[at]) in _BESIDE:
-            return "beside"
-        if short[at] in _VOWELS and long[at] in _VOWELS:
-            return "vowel"
-    return ""
+    if short[at + 1 :] != long[at + 1 :]:
+        return ""
+    last = at == len(long) - 1
+    if (short[at], long[at]) in _BESIDE:
+        return "beside" if not last else "end" if not {short[at], long[at]} <= _FORM_LETTERS else ""
+    return "vowel" if not last and short[at] in _VOWELS and long[at] in _VOWELS else ""

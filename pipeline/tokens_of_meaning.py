@@ -9,36 +9,21 @@ character is a token.
 import re
 from collections.abc import Sequence
 from functools import cache
-from sys import intern
 from typing import NamedTuple
-from unicodedata import category, normalize
+from unicodedata import normalize
 
 from rapidfuzz.distance import Postfix, Prefix
 
+from pipeline.imperative import addressee, as_imperative, without_elision
+from pipeline.slips import misspelt
+from pipeline.text_tokens import WORD, is_word, literal_ones, tokens_of
 from pipeline.vocabulary import Phrases, Words, languages
 
 _HEAD_CHARS = 1000  # enough to tell the language by
 
-# Han, kana, Thai, Lao, Burmese and Khmer write without blanks: there a letter is a token.
-_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
-_SMILEY = r"(?<!\S)[:;=][-']?[()\[\]dp|/\\]+(?!\w)"
-_TOKEN = re.compile(
-    rf"{_SMILEY}|(?:(?<!\w)[-−])?(?:(?<![\w.])[.])?\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_]+)*|_+|[^\w\s]"
-)
 _HYPHEN = re.compile(r"(?<=[^\W\d_])[-‐‑](?=[^\W\d_])")
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
-_FORMAL = re.compile(r"[+*/=<>^%#@&|~\\_`$]")
-_QUOTED = re.compile(
-    r"\"[^\"]*\"|“[^”]*”|„[^“”\"]*[“”\"]|«[^»]*»|「[^」]*」|『[^』]*』|《[^》]*》|`[^`]*`|(?<!\w)['‘][^'’]*['’](?!\w)"
-)
-_CODE = re.compile(r"\w\(|[{}<>=\[\]]|&&|\|\||\w;$|\w\.\w+\.\w")
-_NAME = re.compile(r"\w*_\w*|\w+\.\w+")
 _WILD = re.compile(r"[^\w\s,.?!:;]|_|\w\.\w|[:;]\S")
 _SPARE_WORDS = 3  # neighbours that are looked at: the word before, the phrase a word stands in
-_OPERATORS = frozenset("+*/=<>^%#@&|~\\_`$")
-_BRACKETS = frozenset("()[]{}")
-_DASHES = frozenset("-‐‑–—−")
-_STOPS = frozenset(",.;:!?，。；：！？、")
 
 
 class Word(NamedTuple):
@@ -75,10 +60,10 @@ class Reading:
         """Take a text apart, or a part of it that begins and ends between words, and is read as that part."""
         self._plain = plain if part is None else plain[part]
         self._edges = part is None or part.start == 0, part is None or part.stop == len(plain)
-        self.tokens, self._at, self._stops = _tokens(self._plain)
+        self.tokens, self._at, self._stops = tokens_of(self._plain)
         self.signs = sorted(token for token in self.tokens if not is_word(token))
         self.shut = _HYPHEN.search(self._plain) is not None
-        seen = set(_WORD.findall(plain[:_HEAD_CHARS]))
+        seen = set(WORD.findall(plain[:_HEAD_CHARS]))
         self.common = [len(seen & words.common) for words in languages()]
         self.n_chars, self.n_words = len(plain), plain.count(" ") + 1
         self._bare: dict[tuple[int, bool, bool], list[Word]] = {}
@@ -95,10 +80,10 @@ class Reading:
         if key not in self._bare:
             if shut and self.shut:
                 plain = _HYPHEN.sub("", self._plain)
-                tokens, at, stops = _tokens(plain)
+                tokens, at, stops = tokens_of(plain)
             else:
                 plain, tokens, at, stops = self._plain, self.tokens, self._at, self._stops
-            literal = _literal(plain, at)
+            literal = literal_ones(plain, at)
             self._bare[key] = _bare(tokens, literal, stops, languages()[language], by_word, self._edges)
         return self._bare[key]
 
@@ -135,76 +120,17 @@ def differing_parts(left: str, right: str) -> tuple[slice, slice] | None:
     return slice(start, ends), slice(start, ends + len(right) - len(left))
 
 
-def is_word(token: str) -> bool:
-    """Whether the token is a word; others are numbers and signs."""
-    return token[0].isalpha()
-
-
-def _tokens(plain: str) -> tuple[list[str], list[int], set[int]]:
-    """Return words, numbers and signs that carry meaning, where they start, and which ones follow a stop."""
-    formal = _FORMAL.search(plain) is not None
-    found = list(_TOKEN.finditer(plain))
-    raw = [match[0] for match in found]
-    tokens: list[str] = []
-    at: list[int] = []
-    stops: set[int] = set()
-    for place, token in enumerate(raw):
-        end = found[place].end()
-        glued = plain[end : end + 1].isalnum()
-        if token[0].isalpha():
-            tokens.append(intern(token.replace("'", "").replace("’", "")))
-        elif token[-1].isalnum() or (len(token) > 1 and token[0] in ":;=") or _counts(raw, place, formal, glued):
-            tokens.append(token if token[0] != "_" else token[:2])
-        else:
-            if token in _STOPS:
-                stops.add(len(tokens))
-            continue
-        at.append(found[place].start())
-    return tokens, at, stops
-
-
-def _counts(raw: Sequence[str], place: int, formal: bool, glued: bool) -> bool:
-    """Whether a sign carries meaning; brackets and dashes do in `formal` text: sums and code.
-
-    Args:
-        raw: Words and signs.
-        place: Of the sign.
-        formal: Whether the text has operators.
-        glued: Whether a letter or digit follows the sign without a blank.
-    """
-    sign = raw[place]
-    if sign in _DASHES:
-        before, after = raw[place - 1 : place] or [""], raw[place + 1 : place + 2] or [""]
-        # "5 - 3" and "x-2" are sums; "covid-19" and "in 1998 - Then" are not. "-5" is a number with its sign.
-        return formal or (after[0][:1].isdigit() and (before[0][-1:].isdigit() or len(before[0]) == 1))
-    if sign in _BRACKETS:
-        return formal
-    if sign == "!":
-        return formal and glued
-    return sign[0] in _OPERATORS or category(sign[0])[0] in "SMN"
-
-
-def _literal(plain: str, at: Sequence[int]) -> list[bool]:
-    """Return which tokens stand in quotation marks or in code."""
-    spans = [match.span() for match in _QUOTED.finditer(plain)]
-    spans += [match.span() for match in _NAME.finditer(plain)]
-    code = list(_CODE.finditer(plain))
-    if code:
-        # The line's first words ("def", "if height") stand before its first sign.
-        start = plain.rfind(" ", 0, max(plain.rfind(" ", 0, code[0].start()), 0)) + 1
-        stop = plain.find(" ", code[-1].end() + 1)
-        spans.append((start, stop if stop >= 0 else len(plain)))
-    if not spans:
-        return [False] * len(at)
-    return [any(start <= place < stop for start, stop in spans) for place in at]
-
-
 def _match(phrases: Phrases, tokens: Sequence[str], place: int, stop: int) -> tuple[int, str]:
     """Return the length of the longest phrase that begins here, and its meaning."""
-    for parts, meaning in phrases.get(tokens[place], ()):
-        size = len(parts)
-        if place + size <= stop and (size == 1 or tuple(tokens[place : place + size]) == parts):
-            return size, meaning
+    found = phrases.get(tokens[place])
+    if found is None:
+        return 0, ""
+    sizes, meanings = found
+    for size in sizes:
+        if place + size <= stop:
+            meaning = meanings.get(tuple(tokens[place : place + size]))
+            if meaning is not None:
+                return size, meaning
     return 0, ""
 
 
@@ -222,6 +148,9 @@ def _ends(tokens: Sequence[str], literal: Sequence[bool], words: Words, edges: t
         if not size:
             break
         stop -= size
+    if words.language == "zh" and start and start < stop and tokens[stop - 1] == "吗" and not literal[stop - 1]:
+        # "你能…吗" is a request.
+        stop -= 1
     # Of "thank you" nothing would be left.
     return (start, stop) if start < stop else (0, len(tokens))
 
@@ -239,8 +168,16 @@ def _bare(  # noqa: C901 - one pass over the tokens
     `edges` says whether the tokens begin where the text does, and end where it does.
     """
     kept: list[Word] = []
+    tokens = without_elision(tokens, literal, words)
     start, stop = _ends(tokens, literal, words, edges)
-    whole = (start, stop) == (0, len(tokens)) and all(edges)
+    if edges[0] and not by_word:
+        size = len(tokens)
+        tokens, literal, stops = as_imperative(tokens[:stop], literal[:stop], stops, start, words)
+        stop = len(tokens)
+        whole = (start, stop) == (0, size) and all(edges)
+    else:
+        whole = (start, stop) == (0, len(tokens)) and all(edges)
+    misspelt_here = misspelt(words.articles)
     mentioned = spelled = opening = False
     polite_until = -1
     article = ""
@@ -252,6 +189,9 @@ def _bare(  # noqa: C901 - one pass over the tokens
         if token not in words.noted and not literal[place] and not opening and place not in stops:
             # Most words: nothing is known of them.
             place += 1
+            if token in misspelt_here and token not in words.known and place < stop and is_word(tokens[place]):
+                # "Desen Bericht": an article with a slip.
+                continue
             if not (kept and kept[-1].text == token and _said_again(kept, token, words)):
                 kept.append(Word(token, token, not mentioned, not spelled, article, after_stop))
                 article, after_stop = "", False
@@ -275,10 +215,17 @@ def _bare(  # noqa: C901 - one pass over the tokens
         if _is_free_article(tokens, place, stop, words):
             article, place = token, place + 1
             continue
-        if token in words.addressed and _follows_imperative(kept):
-            place += 1
+        if token in words.addressed and (size := _addressed(tokens, place, stop, kept, words)):
+            place += size
             continue
-        size, meaning = (0, "") if mentioned else _match(words.same, tokens, place, place + 1 if by_word else stop)
+        size, meaning = 0, ""
+        if not mentioned:
+            end = place + 1 if by_word else stop
+            size, meaning = _match(words.same, tokens, place, end)
+            if opening or not kept:
+                # An imperative begins its clause.
+                wide, more = _match(words.commands, tokens, place, end)
+                size, meaning = (wide, more) if wide >= size else (size, meaning)
         size = size or 1
         text = "".join(tokens[place : place + size])
         key = meaning or (token if mentioned else words.forms.get(token, token))
@@ -313,6 +260,10 @@ def _said_again(kept: Sequence[Word], text: str, words: Words) -> bool:
     return len(text) > 1 or text in words.particles or text in words.phrase_starts
 
 
-def _follows_imperative(kept: Sequence[Word]) -> bool:
-    """Whether the text or the clause has one word so far, which may be an imperative."""
-    return bool(kept) and kept[-1].text.endswith("n") and (len(kept) == 1 or kept[-1].after_stop)
+def _addressed(tokens: Sequence[str], place: int, stop: int, kept: Sequence[Word], words: Words) -> int:
+    """Return how many words after an imperative, the first of its clause, only say who is asked, or for whom."""
+    if not kept or not (len(kept) == 1 or kept[-1].after_stop):
+        return 0
+    if tokens[place] == "sie":
+        return int(kept[-1].text.endswith("n"))
+    return addressee(tokens, place, stop, words)

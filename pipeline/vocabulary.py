@@ -7,9 +7,11 @@ no forms and no articles. The known words, by which a typing error is told, are 
 enough.
 """
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
+from itertools import product
 from pathlib import Path
 from sys import intern
 from typing import Any
@@ -21,12 +23,17 @@ _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 WORDS = Path(__file__).with_name("words")
 _SETS = (
     *("common", "articles", "lettered", "negations", "numbers", "units", "mentions", "spelled", "article_keepers"),
-    *("particles", "addressed", "conjunctions", "symmetric"),
+    *("particles", "addressed", "conjunctions", "symmetric", "possessives"),
+    *("anywhere", "no_adverbs", "ordered", "verb_last", "verb_prefixes"),
 )
 SPELLED = frozenset({"de", "en", "es", "fr", "it", "nl", "pt"})
 LEAST_SEEN = 60  # rarer words of its subtitles are often typing errors themselves
 _NOTED = ("articles", "mentions", "spelled", "addressed")
-Phrases = dict[str, tuple[tuple[tuple[str, ...], str], ...]]
+_HAN = re.compile("[\u3040-\u9fff]")
+_CHOICE = re.compile(r"\(([^()]*)\)")
+_BETWEEN = "+"  # in the name of what a word of several meanings stands for
+Parts = tuple[str, ...]
+Phrases = dict[str, tuple[tuple[int, ...], dict[Parts, str]]]  # by the first word: their lengths, and their meanings
 
 
 @dataclass(frozen=True)
@@ -35,12 +42,17 @@ class Words:
 
     Attributes:
         polite, polite_start, polite_end: Phrases by their first word; `polite_end` by their last, read backwards.
-        same: Phrases that stand for one meaning by their first word, each with a name for the meaning.
+        same: Phrases that stand for a meaning by their first word, each with a name for its meaning or meanings.
+        commands: What phrases stand for besides where a clause begins: "write a poem", "create a poem".
         mentions, spelled: After these, words are spoken of: no other word will do; after `spelled`, nor a typo.
         addressed: Pronouns an imperative may have after it: "erklären Sie".
         conjunctions, symmetric: After a word of `symmetric`, what stands on both sides of a conjunction may change
             places: "compare cats and dogs".
         cases: Articles that can stand for each other; empty where articles tell no subject from an object.
+        possessives: Articles that another may stand for, but nothing may not: "its tone" and "the tone".
+        anywhere, no_adverbs: Adverbs that may move, and words that end as adverbs do and may not.
+        ordered: Words of a text that puts things in an order.
+        verb_last, verb_prefixes: After a polite opening with the one the verb stands last; the others part from it.
         language: Its code.
         noted: Words of which anything is said here but that they are known, common, fixed or a unit.
         fixed: Words that are never another's form or typing error.
@@ -61,6 +73,7 @@ class Words:
     polite_start: Phrases
     polite_end: Phrases
     same: Phrases
+    commands: Phrases
     phrase_starts: Phrases
     mentions: frozenset[str]
     spelled: frozenset[str]
@@ -70,6 +83,12 @@ class Words:
     conjunctions: frozenset[str]
     symmetric: frozenset[str]
     cases: tuple[frozenset[str], ...]
+    possessives: frozenset[str]
+    anywhere: frozenset[str]
+    no_adverbs: frozenset[str]
+    ordered: frozenset[str]
+    verb_last: frozenset[str]
+    verb_prefixes: frozenset[str]
     language: str
     fixed: frozenset[str]
     noted: frozenset[str]
@@ -109,8 +128,7 @@ def never_overlooked() -> tuple[frozenset[str], frozenset[frozenset[str]]]:
 
 def split_words(phrase: str) -> tuple[str, ...]:
     """Return the words of a listed phrase; Han characters are words of their own."""
-    parts = "".join(f" {letter} " if "\u3040" <= letter <= "\u9fff" else letter for letter in phrase).split()
-    return tuple(intern(part) for part in parts)
+    return tuple(map(intern, (phrase if phrase.isascii() else _HAN.sub(r" \g<0> ", phrase)).split()))
 
 
 def _read(path: Path) -> Words:
@@ -118,13 +136,24 @@ def _read(path: Path) -> Words:
     forms = {word: group[0] for group in raw["forms"] for word in group}
     groups = [frozenset(group) for group in raw["unrelated"]]
     endings = tuple((one, other) for one, other in raw["endings"])
+    # An English word is listed in its base form, a verb of the other languages as it stands in dictionaries.
+    makes = endings if path.stem == "en" else endings + tuple((b, a) for a, b in endings if a)
     fixed = frozenset((*raw["negations"], *raw["numbers"], *raw["units"], *groups_of(raw["unrelated"])))
     slips = [[right, wrong] for wrong, right in raw["misspellings"].items() if len(split_words(wrong)) > 1]
+    polite, start, end = (spread(raw[key]) for key in ("polite", "polite_start", "polite_end"))
+    same = [spread(group) for group in raw["synonyms"]]
+    commands = [spread(group) for group in raw["commands"]]
+    heard = tuple(raw.get("heard", ()))
+    heard += tuple(phrase for phrase in groups_of(same + commands) if heard and phrase[:2] in heard)
+    same += slips + _misheard(sorted({*heard}), raw.get("sounds", ()))
+    meant = _meanings(same, makes, fixed, forms)
+    ordered = _meanings(commands, makes, fixed, forms, "!")
     phrases: dict[str, Any] = {
         "fillers": _phrases((phrase, "") for phrase in raw["fillers"]),
-        "polite": _phrases((phrase, "") for phrase in raw["polite"]),
-        "polite_start": _phrases((phrase, "") for phrase in (*raw["polite"], *raw["polite_start"])),
-        "same": _phrases(_meanings(raw["synonyms"] + slips, endings, fixed, forms)),
+        "polite": _phrases((phrase, "") for phrase in polite),
+        "polite_start": _phrases((phrase, "") for phrase in (*polite, *start)),
+        "same": _phrases(meant.items()),
+        "commands": _phrases((phrase, _joined(meant.get(phrase, ""), name)) for phrase, name in ordered.items()),
     }
     sets: dict[str, Any] = {key: frozenset(raw.get(key, ())) for key in _SETS}
     return Words(
@@ -134,7 +163,7 @@ def _read(path: Path) -> Words:
         forms=forms | raw["misspellings"],
         endings=endings,
         unrelated={word: frozenset().union(*(g for g in groups if word in g)) for g in groups for word in g},
-        polite_end=_phrases(((phrase, "") for phrase in (*raw["polite"], *raw["polite_end"])), backwards=True),
+        polite_end=_phrases(((phrase, "") for phrase in (*polite, *end)), backwards=True),
         phrase_starts=_phrases((phrase, "") for phrase in raw["phrase_starts"]),
         cases=tuple(frozenset(group) for group in raw.get("cases", ())),
         language=path.stem,
@@ -143,34 +172,65 @@ def _read(path: Path) -> Words:
     )
 
 
+def _misheard(words: Iterable[str], sounds: Iterable[str]) -> list[list[str]]:
+    """Return each word with what it becomes if one character is another that sounds alike."""
+    alike = {letter: group for group in sounds for letter in group}
+    found = []
+    for word in words:
+        others = [(at, other) for at, letter in enumerate(word) for other in alike.get(letter, "")]
+        found.append([word, *(f"{word[:at]}{other}{word[at + 1 :]}" for at, other in others)])
+    return found
+
+
 def groups_of(groups: Iterable[Iterable[str]]) -> frozenset[str]:
     """Return the words of all groups."""
     return frozenset(word for group in groups for word in group)
 
 
 def _phrases(listed: Iterable[tuple[str, str]], *, backwards: bool = False) -> Phrases:
-    """Return the phrases by their first word (the last, if read backwards), the longest first."""
+    """Return the phrases by their first word (the last, if read backwards), the longest lengths first."""
     step = -1 if backwards else 1
-    found: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+    found: dict[str, dict[Parts, str]] = {}
     for phrase, meaning in listed:
         parts = split_words(phrase)[::step]
-        found.setdefault(parts[0], []).append((parts, meaning))
-    return {
-        first: tuple(sorted(dict.fromkeys(some), key=lambda one: (-len(one[0]), one))) for first, some in found.items()
-    }
+        found.setdefault(parts[0], {})[parts] = meaning
+    return {first: (tuple(sorted({*map(len, some)}, reverse=True)), some) for first, some in found.items()}
+
+
+def all_phrases(phrases: Phrases) -> Iterator[tuple[Parts, str]]:
+    """Return the words of every phrase and its meaning."""
+    for _, some in phrases.values():
+        yield from some.items()
+
+
+def spread(phrases: Iterable[str]) -> list[str]:
+    """Return the phrases that patterns stand for: "(thanks|thank you) (|so much)" stands for four."""
+    found: dict[str, None] = {}
+    for phrase in phrases:
+        if "(" not in phrase:
+            found[phrase] = None
+            continue
+        parts = [part.split("|") if at % 2 else [part] for at, part in enumerate(_CHOICE.split(phrase))]
+        found.update(dict.fromkeys(" ".join("".join(chosen).split()) for chosen in product(*parts)))
+    return list(found)
 
 
 def _meanings(
-    groups: list[list[str]], endings: tuple[tuple[str, str], ...], fixed: frozenset[str], forms: dict[str, str]
-) -> list[tuple[str, str]]:
-    """Return every listed phrase, and the forms of single words, with the name of its meaning.
+    groups: list[list[str]],
+    endings: tuple[tuple[str, str], ...],
+    fixed: frozenset[str],
+    forms: dict[str, str],
+    kind: str = "",
+) -> dict[str, str]:
+    """Return every listed phrase, and the forms of single words, with the name of its meanings, each with its kind.
 
-    A word in two groups keeps the first: meanings do not chain.
+    A word in two groups has two meanings, and they do not chain: "present" is "gift" and "show", "gift" is not "show".
     """
     meant: dict[str, str] = {}
-    for group in groups:
-        for phrase in group:
-            meant.setdefault(phrase, intern(f"={group[0]}"))
+    for at, group in enumerate(groups):
+        name = f"={kind}{group[0]}.{at}"
+        for phrase in dict.fromkeys(group):
+            meant[phrase] = _joined(meant.get(phrase, ""), name)
     irregular: dict[str, list[str]] = {}
     for word, first in forms.items():
         irregular.setdefault(first, []).append(word)
@@ -181,4 +241,20 @@ def _meanings(
         for other in (*more, *irregular.get(forms.get(word, word), ())):
             if other not in fixed and len(other) > 3:
                 meant.setdefault(other, meaning)
-    return list(meant.items())
+    return {phrase: intern(meaning) for phrase, meaning in meant.items()}
+
+
+def _joined(one: str, other: str) -> str:
+    """Return the name of the meanings of both names."""
+    return f"{one}{_BETWEEN}{other[1:]}" if one else other
+
+
+def meanings_of(name: str) -> list[str]:
+    """Return the meanings that a phrase's name holds."""
+    return name[1:].split(_BETWEEN)
+
+
+@lru_cache(maxsize=1 << 14)
+def share_meaning(one: str, other: str) -> bool:
+    """Whether the names of what two phrases stand for have a meaning in common."""
+    return one[:1] == other[:1] == "=" and not set(meanings_of(one)).isdisjoint(meanings_of(other))

@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from pipeline.slips import is_form, is_typo
-from pipeline.vocabulary import languages, never_overlooked, split_words, word_files
+from pipeline.vocabulary import languages, never_overlooked, share_meaning, split_words, spread, word_files
 
 LISTS = {name: path for name, path in word_files().items() if path.suffix == ".yaml"}
 CODES = [path.stem for path in LISTS.values()]
@@ -22,18 +22,19 @@ def test_a_word_list_holds_words_alone_and_each_once_in_a_group(path):
     grouped = [word for key in ("antonyms", "forms", "unrelated") for group in lists[key] for word in group]
 
     assert all(isinstance(word, str) and word.isalpha() for word in single + grouped)
-    for key in ("antonyms", "forms", "unrelated", "synonyms"):
+    for key in ("antonyms", "forms", "unrelated"):
         assert all(len(set(group)) == len(group) > 1 for group in lists[key])
+    for key in ("synonyms", "commands"):
+        assert all(len(set(spread(group))) > 1 and len(set(group)) == len(group) for group in lists[key])
     assert len({word for group in lists["forms"] for word in group}) == sum(map(len, lists["forms"]))
 
 
 @pytest.mark.parametrize("path", LISTS.values(), ids=lambda path: path.stem)
 def test_a_phrase_is_of_words_with_single_blanks(path):
     lists = read(path)
-    phrases = [
-        word for key in ("polite", "polite_start", "polite_end", "fillers", "phrase_starts") for word in lists[key]
-    ]
-    phrases += [phrase for group in lists["synonyms"] for phrase in group]
+    keys = ("polite", "polite_start", "polite_end", "fillers", "phrase_starts")
+    phrases = [phrase for key in keys for phrase in spread(lists[key])]
+    phrases += [phrase for key in ("synonyms", "commands") for group in lists[key] for phrase in spread(group)]
 
     assert all(isinstance(phrase, str) and all(part.isalpha() for part in phrase.split(" ")) for phrase in phrases)
 
@@ -44,9 +45,17 @@ def test_synonyms_are_no_antonyms_numbers_negations_or_units(path):
     antonyms = [set(pair) for pair in lists["antonyms"]]
     fixed = {*lists["numbers"], *lists["negations"], *lists["units"]}
 
-    for group in lists["synonyms"]:
-        assert not fixed & set(group)
-        assert not any(pair <= set(group) for pair in antonyms)
+    for group in [*lists["synonyms"], *lists["commands"]]:
+        assert not fixed & set(spread(group))
+        assert not any(pair <= set(spread(group)) for pair in antonyms)
+
+
+@pytest.mark.parametrize("path", LISTS.values(), ids=lambda path: path.stem)
+def test_no_group_of_synonyms_lies_in_another(path):
+    groups = [frozenset(group) for group in read(path)["synonyms"]]
+
+    assert not [sorted(one) for one in groups for other in groups if one < other]
+    assert len(set(groups)) == len(groups)
 
 
 def test_there_are_lists_for_eight_languages_and_known_words_for_those_that_have_blanks():
@@ -58,6 +67,25 @@ def test_there_are_lists_for_eight_languages_and_known_words_for_those_that_have
 def test_a_phrase_is_split_at_blanks_and_between_han_characters():
     assert split_words("would you mind") == ("would", "you", "mind")
     assert split_words("好吗") == ("好", "吗")
+
+
+def test_a_pattern_stands_for_every_choice_of_its_parts():
+    assert spread(["please", "(thanks|thank you) (|so much)"]) == [
+        "please",
+        "thanks",
+        "thanks so much",
+        "thank you",
+        "thank you so much",
+    ]
+
+
+def test_a_word_of_two_meanings_shares_each_but_they_do_not_chain():
+    names = {word: ENGLISH.same[word][1][word,] for word in ("topic", "subject", "present", "gift", "sad")}
+
+    assert share_meaning(names["topic"], names["subject"])
+    assert share_meaning(names["present"], names["gift"])
+    assert not share_meaning(names["gift"], names["sad"])
+    assert not share_meaning("gift", "gift")  # words that are in no list
 
 
 def test_units_numbers_and_negations_are_never_overlooked():

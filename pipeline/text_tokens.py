@@ -1,0 +1,93 @@
+"""Words, numbers and signs of a text, where they start, and which of them are quoted or code.
+
+    name (in "2 words")  ->  name in 2 words, of which 2 and words are quoted
+
+In a script without blanks every character is a word.
+"""
+
+import re
+from collections.abc import Sequence
+from sys import intern
+from unicodedata import category
+
+# Han, kana, Thai, Lao, Burmese and Khmer write without blanks: there a letter is a token.
+_UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_SMILEY = r"(?<!\S)[:;=][-']?[()\[\]dp|/\\]+(?!\w)"
+_TOKEN = re.compile(
+    rf"{_SMILEY}|(?:(?<!\w)[-−])?(?:(?<![\w.])[.])?\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_]+)*|_+|[^\w\s]"
+)
+WORD = re.compile(rf"[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
+_FORMAL = re.compile(r"[+*/=<>^%#@&|~\\_`$]")
+_QUOTED = re.compile(
+    r"\"[^\"]*\"|“[^”]*”|„[^“”\"]*[“”\"]|«[^»]*»|「[^」]*」|『[^』]*』|《[^》]*》|`[^`]*`|(?<!\w)['‘][^'’]*['’](?!\w)"
+)
+_CODE = re.compile(r"\w\(|[{}<>=\[\]]|&&|\|\||\w;$|\w\.\w+\.\w")
+_NAME = re.compile(r"\w*_\w*|\w+\.\w+")
+_OPERATORS = frozenset("+*/=<>^%#@&|~\\_`$")
+_BRACKETS = frozenset("()[]{}")
+_DASHES = frozenset("-‐‑–—−")
+_STOPS = frozenset(",.;:!?，。；：！？、")
+
+
+def is_word(token: str) -> bool:
+    """Whether the token is a word; others are numbers and signs."""
+    return token[0].isalpha()
+
+
+def tokens_of(plain: str) -> tuple[list[str], list[int], set[int]]:
+    """Return words, numbers and signs that carry meaning, where they start, and which ones follow a stop."""
+    formal = _FORMAL.search(plain) is not None
+    found = list(_TOKEN.finditer(plain))
+    raw = [match[0] for match in found]
+    tokens: list[str] = []
+    at: list[int] = []
+    stops: set[int] = set()
+    for place, token in enumerate(raw):
+        end = found[place].end()
+        glued = plain[end : end + 1].isalnum()
+        if token[0].isalpha():
+            tokens.append(intern(token.replace("'", "").replace("’", "")))
+        elif token[-1].isalnum() or (len(token) > 1 and token[0] in ":;=") or _counts(raw, place, formal, glued):
+            tokens.append(token if token[0] != "_" else token[:2])
+        else:
+            if token in _STOPS:
+                stops.add(len(tokens))
+            continue
+        at.append(found[place].start())
+    return tokens, at, stops
+
+
+def _counts(raw: Sequence[str], place: int, formal: bool, glued: bool) -> bool:
+    """Whether a sign carries meaning; brackets and dashes do in `formal` text: sums and code.
+
+    Args:
+        raw: Words and signs.
+        place: Of the sign.
+        formal: Whether the text has operators.
+        glued: Whether a letter or digit follows the sign without a blank.
+    """
+    sign = raw[place]
+    if sign in _DASHES:
+        before, after = raw[place - 1 : place] or [""], raw[place + 1 : place + 2] or [""]
+        # "5 - 3" and "x-2" are sums; "covid-19" and "in 1998 - Then" are not. "-5" is a number with its sign.
+        return formal or (after[0][:1].isdigit() and (before[0][-1:].isdigit() or len(before[0]) == 1))
+    if sign in _BRACKETS:
+        return formal
+    if sign == "!":
+        return formal and glued
+    return sign[0] in _OPERATORS or category(sign[0])[0] in "SMN"
+
+
+def literal_ones(plain: str, at: Sequence[int]) -> list[bool]:
+    """Return which tokens stand in quotation marks or in code."""
+    spans = [match.span() for match in _QUOTED.finditer(plain)]
+    spans += [match.span() for match in _NAME.finditer(plain)]
+    code = list(_CODE.finditer(plain))
+    if code:
+        # The line's first words ("def", "if height") stand before its first sign.
+        start = plain.rfind(" ", 0, max(plain.rfind(" ", 0, code[0].start()), 0)) + 1
+        stop = plain.find(" ", code[-1].end() + 1)
+        spans.append((start, stop if stop >= 0 else len(plain)))
+    if not spans:
+        return [False] * len(at)
+    return [any(start <= place < stop for start, stop in spans) for place in at]
