@@ -47,7 +47,7 @@ def read_items(files: Mapping[str, Path]) -> list[Item]:
     """Return the views of the items of all files.
 
     Raises:
-        SourceError: Files that cannot be read or in which no item has a question; all at once.
+        SourceError: Files that cannot be read or in which an item has no question; all at once.
     """
     items: list[Item] = []
     problems: list[SourceError] = []
@@ -59,8 +59,18 @@ def read_items(files: Mapping[str, Path]) -> list[Item]:
             fix = f"give one of {', '.join(ENDINGS)}, text in UTF-8, also as .gz"
             problems.append(SourceError(what, where=name, fix=fix))
             continue
-        found = [Item(name, n, text, _answer(row)) for n, row in enumerate(rows, start=1) for text in _questions(row)]
-        if not found:
+        asked = [[*_questions(row)] for row in rows]
+        missing = [n for n, texts in enumerate(asked, start=1) if not any(text.strip() for text in texts)]
+        found = [
+            Item(name, n, text, _answer(row))
+            for n, (row, texts) in enumerate(zip(rows, asked, strict=True), start=1)
+            for text in texts
+        ]
+        if found and missing:
+            what = f"{len(missing):,} of {len(rows):,} items have no question, the first of them item {missing[0]:,}"
+            fix = "give each its question in one column, or take them out: rows could repeat them unseen"
+            problems.append(SourceError(what, where=name, fix=fix))
+        elif not found:
             columns = ", ".join(sorted({key for row in rows[:100] for key in row})) or "none"
             what = f"no item has text in a column {', '.join(QUESTIONS[:-1])} or {QUESTIONS[-1]}; columns: {columns}"
             problems.append(SourceError(what, where=name, fix="rename the column with the question to `question`"))
@@ -84,11 +94,22 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
         csv.field_size_limit(max(csv.field_size_limit(), _FIELD_CHARS))
         yield from csv.DictReader(text.splitlines(keepends=True), delimiter="\t" if ending == ".tsv" else ",")
         return
-    lines = [line for line in text.split("\n") if line.strip()]
-    rows = [json.loads(line) for line in lines] if ending == ".jsonl" else json.loads(text)
+    rows = _lines(text) if ending == ".jsonl" else json.loads(text)
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
         raise ValueError("not a list of objects")
     yield from rows
+
+
+def _lines(text: str) -> list[Any]:
+    """Return the values of the lines that are not blank."""
+    rows = []
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except ValueError as error:
+                raise ValueError(f"line {number}: {error}") from error
+    return rows
 
 
 def _questions(row: Mapping[str, Any]) -> Iterator[str]:

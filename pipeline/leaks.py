@@ -82,7 +82,7 @@ def find_leaks(
     leaks = Leaks(np.full(n, -1, np.int64), np.zeros(n), np.zeros(n, np.int32), ["same group", "the same prompt"])
     there = np.ones(n, bool) if gone is None else ~gone
     _one_side_each(leaks, _codes(groups), sides, there, rank, SAME_GROUP)
-    fields = [normal(field) for field in texts]
+    fields = _from_the_first([normal(field) for field in texts])
     whole = _whole(fields)
     unjoined = whole if len(fields) == 1 else pc.replace_substring(whole, _JOINT, " ")
     _one_side_each(leaks, _codes(unjoined), sides, there, rank, SAME_PROMPT)
@@ -99,6 +99,18 @@ def _codes(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
     codes: npt.NDArray[np.int64] = whole.dictionary_encode().indices.to_numpy().astype(np.int64)
     codes[pc.equal(pc.binary_length(whole), 0).to_numpy(zero_copy_only=False)] = -1
     return codes
+
+
+def _from_the_first(fields: list[pa.LargeStringArray]) -> list[pa.LargeStringArray]:
+    """Return the fields without gaps: templates name their fields each in their own way, and some are left empty."""
+    for at in range(len(fields)):
+        for later in range(at + 1, len(fields)):
+            empty = pc.equal(fields[at], "")
+            if pc.any(empty).as_py():
+                first, second = fields[at], fields[later]
+                fields[at] = pc.if_else(empty, second, first)
+                fields[later] = pc.if_else(empty, "", second).cast(pa.large_string())
+    return fields
 
 
 def _whole(fields: list[pa.LargeStringArray]) -> pa.LargeStringArray:

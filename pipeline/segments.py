@@ -63,18 +63,19 @@ def open_segments(parent: Snapshot, sides: SidesOf, documents: Mapping[str, Sequ
     stems = [folder / _stem(file.digest, made_by) for file in parent.manifest.files]
 
     def one(number: int) -> tuple[Segment, str | None]:
-        stem = stems[number]
-        kept = _kept(stem, made_by, meaning)
+        stem, digest = stems[number], parent.manifest.files[number].digest
+        kept = _kept(stem, made_by, digest, meaning)
         if isinstance(kept, Segment):
             return kept, None
         path = parent.folder / parent.manifest.files[number].name
         arrays, facts = build(Snapshot.read_part(path, COLUMNS), table, inner)
         used = facts["template"]
         assert isinstance(used, list)
+        facts["part"] = digest
         facts["meaning"] = {str(name): meaning[str(name)] for name in used if name in meaning}
         write_arrays(stem, arrays, made_by, facts)
         del arrays
-        made = _kept(stem, made_by, meaning)
+        made = _kept(stem, made_by, digest, meaning)
         if isinstance(made, str):
             raise SnapshotError(
                 f"a segment cannot be read back: {made}", where=str(stem), fix="check the disk, then run again"
@@ -113,10 +114,12 @@ def maker() -> str:
     return value_digest([code.digest, versions, lists])
 
 
-def _kept(stem: Path, made_by: str, meaning: Mapping[str, JsonValue]) -> Segment | str:
+def _kept(stem: Path, made_by: str, digest: str, meaning: Mapping[str, JsonValue]) -> Segment | str:
     opened = open_arrays(stem, made_by)
     if isinstance(opened, str):
         return opened
+    if opened.facts.get("part") != digest:
+        return "it was made from another part"
     told = opened.facts.get("meaning")
     used = opened.facts.get("template")
     if not isinstance(told, dict) or not isinstance(used, list):

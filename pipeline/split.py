@@ -152,7 +152,8 @@ def prompt_fields(place: Place) -> dict[str, JsonValue]:
     found: dict[str, JsonValue] = {}
     for name in place.used_templates:
         template = place.templates[name][0]
-        found[name] = [key for key, field in sorted(template.fields.items()) if field.side == "prompt"]
+        # As declared, which is how people write the same prompt in one field.
+        found[name] = [key for key, field in template.fields.items() if field.side == "prompt"]
         if template.chat:
             found[name] = []
     return found

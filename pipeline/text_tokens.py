@@ -22,7 +22,7 @@ _QUOTED = re.compile(
     r"\"[^\"]*\"|“[^”]*”|„[^“”\"]*[“”\"]|«[^»]*»|「[^」]*」|『[^』]*』|《[^》]*》|`[^`]*`|(?<!\w)['‘][^'’]*['’](?!\w)"
 )
 _CODE = re.compile(r"\w\(|[{}<>=\[\]]|&&|\|\||\w;$|\w\.\w+\.\w")
-_NAME = re.compile(r"\w*_\w*|\w+\.\w+")
+_NAME = re.compile(r"(?<!\w)(?:\w*_\w*|\w+\.\w+)")  # asked once a word: a text without blanks is one
 _OPERATORS = frozenset("+*/=<>^%#@&|~\\_`$")
 _BRACKETS = frozenset("()[]{}")
 _DASHES = frozenset("-‐‑–—−")
@@ -90,4 +90,7 @@ def literal_ones(plain: str, at: Sequence[int]) -> list[bool]:
         spans.append((start, stop if stop >= 0 else len(plain)))
     if not spans:
         return [False] * len(at)
-    return [any(start <= place < stop for start, stop in spans) for place in at]
+    literal = bytearray(len(plain))
+    for start, stop in spans:
+        literal[start:stop] = b"\1" * (stop - start)
+    return [literal[place] > 0 for place in at]

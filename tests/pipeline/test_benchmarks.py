@@ -75,7 +75,7 @@ def test_files_that_cannot_be_read_are_told_all_at_once(tmp_path):
     with pytest.raises(SourceError) as caught:
         read_items({name: tmp_path / name for name in names})
     message = str(caught.value)
-    assert "benchmark cannot be read: Expecting value" in message
+    assert "benchmark cannot be read: line 2: Expecting value" in message
     assert "where: broken.jsonl" in message
     assert "no item has text in a column question, prompt, instruction, turns, problem, query or text" in message
     assert "columns: label, title" in message
@@ -85,3 +85,11 @@ def test_files_that_cannot_be_read_are_told_all_at_once(tmp_path):
     assert "where: plain.json.gz" in message
     assert "where: plain.parquet" in message
     assert "give one of .jsonl, .json, .csv, .tsv, .parquet, text in UTF-8, also as .gz" in message
+
+
+def test_items_without_a_question_are_counted_and_refused(tmp_path):
+    lines = [{"question": "How many legs has a cat?"}, {"Question text": "How many?"}, {"question": " "}]
+    (tmp_path / "quiz.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+
+    with pytest.raises(SourceError, match="2 of 3 items have no question, the first of them item 2"):
+        read_items({"quiz.jsonl": tmp_path / "quiz.jsonl"})

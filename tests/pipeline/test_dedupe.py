@@ -620,6 +620,21 @@ def test_a_damaged_or_foreign_index_is_built_anew_and_said(tmp_path, fault):
     assert {"cut": "bytes instead of", "flip": "damaged", "foreign": "other code", "garbage": "header"}[fault] in said
 
 
+def test_segments_of_two_parts_that_changed_places_are_built_anew_and_said(tmp_path):
+    rows = [row(1, "What is a cat?", "An animal."), row(2, "Name a fruit.", "Apple")]
+    whole = dedupe(rows, cache=tmp_path / "tiny", part_rows=1)
+    for suffix in (".arrays", ".head"):
+        one, other = sorted((tmp_path / "segments").glob(f"*{suffix}"))
+        kept = one.read_bytes()
+        one.write_bytes(other.read_bytes())
+        other.write_bytes(kept)
+    again = dedupe(rows, cache=tmp_path / "tiny", part_rows=1)
+
+    assert (again.kept, again.dropped) == (whole.kept, whole.dropped)
+    assert all(said.endswith("it was made from another part") for said in again.notes["index_rebuilt"])
+    assert again.notes["index"]["parts_built"] == 2
+
+
 def test_a_field_that_changes_sides_makes_its_segments_anew(tmp_path, monkeypatch):
     rows = [row(1, "What is a cat?", "An animal.", context="Zoo"), row(2, "What is a cat?", "A pet.", context="Zoo")]
     dedupe(rows, cache=tmp_path / "tiny")

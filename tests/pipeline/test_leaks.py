@@ -108,3 +108,18 @@ def test_the_prompt_side_is_the_prompt_fields_or_the_user_turns():
     )
     (texts,) = prompt_texts(table, {"qa": ["question"], "chat": []})
     assert texts.to_pylist() == ["why?", "hi\nbye", "who?"]
+
+
+def test_a_prompt_leaks_whatever_field_its_template_has_it_in():
+    first = chunked("Name a river in Peru.", "", "open the door", "a lake")
+    second = chunked("", "name a river in peru", "in Rome", "")
+    leaks = find_leaks([first, second], chunked("a", "b", "c", "d"), np.array([0, 2, 0, 2], np.int8), 0.85)
+    assert leaks.partner.tolist() == [1, -1, -1, -1]
+
+
+def test_fields_in_one_and_in_two_are_one_prompt():
+    first = chunked("Translate. Good day", "Translate.", "Good day")
+    second = chunked("", "Good day", "Translate.")
+    leaks = find_leaks([first, second], chunked("a", "b", "c"), np.array([0, 2, 2], np.int8), 0.99)
+    assert leaks.partner.tolist() == [1, -1, -1]
+    assert leaks.sentence(0) == "the same prompt"
