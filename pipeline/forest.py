@@ -45,19 +45,20 @@ class Forest:
 
 
 @njit(cache=True, nogil=True)
+def _join_two(parent: Codes, one: int, other: int) -> None:
+    while parent[one] != one:
+        parent[one] = parent[parent[one]]
+        one = parent[one]
+    while parent[other] != other:
+        parent[other] = parent[parent[other]]
+        other = parent[other]
+    parent[max(one, other)] = min(one, other)
+
+
+@njit(cache=True, nogil=True)
 def _join(parent: Codes, left: Codes, right: Codes) -> None:
     for at in range(len(left)):
-        one, other = left[at], right[at]
-        while parent[one] != one:
-            parent[one] = parent[parent[one]]
-            one = parent[one]
-        while parent[other] != other:
-            parent[other] = parent[parent[other]]
-            other = parent[other]
-        if one < other:
-            parent[other] = one
-        else:
-            parent[one] = other
+        _join_two(parent, left[at], right[at])
 
 
 @njit(cache=True, nogil=True)
@@ -70,13 +71,7 @@ def _join_same(parent: Codes, first: Codes, keys: NDArray[np.integer], rows: Cod
         if other < 0:
             first[key] = one
             continue
-        while parent[one] != one:
-            parent[one] = parent[parent[one]]
-            one = parent[one]
-        while parent[other] != other:
-            parent[other] = parent[parent[other]]
-            other = parent[other]
-        parent[max(one, other)] = min(one, other)
+        _join_two(parent, one, other)
 
 
 @njit(cache=True, nogil=True)

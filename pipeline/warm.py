@@ -14,6 +14,7 @@ from pipeline.hashing import add_up, mix, numbered
 from pipeline.nodes import nodes_of
 from pipeline.pairing import Changed, candidates, still_paired
 from pipeline.plain import normal
+from pipeline.relations import several
 from pipeline.verified import verify
 
 _QUESTION = "Tom has 3 cats and 14 mice. How many animals has he at home by now, all in all?"
@@ -33,6 +34,7 @@ def warm() -> None:
     trees = Forest(2)
     trees.join_same(numbered(np.array([[7, 7], [7, 7]], np.uint64))[0])
     trees.labels()
+    several(np.zeros(2, np.int32), np.zeros(2, np.int32))
     add_up(np.zeros(2, np.uint64), np.zeros(2, np.bool_), np.zeros(2, np.int32), mix(np.zeros(2, np.uint64)))
     checksum(np.zeros(64, np.uint8))
 
