@@ -19,6 +19,7 @@ from pipeline.hashing import Codes, numbered
 from pipeline.inspection import Inspection
 from pipeline.pair_memory import BORDER
 from pipeline.pairing import Nodes, candidates
+from pipeline.plain import normal
 from pipeline.relations import spaces
 from pipeline.sides import PROMPT
 from pipeline.similarity import scores
@@ -164,7 +165,7 @@ def _refused(nodes: Nodes, near: float, n: int) -> list[tuple[float, int, int]]:
             some = found[start : start + _PAIRS_AT_ONCE]
             left, right = _ends(some)
             ours, theirs = nodes.texts(left), nodes.texts(right)
-            score = scores(ours, theirs, near)
+            score = scores(normal(ours), normal(theirs), near)
             other_numbers = nodes.digits[left] != nodes.digits[right]
             most = np.where(other_numbers, nearest[True].most, nearest[False].most)
             hopeful = np.flatnonzero((score >= near) & (score <= most))

@@ -5,10 +5,11 @@
     sort the list in ascending order    | sort the list in descending order      -> not: another word
     calculate the sum of 2+2            | calculate the sum of 8+5               -> not: numbers
 
-Free to differ are case, punctuation and spacing; and, in a language with a list in `pipeline/words/`,
-articles, inflection, slips of the pen, a word said twice, polite phrases, fillers, listed synonyms, and where a
-phrase stands. Everything else is content: numbers, operators, symbols, units, negations, names, any other word, and
-all that stands in quotation marks or code. In a script without blanks every character is a word.
+Free to differ are case, punctuation and spacing; and, in a language with a list in `pipeline/words/`, articles,
+inflection, slips of the pen, a word said twice, polite phrases, fillers, listed synonyms, and where a phrase stands.
+Everything else is content: numbers, operators, symbols, units, negations, names, any other word, and all that stands
+in quotation marks or code; in code capitals and indents count, too. In a script without blanks every character is a
+word.
 """
 
 from collections.abc import Sequence
@@ -23,8 +24,8 @@ from rapidfuzz.distance import Levenshtein
 from pipeline.pair_filter import UNDECIDED, decide, listed_words
 from pipeline.phrase_order import is_moved
 from pipeline.slips import is_form, is_typo
-from pipeline.text_tokens import is_word
-from pipeline.tokens_of_meaning import Reading, Word, differing_parts, plain_text
+from pipeline.text_tokens import is_word, plain_text
+from pipeline.tokens_of_meaning import Reading, Word, differing_parts
 from pipeline.vocabulary import Words, languages, never_overlooked, share_meaning
 
 OTHER, FEW_WORDS, SAME = range(3)

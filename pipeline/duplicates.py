@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pipeline.contamination import Hit
 from pipeline.corpus import Corpus
 from pipeline.forest import Forest
-from pipeline.hashing import Codes, Ints
+from pipeline.hashing import Codes, Ints, add_up, numbered
 from pipeline.judging import Judge, Judged
 from pipeline.ranking import Ranking
 from pipeline.relations import Search, Side, joint_key, several, share_prompt, side_keys
@@ -300,9 +300,9 @@ def _groups(known: Known, verdicts: Verdicts) -> Codes:
     trees.join_same(np.where(clean, prompts.strict, -1))
     trees.join_same(np.where(clean, corpus.source_row, -1))
     cells = corpus.cells
-    for chosen in (cells.is_document, cells.side == FIRST_TURN):
-        some = cells.where(chosen & clean[cells.row])
-        trees.join_same(some.text, some.row)
+    documents = cells.where(cells.is_document & clean[cells.row])
+    trees.join_same(documents.text, documents.row)
+    trees.join_same(*_asked(corpus, clean))
     gone = np.flatnonzero(verdicts.partner >= 0)
     trees.join(verdicts.partner[gone], gone)
     labels = trees.labels()
@@ -315,3 +315,26 @@ def _groups(known: Known, verdicts: Verdicts) -> Codes:
     new[1:] = ordered[1:] != ordered[:-1]
     group[shared[order]] = shared[order][new][np.cumsum(new) - 1]
     return group
+
+
+def _asked(corpus: Corpus, clean: Flags) -> tuple[Codes, Codes]:
+    """Return keys of whole prompts and of first turns, and their rows: equal whatever the task and the fields' names.
+
+    Fields count in the order of their templates, as they do where the split looks for leaks.
+    """
+    cells = corpus.cells
+    keys, rows = [], []
+    for side in (PROMPT, FIRST_TURN):
+        own = cells.where((cells.side == side) & clean[cells.row])
+        rank = np.zeros(len(own.row), np.uint64)
+        several_fields = np.flatnonzero(np.bincount(own.row, minlength=corpus.n)[own.row] > 1)
+        order = several_fields[np.lexsort((own.place[several_fields], own.row[several_fields]))]
+        first = np.ones(len(order), bool)
+        first[1:] = own.row[order[1:]] != own.row[order[:-1]]
+        starts = np.flatnonzero(first)
+        rank[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+        sums, there = np.zeros(corpus.n, np.uint64), np.zeros(corpus.n, np.bool_)
+        add_up(sums, there, own.row, (own.text.astype(np.uint64) << np.uint64(8)) | rank)
+        rows.append(np.flatnonzero(there).astype(np.int32))
+        keys.append(sums[there])
+    return numbered(np.concatenate(keys))[0], np.concatenate(rows)

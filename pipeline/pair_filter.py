@@ -241,8 +241,12 @@ def _next_run(data: Bytes, at: int, stop: int) -> tuple[int, int]:  # noqa: C901
             if kind == _DIGIT and at + 1 < stop and _KINDS[data[at + 1]] == _DIGIT:
                 return -1, -1
             return run, at
-        # Of signs only those that never count may stand here; before a digit a point counts, after a blank a smiley.
-        if byte == 33 or byte == 44 or byte == 46 or byte == 63 or byte == 34:
+        # Of signs only those that never count may stand here; before a digit a point counts, after a blank a smiley,
+        # and in "os.path" capitals count.
+        if byte == 46:
+            if at + 1 < stop and _KINDS[data[at + 1]] != _BREAK:
+                return -1, -1
+        elif byte == 33 or byte == 44 or byte == 63 or byte == 34:
             if at + 1 < stop and _KINDS[data[at + 1]] == _DIGIT:
                 return -1, -1
         elif byte == 58 or byte == 59:

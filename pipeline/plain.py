@@ -1,6 +1,7 @@
 r"""Texts made plain: what is compared is written in one way.
 
 "Name three  primary COLOURS.\n"  ->  "name three primary colours."
+"Split at \\W+ "                  ->  "Split at \\W+" where texts are told apart: in code, capitals count
 """
 
 import numpy as np
@@ -46,6 +47,69 @@ def unicode_normal(texts: pa.LargeStringArray) -> pa.LargeStringArray:
     """Return the same as `normal` for any texts, by Arrow's functions alone."""
     lower = pc.utf8_lower(pc.utf8_normalize(texts, form="NFC"))
     return pc.binary_join(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lower)), _BLANK)
+
+
+def told_apart(texts: pa.LargeStringArray, plain: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Return the plain texts, but those that may hold code as they stand, composed and without blanks at their ends.
+
+    Code is everything that `pipeline.text_tokens` keeps capitals of, and more: whether two such texts mean the same
+    is for `pipeline.difference` to say.
+
+    Args:
+        texts: Texts without nulls.
+        plain: The same after `normal`.
+    """
+    code = np.zeros(len(texts), np.bool_)
+    _have_code(*buffers(texts), _CODE_BYTES, code)
+    if not code.any():
+        return plain
+    mask = pa.array(code)
+    kept = pc.utf8_trim_whitespace(pc.utf8_normalize(texts.filter(mask), form="NFC"))
+    return pc.replace_with_mask(plain, mask, kept)
+
+
+def _code_bytes() -> NDArray[np.bool_]:
+    signs = np.zeros(256, np.bool_)
+    signs[list(b"{}<>=[]`_\\&|")] = True
+    return signs
+
+
+_CODE_BYTES = _code_bytes()
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is_wordy(byte: int) -> bool:
+    return 97 <= byte <= 122 or 65 <= byte <= 90 or 48 <= byte <= 57 or byte >= 128
+
+
+@njit(cache=True, nogil=True)
+def _have_code(
+    bounds: NDArray[np.int64], data: NDArray[np.uint8], signs: NDArray[np.bool_], out: NDArray[np.bool_]
+) -> None:
+    for at in range(len(out)):
+        start, stop = bounds[at], bounds[at + 1]
+        while stop > start and data[stop - 1] <= 32:
+            stop -= 1
+        last, is_key, small, digit = 32, False, False, False
+        for place in range(start, stop):
+            byte = data[place]
+            if _is_wordy(byte):
+                if last == 46 and place - 2 >= start and _is_wordy(data[place - 2]) and not 48 <= byte <= 57:
+                    break
+                is_key = is_key or (65 <= byte <= 90 and (97 <= last <= 122 or 48 <= last <= 57))
+                small = small or 97 <= byte <= 122
+                digit = digit or 48 <= byte <= 57
+                if is_key and small and digit:
+                    break
+            else:
+                # A bracket or a last semicolon right after a word.
+                if signs[byte] or (_is_wordy(last) and (byte == 40 or (byte == 59 and place == stop - 1))):
+                    break
+                is_key, small, digit = False, False, False
+            last = byte
+        else:
+            continue
+        out[at] = True
 
 
 @njit(cache=True, nogil=True)

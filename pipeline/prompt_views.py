@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 from pipeline.contamination import Contamination, Hit
 from pipeline.corpus import Cells, Corpus
 from pipeline.hashing import Codes, Ints
+from pipeline.plain import normal
 from pipeline.sides import FIRST_TURN, PROMPT, RESPONSE
 
 _ROWS_AT_ONCE = 8192
@@ -30,7 +31,7 @@ def repeats(corpus: Corpus, contamination: Contamination) -> dict[int, Hit]:
 
 
 def views(corpus: Corpus) -> Iterator[tuple[Ints, pa.LargeStringArray, pa.LargeStringArray]]:
-    """Yield row, view and response of some thousand rows at a time; rows without a prompt have no view."""
+    """Yield row, view and response, both `normal`, some thousand rows at a time; a row without prompt has no view."""
     cells = corpus.cells
     for start in range(0, corpus.n, _ROWS_AT_ONCE):
         first, last = np.searchsorted(cells.row, [start, min(start + _ROWS_AT_ONCE, corpus.n)])
@@ -52,14 +53,14 @@ def _views(corpus: Corpus, start: int, cells: Cells) -> tuple[Ints, pa.LargeStri
         rows.append(with_several)
         values.append(value)
     row: Ints = np.concatenate(rows).astype(np.int64)
-    view = pa.concat_arrays(values)
+    view = normal(pa.concat_arrays(values))
     code = pc.dictionary_encode(view).indices.to_numpy(zero_copy_only=False).astype(np.int64)
     _, once = np.unique(row * (len(view) + 1) + code, return_index=True)
     owner, answers = _joined(corpus, response, 1)
     beside = np.searchsorted(owner, row[once])
     there = beside < len(owner)
     there[there] = owner[beside[there]] == row[once][there]
-    answer = pc.fill_null(answers.take(pa.array(beside, mask=~there)), "")
+    answer = normal(answers.take(pa.array(beside, mask=~there)))
     return row[once], view.take(pa.array(once)), answer
 
 

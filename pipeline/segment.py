@@ -3,7 +3,8 @@
     part-00003.parquet, 65,536 rows  ->  rows, cells, distinct texts, band keys and marks of prompt texts
 
 Made from the part's bytes and the sides of its templates' fields alone, so it serves every later run that meets
-the same part, whatever thresholds are asked for. Texts are as `normal` leaves them; empty ones give no cell.
+the same part, whatever thresholds are asked for. Texts are as `told_apart` leaves them, and are signed as `normal`
+does; empty ones give no cell.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,7 +24,7 @@ from pipeline.canonical import canonical_keys
 from pipeline.hashing import buffers, numbered, text_hashes
 from pipeline.minhash import LONG_BYTES, LONG_GRAM, SHORT_GRAM, Signed, sign
 from pipeline.numerals import digit_keys
-from pipeline.plain import normal
+from pipeline.plain import normal, told_apart
 from pipeline.sides import PROMPT, Sides
 from schemas import Ingested, arrow_schema
 
@@ -99,17 +100,20 @@ def build(batches: Iterable[pa.RecordBatch], sides: Sides, workers: int = 1) -> 
 def _cells(sides: Sides, batch: pa.RecordBatch) -> Arrays:
     """Return the cells and distinct texts of a batch, both numbered from 0."""
     cells = sides.cells(batch)
-    plain = normal(cells.text)
+    raw = pc.fill_null(cells.text, "")
+    plain = normal(raw)
+    told = told_apart(raw, plain)
     full = pc.not_equal(plain, "").to_numpy(zero_copy_only=False)
-    plain = plain.filter(pa.array(full))
-    hashes = text_hashes(plain)
+    plain, told = plain.filter(pa.array(full)), told.filter(pa.array(full))
+    hashes = text_hashes(told)
     code, first = numbered(hashes)
-    texts = plain.take(pa.array(first))
+    texts = told.take(pa.array(first))
+    plain = plain.take(pa.array(first))
     asked = np.zeros(len(first), bool)
     asked[code[cells.side[full] == PROMPT]] = True
     some = np.flatnonzero(asked).astype(np.int32)
     # Only prompts are searched among all texts; what the search looks at is left 0 for others.
-    prompts = Texts.of(texts.take(pa.array(some)))
+    prompts = Texts.of(plain.take(pa.array(some)))
     digits, canonical = np.zeros(len(first), np.uint32), np.zeros((len(first), 2), np.uint64)
     digits[some], canonical[some] = prompts.digits, prompts.canonical
     short, long = sign_families(prompts.texts)
@@ -124,7 +128,7 @@ def _cells(sides: Sides, batch: pa.RecordBatch) -> Arrays:
         "bytes": data[bounds[0] : bounds[-1]],
         "length": np.diff(bounds).astype(np.int64),
         "hash": hashes[first],
-        "chars": pc.utf8_length(texts).to_numpy(zero_copy_only=False).astype(np.int32),
+        "chars": pc.utf8_length(plain).to_numpy(zero_copy_only=False).astype(np.int32),
         "digits": digits,
         "canonical": canonical,
         "short_text": some[short[0]],

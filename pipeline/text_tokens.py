@@ -8,20 +8,24 @@ In a script without blanks every character is a word.
 import re
 from collections.abc import Sequence
 from sys import intern
-from unicodedata import category
+from unicodedata import category, normalize
 
 # Han, kana, Thai, Lao, Burmese and Khmer write without blanks: there a letter is a token.
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _SMILEY = r"(?<!\S)[:;=][-']?[()\[\]dp|/\\]+(?!\w)"
 _TOKEN = re.compile(
-    rf"{_SMILEY}|(?:(?<!\w)[-−])?(?:(?<![\w.])[.])?\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_]+)*|_+|[^\w\s]"
+    rf"{_SMILEY}|(?:(?<!\w)[-−])?(?:(?<![\w.])[.])?\d+(?:[.,]\d+)*|[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+(?:['’][^\W\d_]+)*|_+"
+    r"|\n +|[^\w\s]"
 )
 WORD = re.compile(rf"[{_UNSPACED}]|[^\W\d_{_UNSPACED}]+")
 _FORMAL = re.compile(r"[+*/=<>^%#@&|~\\_`$]")
 _QUOTED = re.compile(
     r"\"[^\"]*\"|“[^”]*”|„[^“”\"]*[“”\"]|«[^»]*»|「[^」]*」|『[^』]*』|《[^》]*》|`[^`]*`|(?<!\w)['‘][^'’]*['’](?!\w)"
 )
-_CODE = re.compile(r"\w\(|[{}<>=\[\]]|&&|\|\||\w;$|\w\.\w+\.\w")
+_CODE = re.compile(r"\w\(|[{}<>=\[\]]|&&|\|\||\w;$|\w\.\w+\.\w|\\\w")
+_TICKED = re.compile(r"`[^`]*`")
+# Capitals and digits inside a word, as in "SGVsbG8h": keys and encoded data.
+_KEY = re.compile(r"(?<!\w)(?=\w*[a-z])(?=\w*\d)\w*[a-z\d][A-Z]\w*")
 _NAME = re.compile(r"(?<!\w)(?:\w*_\w*|\w+\.\w+)")  # asked once a word: a text without blanks is one
 _OPERATORS = frozenset("+*/=<>^%#@&|~\\_`$")
 _BRACKETS = frozenset("()[]{}")
@@ -47,7 +51,7 @@ def tokens_of(plain: str) -> tuple[list[str], list[int], set[int]]:
         glued = plain[end : end + 1].isalnum()
         if token[0].isalpha():
             tokens.append(intern(token.replace("'", "").replace("’", "")))
-        elif token[-1].isalnum() or (len(token) > 1 and token[0] in ":;=") or _counts(raw, place, formal, glued):
+        elif token[-1].isalnum() or (len(token) > 1 and token[0] in "\n:;=") or _counts(raw, place, formal, glued):
             tokens.append(token if token[0] != "_" else token[:2])
         else:
             if token in _STOPS:
@@ -82,15 +86,51 @@ def literal_ones(plain: str, at: Sequence[int]) -> list[bool]:
     """Return which tokens stand in quotation marks or in code."""
     spans = [match.span() for match in _QUOTED.finditer(plain)]
     spans += [match.span() for match in _NAME.finditer(plain)]
-    code = list(_CODE.finditer(plain))
-    if code:
-        # The line's first words ("def", "if height") stand before its first sign.
-        start = plain.rfind(" ", 0, max(plain.rfind(" ", 0, code[0].start()), 0)) + 1
-        stop = plain.find(" ", code[-1].end() + 1)
-        spans.append((start, stop if stop >= 0 else len(plain)))
+    spans += _code_span(plain)
     if not spans:
         return [False] * len(at)
-    literal = bytearray(len(plain))
-    for start, stop in spans:
-        literal[start:stop] = b"\1" * (stop - start)
+    literal = _covered(plain, spans)
     return [literal[place] > 0 for place in at]
+
+
+def plain_text(text: str) -> str:
+    """Return the text composed, in lower case, with single blanks; code keeps its capitals and its lines' indents.
+
+    An indent is a line break and blanks; no other line break is left.
+    """
+    composed = normalize("NFC", text).strip()
+    span = _code_span(composed)
+    spans = [*span, *(match.span() for rule in (_NAME, _TICKED, _KEY) for match in rule.finditer(composed))]
+    if not spans:
+        return " ".join(composed.casefold().split())
+    code = _covered(composed, spans)
+    folded = "".join(char if inside else char.casefold() for char, inside in zip(composed, code, strict=True))
+    if not span:
+        return " ".join(folded.split())
+    first, *rest = folded.split("\n")
+    whole = [" ".join(first.split())]
+    for line in rest:
+        words = line.split()
+        if words:
+            indent = len(line.expandtabs()) - len(line.expandtabs().lstrip())
+            whole += ["\n" + " " * indent if indent else " ", " ".join(words)]
+    return "".join(whole)
+
+
+def _code_span(text: str) -> list[tuple[int, int]]:
+    """Return where the text is code, from before its first sign to after its last one: one span or none."""
+    signs = list(_CODE.finditer(text))
+    if not signs:
+        return []
+    # The line's first words ("def", "if height") stand before its first sign.
+    start = text.rfind(" ", 0, max(text.rfind(" ", 0, signs[0].start()), 0)) + 1
+    stop = text.find(" ", signs[-1].end() + 1)
+    return [(start, stop if stop >= 0 else len(text))]
+
+
+def _covered(text: str, spans: Sequence[tuple[int, int]]) -> bytearray:
+    """Return for each character whether a span covers it."""
+    covered = bytearray(len(text))
+    for start, stop in spans:
+        covered[start:stop] = b"\1" * (stop - start)
+    return covered

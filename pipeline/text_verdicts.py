@@ -17,6 +17,7 @@ from pipeline.corpus import Corpus
 from pipeline.difference import judged
 from pipeline.digest import value_digest
 from pipeline.hashing import Codes, buffers, gather, mix
+from pipeline.plain import normal
 from pipeline.segments import maker
 from pipeline.similarity import scores
 from pipeline.verified import Alike
@@ -157,7 +158,7 @@ def _look(left: pa.LargeStringArray, right: pa.LargeStringArray) -> TextVerdicts
     alike = np.flatnonzero(kind > 0)
     ours, theirs = left.take(pa.array(alike)), right.take(pa.array(alike))
     score, same_words = np.zeros(len(kind), np.float32), np.zeros(len(kind), np.bool_)
-    score[alike] = scores(ours, theirs, 0.0)
+    score[alike] = scores(normal(ours), normal(theirs), 0.0)
     bags = canonical_keys(ours)[:, 0], canonical_keys(theirs)[:, 0]
     same_words[alike] = (bags[0] == bags[1]) & (bags[0] != 0)
     return TextVerdicts(kind, same_words, score, pa.array(what, pa.large_string()))

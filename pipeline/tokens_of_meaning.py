@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from functools import cache
 from typing import NamedTuple
-from unicodedata import normalize
 
 from rapidfuzz.distance import Postfix, Prefix
 
@@ -65,7 +64,7 @@ class Reading:
         self.shut = _HYPHEN.search(self._plain) is not None
         seen = set(WORD.findall(plain[:_HEAD_CHARS]))
         self.common = [len(seen & words.common) for words in languages()]
-        self.n_chars, self.n_words = len(plain), plain.count(" ") + 1
+        self.n_chars, self.n_words = len(plain), len(plain.split())
         self._bare: dict[tuple[int, bool, bool], list[Word]] = {}
 
     def bare(self, language: int, *, shut: bool = False, by_word: bool = False) -> list[Word]:
@@ -86,11 +85,6 @@ class Reading:
             literal = literal_ones(plain, at)
             self._bare[key] = _bare(tokens, literal, stops, languages()[language], by_word, self._edges)
         return self._bare[key]
-
-
-def plain_text(text: str) -> str:
-    """Return the text composed, in lower case, with single blanks."""
-    return " ".join(normalize("NFC", text).casefold().split())
 
 
 @cache

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pipeline.difference import SAME, judged
 from pipeline.hashing import Codes
 from pipeline.pairing import Nodes, distinct
+from pipeline.plain import normal
 from pipeline.similarity import scores
 
 _PAIRS_AT_ONCE = 1 << 15
@@ -129,6 +130,6 @@ def _looked_at(nodes: Nodes, left: Codes, right: Codes, least: float) -> Alike:
     hopeful = pa.array(np.flatnonzero(kind > 0))
     same_words = (nodes.canonical[left, 0] == nodes.canonical[right, 0]) & (nodes.canonical[left, 0] != 0)
     score = np.zeros(len(left), np.float32)
-    score[kind > 0] = scores(ours.take(hopeful), theirs.take(hopeful), 0.0)
+    score[kind > 0] = scores(normal(ours.take(hopeful)), normal(theirs.take(hopeful)), 0.0)
     kept = (kind > 0) & ((score >= least) | (same_words & (kind == SAME)))
     return Alike(left, right, kind, same_words, score, pa.array(what, pa.large_string())).where(kept)

@@ -195,6 +195,24 @@ def test_an_answer_that_differs_in_a_full_stop_alone_is_the_same_answer_however_
     assert done.kept["first.jsonl:3"]["marks"] == ["conflict"]  # bare marks may be answers
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (r"\w+\d", r"\W+\D"),
+        ("SGVsbG8h", "SgVsbG8h"),
+        ("if rain:\n    stay(1)\n    sleep(2)", "if rain:\n    stay(1)\nsleep(2)"),
+    ],
+)
+def test_code_that_differs_in_capitals_or_indents_is_another_answer(one, other):
+    done = dedupe([row(1, "Which one is it?", one), row(2, "Which one is it?", other), row(3, "Which is it?", one)])
+
+    assert not done.dropped
+    assert done.kept["first.jsonl:1"]["marks"] == done.kept["first.jsonl:2"]["marks"] == ["conflict"]
+    assert dedupe([row(1, f"Explain {one}", "Yes."), row(2, f"Explain {other}", "Yes.")]).dropped == {}
+    same = dedupe([row(1, f"Explain this: {one}", "Yes."), row(2, f"explain  this: {one} ", "yes.")])
+    assert [*same.reasons().values()] == ["near_duplicate"]
+
+
 def test_the_same_prompt_with_another_response_stays_is_marked_and_shares_a_group():
     done = dedupe(
         [row(1, "How many legs?", "six", marks=["mojibake"]), row(2, "how many legs", "eight"), row(3, "x", "y")]
@@ -390,6 +408,18 @@ def test_rows_that_share_a_document_or_a_first_turn_are_one_group():
     assert group[1] == group[2] == group[4]
     assert group[5] == group[6]
     assert len(set(group.values())) == 3
+
+
+def test_equal_prompts_are_one_group_whatever_the_task_and_the_fields_names():
+    rows = [
+        row(1, "Who came?", "Ann"),
+        row(2, template="chat", turns=[("user", "who came?"), ("assistant", "Bob"), ("user", "And then?")]),
+        row(3, answer="They ask for a name.", template="sum", document="Who came?"),
+        row(4, "Who came?", "Ann", context="Ann came."),
+    ]
+    group = [one["group"] for one in dedupe(rows).kept.values()]
+
+    assert group[0] == group[1] == group[2] != group[3]
 
 
 def test_a_conversation_is_its_user_turns_and_its_assistant_turns():
