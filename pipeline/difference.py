@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from rapidfuzz.distance import Levenshtein
 
+from pipeline.one_word_apart import is_one_word, one_word_apart
 from pipeline.pair_filter import UNDECIDED, decide, listed_words
 from pipeline.phrase_order import is_moved
 from pipeline.slips import is_form, is_typo
@@ -65,6 +66,9 @@ def likeness_of(left: str, right: str) -> int:
 
 def _judged(left: str, right: str) -> tuple[int, str]:
     """Return the likeness, and what differs unless that takes long to say."""
+    ordinary = one_word_apart(left, right)
+    if ordinary is not None:
+        return _word_judged(*ordinary, left, right)
     one, other = _both_read(left, right)
     if one.tokens == other.tokens:
         # Punctuation that stands alone is all there is to compare.
@@ -79,6 +83,16 @@ def _judged(left: str, right: str) -> tuple[int, str]:
     if min(one.n_chars, other.n_chars) <= LONG_CHARS:
         return OTHER, ""
     return _few_words(one.tokens, other.tokens, min(one.n_words, other.n_words))
+
+
+def _word_judged(one: str, other: str, left: str, right: str) -> tuple[int, str]:
+    """Return the likeness of two texts that differ in one ordinary word, and what differs."""
+    if is_one_word(one, other):
+        return SAME, "differs in {!r} / {!r}".format(*sorted((one, other)))
+    if min(len(left), len(right)) <= LONG_CHARS:
+        return OTHER, ""
+    n_words = left.count(" ") + 1
+    return _few_words([one], [other], n_words)
 
 
 def _objection(left: str, right: str, known: str) -> str:

@@ -60,21 +60,19 @@ def listed_words() -> NDArray[np.uint64]:
         several = (words.polite, words.polite_start, words.polite_end, words.fillers, words.same, words.commands)
         for phrases in several:
             found |= {part for parts, _ in all_phrases(phrases) for part in parts}
-    size = 1 << 17
-    table = np.zeros(size, np.uint64)
-    for word in sorted(found):
-        if word.isascii():
-            _enter(table, np.frombuffer(word.encode(), np.uint8))
+    table = np.zeros(1 << 17, np.uint64)
+    _enter(table, *buffers(pa.array([word for word in found if word.isascii()], pa.large_string())))
     return table
 
 
 @njit(cache=True, nogil=True)
-def _enter(table: NDArray[np.uint64], word: Bytes) -> None:
-    key = _word_hash(word, 0, len(word))
-    slot = np.int64(key & np.uint64(len(table) - 1))
-    while table[slot] != 0 and table[slot] != key:
-        slot = (slot + 1) & (len(table) - 1)
-    table[slot] = key
+def _enter(table: NDArray[np.uint64], bounds: Ints, data: Bytes) -> None:
+    for at in range(len(bounds) - 1):
+        key = _word_hash(data, bounds[at], bounds[at + 1])
+        slot = np.int64(key & np.uint64(len(table) - 1))
+        while table[slot] != 0 and table[slot] != key:
+            slot = (slot + 1) & (len(table) - 1)
+        table[slot] = key
 
 
 @njit(cache=True, nogil=True, inline="always")

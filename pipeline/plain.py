@@ -60,7 +60,7 @@ def told_apart(texts: pa.LargeStringArray, plain: pa.LargeStringArray) -> pa.Lar
         plain: The same after `normal`.
     """
     code = np.zeros(len(texts), np.bool_)
-    _have_code(*buffers(texts), _CODE_BYTES, code)
+    _have_code(*buffers(texts), code)
     if not code.any():
         return plain
     mask = pa.array(code)
@@ -68,48 +68,69 @@ def told_apart(texts: pa.LargeStringArray, plain: pa.LargeStringArray) -> pa.Lar
     return pc.replace_with_mask(plain, mask, kept)
 
 
-def _code_bytes() -> NDArray[np.bool_]:
-    signs = np.zeros(256, np.bool_)
-    signs[list(b"{}<>=[]`_\\&|")] = True
-    return signs
+_OTHER, _SMALL, _CAPITAL, _DIGIT, _FOREIGN, _SIGN, _DOT, _OPEN, _SEMICOLON = range(9)
+_BLANKS = bytes((*range(9, 14), *range(28, 33)))
 
 
-_CODE_BYTES = _code_bytes()
+def _kinds() -> NDArray[np.uint8]:
+    """Return what every byte may be in code."""
+    kinds = np.zeros(256, np.uint8)
+    kinds[97:123], kinds[65:91], kinds[48:58], kinds[128:] = _SMALL, _CAPITAL, _DIGIT, _FOREIGN
+    kinds[list(b"{}<>=[]`_\\&|")] = _SIGN
+    kinds[list(b".(;")] = _DOT, _OPEN, _SEMICOLON
+    return kinds
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _is_wordy(byte: int) -> bool:
-    return 97 <= byte <= 122 or 65 <= byte <= 90 or 48 <= byte <= 57 or byte >= 128
+def _lower() -> NDArray[np.uint8]:
+    """Return every ASCII byte in lower case; white space is 32, and bytes of other characters are 255."""
+    lower = np.arange(256, dtype=np.uint8)
+    lower[65:91] += 32
+    lower[list(_BLANKS)] = 32
+    lower[128:] = 255
+    return lower
+
+
+_KINDS, _LOWER = _kinds(), _lower()
 
 
 @njit(cache=True, nogil=True)
-def _have_code(
-    bounds: NDArray[np.int64], data: NDArray[np.uint8], signs: NDArray[np.bool_], out: NDArray[np.bool_]
-) -> None:
+def _have_code(bounds: NDArray[np.int64], data: NDArray[np.uint8], out: NDArray[np.bool_]) -> None:
     for at in range(len(out)):
         start, stop = bounds[at], bounds[at + 1]
         while stop > start and data[stop - 1] <= 32:
             stop -= 1
-        last, is_key, small, digit = 32, False, False, False
+        last = before = _OTHER
         for place in range(start, stop):
-            byte = data[place]
-            if _is_wordy(byte):
-                if last == 46 and place - 2 >= start and _is_wordy(data[place - 2]) and not 48 <= byte <= 57:
+            kind = _KINDS[data[place]]
+            if kind == _SMALL and last == _SMALL:
+                continue
+            if kind == _SIGN:
+                break
+            if _SMALL <= kind <= _FOREIGN:
+                # "os.path", and capitals in "SGVsbG8h".
+                if last == _DOT and kind != _DIGIT and _SMALL <= before <= _FOREIGN:
                     break
-                is_key = is_key or (65 <= byte <= 90 and (97 <= last <= 122 or 48 <= last <= 57))
-                small = small or 97 <= byte <= 122
-                digit = digit or 48 <= byte <= 57
-                if is_key and small and digit:
+                if kind == _CAPITAL and last in (_SMALL, _DIGIT) and _is_key(data, start, place, stop):
                     break
-            else:
-                # A bracket or a last semicolon right after a word.
-                if signs[byte] or (_is_wordy(last) and (byte == 40 or (byte == 59 and place == stop - 1))):
-                    break
-                is_key, small, digit = False, False, False
-            last = byte
+            elif _SMALL <= last <= _FOREIGN and (kind == _OPEN or (kind == _SEMICOLON and place == stop - 1)):
+                break
+            before, last = last, kind
         else:
             continue
         out[at] = True
+
+
+@njit(cache=True, nogil=True)
+def _is_key(data: NDArray[np.uint8], start: int, place: int, stop: int) -> bool:
+    """Whether the word around a place has small letters and digits."""
+    small = digit = False
+    while place > start and _SMALL <= _KINDS[data[place - 1]] <= _FOREIGN:
+        place -= 1
+    while place < stop and _SMALL <= _KINDS[data[place]] <= _FOREIGN:
+        kind = _KINDS[data[place]]
+        small, digit = small or kind == _SMALL, digit or kind == _DIGIT
+        place += 1
+    return small and digit
 
 
 @njit(cache=True, nogil=True)
@@ -123,20 +144,18 @@ def _ascii(
     """Write the plain form of every ASCII text; others are marked foreign and left empty."""
     place = 0
     for at in range(len(bounds) - 1):
-        begin, waiting = place, False
+        begin, last = place, np.uint8(32)
         for byte in range(bounds[at], bounds[at + 1]):
-            value = data[byte]
-            if value >= 128:
-                foreign[at] = True
-                place = begin
-                break
-            if value == 32 or 9 <= value <= 13 or 28 <= value <= 31:
-                waiting = place > begin
+            value = _LOWER[data[byte]]
+            if value == 32 and last == 32:
                 continue
-            if waiting:
-                out[place] = 32
-                place += 1
-                waiting = False
-            out[place] = value + 32 if 65 <= value <= 90 else value
+            if value == 255:
+                foreign[at] = True
+                place, last = begin, np.uint8(0)
+                break
+            out[place] = value
             place += 1
+            last = value
+        if last == 32 and place > begin:
+            place -= 1
         ends[at + 1] = place

@@ -68,7 +68,7 @@ def open_segments(parent: Snapshot, sides: SidesOf, documents: Mapping[str, Sequ
         if isinstance(kept, Segment):
             return kept, None
         path = parent.folder / parent.manifest.files[number].name
-        arrays, facts = build(Snapshot.read_part(path, COLUMNS), table, inner)
+        arrays, facts = build(Snapshot.read_part(path, COLUMNS), table, WORKERS)
         used = facts["template"]
         assert isinstance(used, list)
         facts["part"] = digest
@@ -82,9 +82,7 @@ def open_segments(parent: Snapshot, sides: SidesOf, documents: Mapping[str, Sequ
             )
         return made, kept
 
-    # A part alone is worked on by all threads.
-    missing = sum(not stem.with_suffix(".head").is_file() for stem in stems)
-    inner = WORKERS if missing == 1 else 1
+    # Each part has its own threads, so that the last one is not left to one of them.
     with ThreadPoolExecutor(WORKERS) as pool:
         found = list(pool.map(one, range(len(stems))))
     faults = [

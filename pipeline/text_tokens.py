@@ -23,6 +23,9 @@ _QUOTED = re.compile(
     r"\"[^\"]*\"|“[^”]*”|„[^“”\"]*[“”\"]|«[^»]*»|「[^」]*」|『[^』]*』|《[^》]*》|`[^`]*`|(?<!\w)['‘][^'’]*['’](?!\w)"
 )
 _CODE = re.compile(r"\w\(|[{}<>=\[\]]|&&|\|\||\w;$|\w\.\w+\.\w|\\\w")
+# Where none of these stands there is no code.
+_SIGN = re.compile(r"[{}<>=\[\]`_\\&|(;A-Z]")
+_GLUED = re.compile(r"\.\w")
 _TICKED = re.compile(r"`[^`]*`")
 # Capitals and digits inside a word, as in "SGVsbG8h": keys and encoded data.
 _KEY = re.compile(r"(?<!\w)(?=\w*[a-z])(?=\w*\d)\w*[a-z\d][A-Z]\w*")
@@ -99,6 +102,8 @@ def plain_text(text: str) -> str:
     An indent is a line break and blanks; no other line break is left.
     """
     composed = normalize("NFC", text).strip()
+    if not (_SIGN.search(composed) or _GLUED.search(composed)):
+        return " ".join(composed.casefold().split())
     span = _code_span(composed)
     spans = [*span, *(match.span() for rule in (_NAME, _TICKED, _KEY) for match in rule.finditer(composed))]
     if not spans:

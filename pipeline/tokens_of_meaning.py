@@ -62,8 +62,7 @@ class Reading:
         self.tokens, self._at, self._stops = tokens_of(self._plain)
         self.signs = sorted(token for token in self.tokens if not is_word(token))
         self.shut = _HYPHEN.search(self._plain) is not None
-        seen = set(WORD.findall(plain[:_HEAD_CHARS]))
-        self.common = [len(seen & words.common) for words in languages()]
+        self.common = common_words(plain)
         self.n_chars, self.n_words = len(plain), len(plain.split())
         self._bare: dict[tuple[int, bool, bool], list[Word]] = {}
 
@@ -87,8 +86,15 @@ class Reading:
         return self._bare[key]
 
 
+def common_words(plain: str) -> list[int]:
+    """Return how many common words of each language the beginning of a plain text holds."""
+    seen = set(WORD.findall(plain[:_HEAD_CHARS]))
+    return [len(seen & words.common) for words in languages()]
+
+
 @cache
-def _speak_of_words() -> frozenset[str]:
+def speak_of_words() -> frozenset[str]:
+    """Return the words of all languages after which words are spoken of."""
     return frozenset[str]().union(*(words.mentions | words.spelled for words in languages()))
 
 
@@ -108,7 +114,7 @@ def differing_parts(left: str, right: str) -> tuple[slice, slice] | None:
         ends = left.find(" ", ends + 1)
         if ends < 0:
             ends = len(left)
-    if not _speak_of_words().isdisjoint(left[:start].split()):
+    if not speak_of_words().isdisjoint(left[:start].split()):
         return None
     start += left[start : start + 1] == " "
     return slice(start, ends), slice(start, ends + len(right) - len(left))

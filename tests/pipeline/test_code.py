@@ -28,6 +28,7 @@ def checkout(tmp_path, monkeypatch):
             assert old in path.read_text()
             path.write_text(path.read_text().replace(old, new))
         code.read_module.cache_clear()
+        code._known.cache_clear()
         return code.code_of("pipeline.stage_one").digest
 
     return digest_after
@@ -58,3 +59,21 @@ def test_the_distributions_of_imported_modules_are_found(checkout):
 
 def test_a_distribution_with_another_name_than_its_module_is_found():
     assert "PyYAML" in code.code_of("pipeline.dataset_card").distributions
+
+
+def test_what_is_kept_between_runs_changes_nothing(checkout, tmp_path):
+    fresh = checkout()
+    (kept,) = (tmp_path / "pipeline" / "__pycache__").glob("trees.*.json")
+
+    assert checkout() == fresh
+    for damage in ("", "{", '{"a": []}', "[1]"):
+        kept.write_text(damage)
+        assert checkout() == fresh
+    assert checkout("other.py", "'a'", "'b'") != fresh
+    assert checkout("other.py", "'b'", "'a'") == fresh
+
+
+def test_a_checkout_that_may_not_be_written_has_the_same_digest(checkout, tmp_path):
+    (tmp_path / "pipeline" / "__pycache__").write_text("no folder")
+
+    assert checkout() == checkout()
