@@ -108,8 +108,8 @@ class Dedupe(Settings):
             # The lists are read while compiled code is at work on the parts.
             lists = pool.submit(read_lists)
             opened = open_segments(parent, sides, documents, cache.parent / "segments")
+            corpus = Corpus(opened.segments)
             lists.result()
-        corpus = Corpus(opened.segments)
         memory, texts = PairMemory.of(cache, self.near), VerdictMemory(corpus, cache)
         verdicts = self.verdicts(corpus, inputs, spill, texts, memory.search)
         texts.keep()
