@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from pipeline.doctor import findings
 from pipeline.fsck import fsck as find_damage
@@ -95,7 +95,9 @@ def fsck(
 
 def gc(
     *,
-    keep: Annotated[int, Parameter(help="runs of every stage and recipe to keep, at least 1")] = 3,
+    keep: Annotated[
+        int, Parameter(help="runs of every stage and recipe to keep, at least 1", validator=validators.Number(gte=1))
+    ] = 3,
     dry_run: Annotated[bool, Parameter(help="only list what would go")] = False,
     data_root: DataRoot = Path("data"),
 ) -> None:
@@ -103,7 +105,6 @@ def gc(
 
     Example: tuneloop gc --keep 2 --dry-run
     """
-    keep = max(keep, 1)
     garbage = find_garbage(data_root, keep) if dry_run else collect(data_root, keep)
     for path in garbage.paths:
         sys.stdout.write(f"{path}\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from pipeline.border import border as find_border
 from pipeline.clusters import MARKS, Cluster, clusters_of, largest, marked_groups
@@ -52,7 +52,12 @@ def duplicates(
     border: Annotated[bool, Parameter(help="pairs of prompts nearest the threshold, on both sides")] = False,
     near: Annotated[float | None, Parameter(help="what another threshold would drop, 0.5 to 1")] = None,
     reason: Annotated[str | None, Parameter(help="only this reason; conflict and boilerplate list marked rows")] = None,
-    n: Annotated[int, Parameter(name=["-n", "--rows"], help="clusters, pairs of a kind, or rows to show")] = 10,
+    n: Annotated[
+        int,
+        Parameter(
+            name=["-n", "--rows"], help="clusters, pairs of a kind, or rows to show", validator=validators.Number(gte=0)
+        ),
+    ] = 10,
     recipe: RecipeName = None,
     data_root: DataRoot = Path("data"),
     as_json: AsJson = False,

@@ -2,9 +2,12 @@
 
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from typing import TypeVar
 
 from schemas import SnapshotError
@@ -41,7 +44,8 @@ def map_parts(
         yield from map(function, units)
         return
     with _pool(min(workers, len(units)), threads=threads) as pool:
-        futures = [pool.submit(function, unit) for unit in units]
+        with _no_interrupts():
+            futures = [pool.submit(function, unit) for unit in units]
         try:
             for future in futures:
                 yield future.result()
@@ -55,8 +59,26 @@ def map_parts(
             pool.shutdown(wait=True, cancel_futures=True)
 
 
+@contextmanager
+def _no_interrupts() -> Iterator[None]:
+    """Let no Ctrl-C in while processes are started, and none into these until they are up: they inherit that."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def _pool(workers: int, *, threads: bool) -> Executor:
     # Spawn: forking a process that holds Arrow's threads can hang.
     if threads:
         return ThreadPoolExecutor(workers)
-    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"))
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn"), initializer=_end_quietly)
+
+
+def _end_quietly() -> None:
+    """Let a Ctrl-C end this process at once and without a word: the parent tells what it means."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

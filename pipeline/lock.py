@@ -20,7 +20,8 @@ def locked(folder: Path, what: str) -> Iterator[None]:
     """Hold the lock in `folder` while the block runs.
 
     Raises:
-        SnapshotError: Somebody else holds it; the message names user, host, process and since when.
+        SnapshotError: Somebody else holds it; the message names user, host, process and since when. Or the folder
+            cannot be written.
     """
     make_folder(folder)
     lock, card = FileLock(folder / ".lock", mode=0o664, timeout=0), folder / ".holder.json"
@@ -31,6 +32,12 @@ def locked(folder: Path, what: str) -> Iterator[None]:
             f"{what} is being written by {_holder(card)}",
             where=str(folder),
             fix="wait until that run is done and start again; nothing was changed",
+        ) from error
+    except OSError as error:
+        raise SnapshotError(
+            f"the store cannot be written: {error.strerror}",
+            where=str(folder),
+            fix="give `--data-root` a folder that you may write to",
         ) from error
     try:
         card.write_text(

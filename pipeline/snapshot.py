@@ -140,10 +140,21 @@ def sync(path: Path) -> None:
 
 
 def make_folder(path: Path) -> Path:
-    """Return the folder, made with its missing parents, writable by the group."""
+    """Return the folder, made with its missing parents, writable by the group.
+
+    Raises:
+        SnapshotError: It cannot be made; the message says why.
+    """
     if not path.is_dir():
         make_folder(path.parent)
-        path.mkdir(exist_ok=True)
+        try:
+            path.mkdir(exist_ok=True)
+        except OSError as error:
+            raise SnapshotError(
+                f"the store cannot make a folder here: {error.strerror}",
+                where=str(path),
+                fix="give `--data-root` a folder that you may write to",
+            ) from error
         _open_to_group(path)
     return path
 

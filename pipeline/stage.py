@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 import pyarrow as pa
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, ConfigDict, JsonValue
 
 from pipeline.snapshot import Snapshot
 from schemas import DataError, RunRecord, Strict, Template
@@ -178,6 +178,9 @@ class Stage(Protocol):
 
 class Settings(Strict):
     """Settings of a stage that takes its parent's parts one by one, with nothing to check: the defaults."""
+
+    # A number is no text, and `near = true` no number.
+    model_config = ConfigDict(strict=True)
 
     partition: ClassVar[str | None] = None
     threads: ClassVar[bool] = False

@@ -7,7 +7,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import Parameter
+from cyclopts import Parameter, validators
 
 from pipeline import refs
 from pipeline.commands import DataRoot
@@ -50,7 +50,7 @@ def log(
 def show(
     stage: str,
     *,
-    n: Annotated[int, Parameter(name=["-n", "--rows"], help="rows to show")] = 3,
+    n: Annotated[int, Parameter(name=["-n", "--rows"], help="rows to show", validator=validators.Number(gte=0))] = 3,
     dropped: Annotated[bool, Parameter(help="show dropped rows instead of kept ones")] = False,
     reason: Annotated[str | None, Parameter(help="only rows dropped for this reason")] = None,
     recipe: RecipeName = None,

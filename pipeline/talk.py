@@ -50,7 +50,7 @@ class Talk:
         record = outcome.record
         reused = f", {outcome.reused} of {len(record.parts)} parts reused" if outcome.reused else ""
         self.line(f"{funnel_line(record)}   {record.seconds:.1f} s{reused}")
-        for line in recognised_lines(record):
+        for line in recognised_lines(record) + rebuilt_lines(record):
             self.line(line)
 
     def line(self, text: str) -> None:
@@ -95,6 +95,15 @@ def recognised_lines(record: RunRecord) -> list[str]:
             taken = ", ".join(f"{name} = {column}" for name, column in pairs.items()) if isinstance(pairs, dict) else ""
             lines.append(f"          source {source}: recognised as {shape} for {template} ({taken})")
     return lines
+
+
+def rebuilt_lines(record: RunRecord) -> list[str]:
+    """Return which parts of the index could not be used and were built anew, and why."""
+    faults = record.facts.get("index_rebuilt")
+    if not isinstance(faults, list) or not faults:
+        return []
+    more = f"; and {len(faults) - 1} more" if len(faults) > 1 else ""
+    return [f"          index: {len(faults)} of its files built anew: {faults[0]}{more}"]
 
 
 def summary(outcomes: list[Outcome], place: str) -> list[str]:

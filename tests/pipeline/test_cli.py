@@ -52,6 +52,31 @@ def test_a_wrong_recipe_exits_with_2_and_names_the_key(tuneloop, project):
     assert err == "unknown key 'formt'\n  where: recipe.toml, formt\n  fix:   did you mean 'format'?\n"
 
 
+@pytest.mark.parametrize("near", ["true", '"0.9"'])
+def test_a_setting_of_another_type_is_refused(tuneloop, project, near):
+    project.replace("recipe.toml", "[format]", f"[dedupe]\nnear = {near}\n[format]")
+    code, _, err = tuneloop("data", "--recipe", "recipe.toml")
+    assert code == 2
+    assert "recipe.toml, dedupe.near" in err
+
+
+def test_an_index_that_is_built_anew_is_said(tuneloop, project):
+    tuneloop("data", "--recipe", "recipe.toml")
+    for head in (project.data / "dedupe" / "index" / "segments").glob("*.head"):
+        head.write_text("{")
+    project.replace("recipe.toml", "[format]", "[dedupe]\nnear = 0.8\n[format]")
+    assert "          index: 2 of its files built anew: " in (said := tuneloop("data", "--recipe", "recipe.toml")[2]), (
+        said
+    )
+
+
+def test_a_store_that_cannot_be_written_exits_with_6(tuneloop, project):
+    (project.root / "notes.txt").write_text("")
+    code, _, err = tuneloop("data", "--recipe", "recipe.toml", "--data-root", "notes.txt")
+    assert (code, err.splitlines()[-3]) == (6, "the store cannot make a folder here: File exists")
+    assert tuneloop("gc", "--keep", "0")[0] == 2
+
+
 def test_a_source_of_bad_rows_exits_with_3(tuneloop, project):
     (project.root / "questions.jsonl").write_text('{"q": "", "a": ""}\n' * 3)
     code, _, err = tuneloop("data", "--recipe", "recipe.toml")

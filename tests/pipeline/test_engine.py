@@ -1,5 +1,9 @@
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +49,35 @@ def test_a_killed_worker_is_said_with_what_to_do():
         list(map_parts(die_at_three, range(6), workers=2))
     assert "ended from outside" in caught.value.what
     assert "--workers 1" in caught.value.fix
+
+
+INTERRUPTED = """
+import sys, time
+from pipeline.engine import map_parts
+if __name__ == "__main__":
+    print("begins", flush=True)
+    list(map_parts(time.sleep, [float(sys.argv[1])] * 8, workers=2))
+"""
+
+
+@pytest.mark.parametrize("delay", [0.0, 0.3, 2.0])
+def test_ctrl_c_ends_the_workers_without_a_word_of_theirs(tmp_path, delay):
+    script = tmp_path / "sleep.py"
+    script.write_text(INTERRUPTED)
+    command = [sys.executable, str(script), "0.5"]
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=paths, start_new_session=True
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(delay)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers, too
+    said = process.communicate(timeout=30)[1]
+
+    assert process.returncode != 0
+    assert "SpawnProcess" not in said
+    assert said.count("Traceback") <= 1, said
 
 
 def test_small_work_stays_in_one_process():

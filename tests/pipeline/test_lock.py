@@ -43,3 +43,20 @@ def test_the_lock_can_be_taken_again_after_it_was_let_go(tmp_path):
     for _ in range(2):
         with locked(tmp_path, "x"):
             time.sleep(0)
+
+
+def test_a_folder_that_cannot_be_written_is_said_with_what_to_do(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(SnapshotError, match="cannot make a folder here: File exists") as caught,
+        locked(tmp_path / "file", "x"),
+    ):
+        pass
+    assert caught.value.where == str(tmp_path / "file")
+    assert "--data-root" in caught.value.fix
+    (tmp_path / "held" / ".lock").mkdir(parents=True)
+    with (
+        pytest.raises(SnapshotError, match="the store cannot be written: Is a directory"),
+        locked(tmp_path / "held", "x"),
+    ):
+        pass
