@@ -104,10 +104,10 @@ class Dedupe(Settings):
         cache = cache or spill / "index"
         sides = cast(dict[str, list[tuple[str, str]]], inputs.values["sides"])
         documents = cast(dict[str, list[str]], inputs.values["documents"])
+        opened = open_segments(parent, sides, documents, cache.parent / "segments")
         with ThreadPoolExecutor(1) as pool:
-            # The lists are read while compiled code is at work on the parts.
+            # Reading lists would keep the threads above from their work; here little else is done.
             lists = pool.submit(read_lists)
-            opened = open_segments(parent, sides, documents, cache.parent / "segments")
             corpus = Corpus(opened.segments)
             lists.result()
         memory, texts = PairMemory.of(cache, self.near), VerdictMemory(corpus, cache)

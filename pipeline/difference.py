@@ -12,6 +12,7 @@ in quotation marks or code; in code capitals and indents count, too. In a script
 word.
 """
 
+import gc
 from collections.abc import Sequence
 from functools import lru_cache
 
@@ -108,11 +109,18 @@ def _objection(left: str, right: str, known: str) -> str:
 
 def read_lists() -> None:
     """Read the word lists, and the known words of English; those of other languages are read when one is met."""
-    listed_words()
-    never_overlooked()
-    for words in languages():
-        if words.language == "en":
-            len(words.known)
+    # All of it stays: looking for garbage meanwhile takes as long as reading.
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        listed_words()
+        never_overlooked()
+        for words in languages():
+            if words.language == "en":
+                len(words.known)
+    finally:
+        if collects:
+            gc.enable()
 
 
 def forget_texts() -> None:
