@@ -10,7 +10,7 @@ alone and with the context or the choices.
 import csv
 import gzip
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ CONTEXTS = ("input", "context", "passage")
 CHOICES = ("choices", "options")
 ENDINGS = (".jsonl", ".json", ".csv", ".tsv", ".parquet")
 _FIELD_CHARS = 16 << 20
+_MOST_UNASKED = 0.01  # share of items without a question; more of them stand in another column
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class Item:
 
 
 def read_items(files: Mapping[str, Path]) -> list[Item]:
-    """Return the views of the items of all files.
+    """Return the views of the items of all files; `unasked` ones, a few at most, have an empty question.
 
     Raises:
-        SourceError: Files that cannot be read or in which an item has no question; all at once.
+        SourceError: Files that cannot be read, or in which more than one item in a hundred has no question; all
+            at once.
     """
     items: list[Item] = []
     problems: list[SourceError] = []
@@ -64,20 +66,32 @@ def read_items(files: Mapping[str, Path]) -> list[Item]:
         found = [
             Item(name, n, text, _answer(row))
             for n, (row, texts) in enumerate(zip(rows, asked, strict=True), start=1)
-            for text in texts
+            for text in texts or [""]
         ]
-        if found and missing:
-            what = f"{len(missing):,} of {len(rows):,} items have no question, the first of them item {missing[0]:,}"
-            fix = "give each its question in one column, or take them out: rows could repeat them unseen"
-            problems.append(SourceError(what, where=name, fix=fix))
-        elif not found:
+        if len(missing) == len(rows):
             columns = ", ".join(sorted({key for row in rows[:100] for key in row})) or "none"
             what = f"no item has text in a column {', '.join(QUESTIONS[:-1])} or {QUESTIONS[-1]}; columns: {columns}"
             problems.append(SourceError(what, where=name, fix="rename the column with the question to `question`"))
+        elif len(missing) > _MOST_UNASKED * len(rows):
+            what = f"{len(missing):,} of {len(rows):,} items have no question, the first of them item {missing[0]:,}"
+            fix = "give each its question in one column, or take them out: rows could repeat them unseen"
+            problems.append(SourceError(what, where=name, fix=fix))
         items += found
     if problem := SourceError.of(problems):
         raise problem
     return items
+
+
+def unasked(items: Iterable[Item]) -> list[str]:
+    """Return a sentence for each file with items that have no question, so that nothing can be found to repeat them."""
+    missing: dict[str, list[int]] = {}
+    for item in items:
+        if not item.question.strip():
+            missing.setdefault(item.file, []).append(item.n)
+    return [
+        f"{name}: {len(numbers):,} without a question cannot be looked for, the first of them item {numbers[0]:,}"
+        for name, numbers in missing.items()
+    ]
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -103,11 +103,11 @@ class Contamination:
         """Return the items indexed.
 
         Args:
-            items: From `read_items`.
+            items: From `read_items`; those without a question are left out.
             near: Least score of a whole prompt that means the same as an item.
             settings: When a row is a hit.
         """
-        items = sorted(items, key=lambda item: (item.file, item.n))
+        items = sorted((item for item in items if item.question.strip()), key=lambda item: (item.file, item.n))
         numbers: dict[tuple[str, int], int] = {}
         first = np.array([numbers.setdefault((item.file, item.n), at) for at, item in enumerate(items)], np.int64)
         questions = normal(pa.array([item.question for item in items], pa.large_string()))

@@ -12,7 +12,7 @@ characters, id, file and line. A row without a response goes where one with the 
 items and their duplicates go first.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar, cast
@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field, JsonValue
 
 from pipeline.annotations import annotation_files, read_annotations
-from pipeline.benchmarks import read_items
+from pipeline.benchmarks import Item, read_items, unasked
 from pipeline.contamination import Contamination, Decontaminate
 from pipeline.corpus import Corpus
 from pipeline.difference import forget_texts, read_lists
@@ -100,6 +100,7 @@ class Dedupe(Settings):
 
     def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path, cache: Path | None = None) -> State:
         """Decide on every row and write the verdicts; texts stay in mapped files."""
+        items = read_items({name: inputs.files[name] for name in self.benchmarks})
         parent = parents["ingest"]
         cache = cache or spill / "index"
         sides = cast(dict[str, list[tuple[str, str]]], inputs.values["sides"])
@@ -111,7 +112,7 @@ class Dedupe(Settings):
             corpus = Corpus(opened.segments)
             lists.result()
         memory, texts = PairMemory.of(cache, self.near), VerdictMemory(corpus, cache)
-        verdicts = self.verdicts(corpus, inputs, spill, texts, memory.search)
+        verdicts = self.verdicts(corpus, inputs, items, spill, texts, memory.search)
         texts.keep()
         forget_texts()
         path = spill / "dedupe.arrow"
@@ -119,21 +120,29 @@ class Dedupe(Settings):
         notes: dict[str, JsonValue] = {"index": {"parts_built": opened.built, **memory.told}}
         if opened.faults:
             notes["index_rebuilt"] = [*opened.faults]
+        if told := unasked(items):
+            notes["items_unasked"] = [*told]
         return State(rows=path, counts=verdicts.counts, notes=notes)
 
     def verdicts(
-        self, corpus: Corpus, inputs: Inputs, spill: Path, texts: VerdictMemory, search: Callable[[Nodes, Keys], Alike]
+        self,
+        corpus: Corpus,
+        inputs: Inputs,
+        items: Sequence[Item],
+        spill: Path,
+        texts: VerdictMemory,
+        search: Callable[[Nodes, Keys], Alike],
     ) -> Verdicts:
         """Return the verdicts on all rows; what is known of texts and pairs is used, and nothing is kept.
 
         Args:
             corpus: The rows.
             inputs: What `inputs` declared.
+            items: Of the benchmarks.
             spill: Folder for what is mapped meanwhile.
             texts: Knows verdicts on pairs of texts.
             search: Given prompts' texts and their keys, finds those that are alike.
         """
-        items = read_items({name: inputs.files[name] for name in self.benchmarks})
         policy = Policy(
             annotated=cast(list[str], inputs.values["annotated"]),
             sources=cast(list[str], inputs.values["sources"]),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from pipeline.benchmarks import read_items
 from pipeline.difference import forget_texts
 from pipeline.hashing import Ints
 from pipeline.inspection import Gone, Inspection
@@ -64,7 +65,8 @@ def at_threshold(run: Inspection, near: float, spill: Path) -> OtherThreshold:
             f"since run {run.record.number}: {'; '.join(changed[:5])}{' ...' if changed[5:] else ''}; "
             "what comes of that is in the differences too"
         )
-    verdicts = stage.verdicts(run.corpus, inputs, spill, VerdictMemory(run.corpus, run.index), run.search(near))
+    items = read_items({name: inputs.files[name] for name in stage.benchmarks})
+    verdicts = stage.verdicts(run.corpus, inputs, items, spill, VerdictMemory(run.corpus, run.index), run.search(near))
     forget_texts()
     then = dict(
         zip(REASONS, np.bincount(verdicts.reason[~verdicts.stays], minlength=len(REASONS)).tolist(), strict=True)

@@ -50,7 +50,7 @@ class Talk:
         record = outcome.record
         reused = f", {outcome.reused} of {len(record.parts)} parts reused" if outcome.reused else ""
         self.line(f"{funnel_line(record)}   {record.seconds:.1f} s{reused}")
-        for line in recognised_lines(record) + rebuilt_lines(record):
+        for line in recognised_lines(record) + faults_lines(record):
             self.line(line)
 
     def line(self, text: str) -> None:
@@ -97,13 +97,14 @@ def recognised_lines(record: RunRecord) -> list[str]:
     return lines
 
 
-def rebuilt_lines(record: RunRecord) -> list[str]:
-    """Return which parts of the index could not be used and were built anew, and why."""
-    faults = record.facts.get("index_rebuilt")
-    if not isinstance(faults, list) or not faults:
-        return []
-    more = f"; and {len(faults) - 1} more" if len(faults) > 1 else ""
-    return [f"          index: {len(faults)} of its files built anew: {faults[0]}{more}"]
+def faults_lines(record: RunRecord) -> list[str]:
+    """Return which parts of the index were built anew, and which benchmark items cannot be looked for, and why."""
+    lines = []
+    faults, items = record.facts.get("index_rebuilt"), record.facts.get("items_unasked")
+    if isinstance(faults, list) and faults:
+        more = f"; and {len(faults) - 1} more" if len(faults) > 1 else ""
+        lines.append(f"          index: {len(faults)} of its files built anew: {faults[0]}{more}")
+    return lines + [f"          benchmark {told}" for told in (items if isinstance(items, list) else [])]
 
 
 def summary(outcomes: list[Outcome], place: str) -> list[str]:

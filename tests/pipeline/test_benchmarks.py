@@ -5,7 +5,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipeline.benchmarks import read_items
+from pipeline.benchmarks import read_items, unasked
 from schemas import SourceError
 
 
@@ -93,3 +93,14 @@ def test_items_without_a_question_are_counted_and_refused(tmp_path):
 
     with pytest.raises(SourceError, match="2 of 3 items have no question, the first of them item 2"):
         read_items({"quiz.jsonl": tmp_path / "quiz.jsonl"})
+
+
+def test_one_item_in_a_hundred_without_a_question_is_told(tmp_path):
+    lines = [{"question": f"How many legs have {n} cats?"} for n in range(2, 101)] + [{"answer": "4"}]
+    (tmp_path / "quiz.jsonl").write_text("\n".join(map(json.dumps, lines)), "utf-8")
+    items = read_items({"quiz.jsonl": tmp_path / "quiz.jsonl"})
+
+    (told,) = unasked(items)
+    assert told == "quiz.jsonl: 1 without a question cannot be looked for, the first of them item 100"
+    assert len(items) == 100
+    assert unasked(items[:99]) == []
