@@ -26,6 +26,7 @@ _CODE = re.compile(r"\w\(|[{}<>=\[\]]|&&|\|\||\w;$|\w\.\w+\.\w|\\\w")
 # Where none of these stands there is no code.
 _SIGN = re.compile(r"[{}<>=\[\]`_\\&|(;A-Z]")
 _GLUED = re.compile(r"\.\w")
+_BLANK = re.compile(r"\s")
 _TICKED = re.compile(r"`[^`]*`")
 # Capitals and digits inside a word, as in "SGVsbG8h": keys and encoded data.
 _KEY = re.compile(r"(?<!\w)(?=\w*[a-z])(?=\w*\d)\w*[a-z\d][A-Z]\w*")
@@ -99,7 +100,7 @@ def literal_ones(plain: str, at: Sequence[int]) -> list[bool]:
 def plain_text(text: str) -> str:
     """Return the text composed, in lower case, with single blanks; code keeps its capitals and its lines' indents.
 
-    An indent is a line break and blanks; no other line break is left.
+    An indent is a line break and two blanks or more; no other line break is left.
     """
     composed = normalize("NFC", text).strip()
     if not (_SIGN.search(composed) or _GLUED.search(composed)):
@@ -118,7 +119,7 @@ def plain_text(text: str) -> str:
         words = line.split()
         if words:
             indent = len(line.expandtabs()) - len(line.expandtabs().lstrip())
-            whole += ["\n" + " " * indent if indent else " ", " ".join(words)]
+            whole += ["\n" + " " * indent if indent > 1 else " ", " ".join(words)]
     return "".join(whole)
 
 
@@ -128,6 +129,7 @@ def _code_span(text: str) -> list[tuple[int, int]]:
     if not signs:
         return []
     # The line's first words ("def", "if height") stand before its first sign.
+    text = _BLANK.sub(" ", text)
     start = text.rfind(" ", 0, max(text.rfind(" ", 0, signs[0].start()), 0)) + 1
     stop = text.find(" ", signs[-1].end() + 1)
     return [(start, stop if stop >= 0 else len(text))]

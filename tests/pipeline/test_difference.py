@@ -397,3 +397,23 @@ def test_the_rules_hold_beyond_the_lists(left, right):
 def test_the_rules_go_no_further(left, right):
     assert not same_meaning(left, right)[0]
     assert not same_meaning(right, left)[0]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "is_same"),
+    [
+        ("Use wolfram(query).\nCalculate the root", "use wolfram(query).\n compute the root", True),
+        ("Explain x = 5 to me please", "explain  x = 5 to me", True),
+        ("Give an antonym of 'Generous'.", "give an antonym of 'generous'", True),
+        ("def scale(x, k):\n    return x * k", "def scale(x, k):  \r\n    return x * k\n", True),
+        ("Use wolfram(Query) now", "Use wolfram(query) now", False),
+        ("Open os.Path now", "open os.path now", False),
+        ("Run `Make` now", "run `make` now", False),
+        ("What is \\Delta here", "what is \\delta here", False),
+        ("Write send_mail now", "write Send_mail now", False),
+        ("for x in y:\n    a(x)\n    b()", "for x in y:\n    a(x)\nb()", False),
+    ],
+)
+def test_in_code_capitals_and_indents_count(left, right, is_same):
+    assert same_meaning(left, right)[0] is is_same
+    assert same_meaning(right, left)[0] is is_same
