@@ -105,7 +105,7 @@ def plain_text(text: str) -> str:
     composed = normalize("NFC", text).strip()
     if not (_SIGN.search(composed) or _GLUED.search(composed)):
         return " ".join(composed.casefold().split())
-    span = _code_span(composed)
+    span = _code_span(composed, with_word_before=False)
     spans = [*span, *(match.span() for rule in (_NAME, _TICKED, _KEY) for match in rule.finditer(composed))]
     if not spans:
         return " ".join(composed.casefold().split())
@@ -123,14 +123,21 @@ def plain_text(text: str) -> str:
     return "".join(whole)
 
 
-def _code_span(text: str) -> list[tuple[int, int]]:
-    """Return where the text is code, from before its first sign to after its last one: one span or none."""
+def _code_span(text: str, *, with_word_before: bool = True) -> list[tuple[int, int]]:
+    """Return the span from before the first sign of code to after the last one, or none.
+
+    Args:
+        text: The text.
+        with_word_before: Whether the word before ("def", "if") is in it, too; what is compared or assigned always is.
+    """
     signs = list(_CODE.finditer(text))
     if not signs:
         return []
-    # The line's first words ("def", "if height") stand before its first sign.
     text = _BLANK.sub(" ", text)
-    start = text.rfind(" ", 0, max(text.rfind(" ", 0, signs[0].start()), 0)) + 1
+    start = signs[0].start()
+    if with_word_before or (text[start] in "<>=&|" and text[start - 1 : start] == " "):
+        start = max(text.rfind(" ", 0, start), 0)
+    start = text.rfind(" ", 0, start) + 1
     stop = text.find(" ", signs[-1].end() + 1)
     return [(start, stop if stop >= 0 else len(text))]
 
