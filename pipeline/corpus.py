@@ -135,6 +135,11 @@ class Corpus:
         chars: Codes = self._picked("chars", self._first)
         return chars
 
+    @cached_property
+    def plain(self) -> Codes:
+        """Number of every distinct text made plain: texts with code in other capitals or blanks share one."""
+        return numbered(self._picked("plain", self._first))[0]
+
     def nodes(self, space: Codes, text: Codes, spill: Path) -> Nodes:
         """Return distinct texts of prompts in their spaces, ready to be searched.
 

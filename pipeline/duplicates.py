@@ -301,7 +301,7 @@ def _groups(known: Known, verdicts: Verdicts) -> Codes:
     trees.join_same(np.where(clean, corpus.source_row, -1))
     cells = corpus.cells
     documents = cells.where(cells.is_document & clean[cells.row])
-    trees.join_same(documents.text, documents.row)
+    trees.join_same(corpus.plain[documents.text], documents.row)
     trees.join_same(*_asked(corpus, clean))
     gone = np.flatnonzero(verdicts.partner >= 0)
     trees.join(verdicts.partner[gone], gone)
@@ -334,7 +334,7 @@ def _asked(corpus: Corpus, clean: Flags) -> tuple[Codes, Codes]:
         starts = np.flatnonzero(first)
         rank[order] = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
         sums, there = np.zeros(corpus.n, np.uint64), np.zeros(corpus.n, np.bool_)
-        add_up(sums, there, own.row, (own.text.astype(np.uint64) << np.uint64(8)) | rank)
+        add_up(sums, there, own.row, (corpus.plain[own.text].astype(np.uint64) << np.uint64(8)) | rank)
         rows.append(np.flatnonzero(there).astype(np.int32))
         keys.append(sums[there])
     return numbered(np.concatenate(keys))[0], np.concatenate(rows)

@@ -128,6 +128,7 @@ def _cells(sides: Sides, batch: pa.RecordBatch) -> Arrays:
         "bytes": data[bounds[0] : bounds[-1]],
         "length": np.diff(bounds).astype(np.int64),
         "hash": hashes[first],
+        "plain": text_hashes(plain)[:, 0],
         "chars": pc.utf8_length(plain).to_numpy(zero_copy_only=False).astype(np.int32),
         "digits": digits,
         "canonical": canonical,

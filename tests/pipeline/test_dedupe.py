@@ -395,9 +395,9 @@ def test_one_source_row_under_templates_of_two_tasks_is_one_group_and_no_boilerp
 
 def test_rows_that_share_a_document_or_a_first_turn_are_one_group():
     rows = [
-        row(1, "Who came?", "Ann", context="Ann came and left."), row(2, "Who left?", "Ann", context="Ann  came and left."),
+        row(1, "Who came?", "Ann", context="Ann [2] came."), row(2, "Who left?", "Ann", context="ANN [2]  came."),
         row(3, "Who came?", "Bob", context="Bob came."),
-        row(4, answer="Ann came.", template="sum", document="Ann came and left."),
+        row(4, answer="Ann came.", template="sum", document="Ann [2] came."),
         row(5, template="chat", turns=[("user", "Hello there"), ("assistant", "Hi"), ("user", "Bye")]),
         row(6, template="chat", turns=[("user", "hello there"), ("assistant", "Yes?"), ("user", "Help")]),
     ]  # fmt: skip
@@ -412,10 +412,10 @@ def test_rows_that_share_a_document_or_a_first_turn_are_one_group():
 
 def test_equal_prompts_are_one_group_whatever_the_task_and_the_fields_names():
     rows = [
-        row(1, "Who came?", "Ann"),
-        row(2, template="chat", turns=[("user", "who came?"), ("assistant", "Bob"), ("user", "And then?")]),
-        row(3, answer="They ask for a name.", template="sum", document="Who came?"),
-        row(4, "Who came?", "Ann", context="Ann came."),
+        row(1, "Who [now] came?", "Ann"),
+        row(2, template="chat", turns=[("user", "who [NOW] came?"), ("assistant", "Bob"), ("user", "And then?")]),
+        row(3, answer="They ask for a name.", template="sum", document="Who [now]  came?"),
+        row(4, "Who [now] came?", "Ann", context="Ann came."),
     ]
     group = [one["group"] for one in dedupe(rows).kept.values()]
 
