@@ -79,6 +79,11 @@ def _made_table() -> _Table:  # noqa: C901 - one table of all lists
             for parts, name in all_phrases(phrases)
             for meaning in meanings_of(name)
         ]
+        pairs += [
+            (each, f"={words.language}.{word}")
+            for word, parts in words.contractions.items()
+            for each in (word, " ".join(parts))
+        ]
         pairs += [(form, word) for word in words.forms for form in _inflected(word, words.endings)]
         for word, other in pairs:
             heads.setdefault(word, word)

@@ -180,9 +180,14 @@ def _forms_apart(one: Sequence[Word], other: Sequence[Word], words: Words) -> st
     changed = [(a, b) for a, b in zip(one, other, strict=True) if a.text != b.text or a.article != b.article]
     if not all(_is_one(a, b, words) for a, b in changed):
         return None
-    pairs = [sorted((a.text, b.text)) for a, b in changed if _is_told(a, b)]
+    pairs = [sorted((_shown(a), _shown(b))) for a, b in changed if _is_told(a, b)]
     told = ", ".join(f"{a!r} / {b!r}" for a, b in pairs[:3])
     return f"differs in {told}" if told else "differs only in articles, forms or a word said twice"
+
+
+def _shown(word: Word) -> str:
+    """Return a word as people write it: Han characters without blanks."""
+    return word.text.replace(" ", "") if word.text >= "\u3040" else word.text
 
 
 def _is_told(one: Word, other: Word) -> bool:

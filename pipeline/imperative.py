@@ -35,6 +35,21 @@ def _plain(token: str, heads: Sequence[str], words: Words) -> str:
     return token
 
 
+def written_out(tokens: Sequence[str], literal: Sequence[bool], stops: set[int], words: Words) -> Taken:
+    """Return the tokens with contractions written out: "whats" becomes "what is"; quoted ones stay."""
+    if words.contractions.keys().isdisjoint(tokens):
+        return tokens, literal, stops
+    row: list[str] = []
+    shut: list[bool] = []
+    place: list[int] = []
+    for token, is_shut in zip(tokens, literal, strict=True):
+        place.append(len(row))
+        parts = () if is_shut else words.contractions.get(token, ())
+        row += parts or [token]
+        shut += [is_shut] * max(len(parts), 1)
+    return row, shut, {place[at] if at < len(place) else len(row) for at in stops}
+
+
 def as_imperative(tokens: Sequence[str], literal: Sequence[bool], stops: set[int], start: int, words: Words) -> Taken:
     """Return the tokens from `start` on with the verb of the first clause in front, and its prefix on it.
 

@@ -69,6 +69,7 @@ def _listed() -> frozenset[str]:
     found = words.noted | words.fixed | words.units | misspelt(words.articles) | never_overlooked()[0]
     found |= words.lettered | words.article_keepers | words.particles | words.conjunctions | words.phrase_starts.keys()
     found |= frozenset(words.forms.values()).union(*never_overlooked()[1], *(one.common for one in languages()))
+    found |= {part for parts in words.contractions.values() for part in parts}
     for phrases in (words.fillers, words.polite, words.polite_start, words.polite_end, words.same, words.commands):
         found |= {part for parts, _ in all_phrases(phrases) for part in parts}
     return found

@@ -57,6 +57,7 @@ def listed_words() -> NDArray[np.uint64]:
             | set(words.forms)
             | set(words.forms.values())
         )
+        found |= {part for word, parts in words.contractions.items() for part in (word, *parts)}
         several = (words.polite, words.polite_start, words.polite_end, words.fillers, words.same, words.commands)
         for phrases in several:
             found |= {part for parts, _ in all_phrases(phrases) for part in parts}

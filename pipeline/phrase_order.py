@@ -175,8 +175,8 @@ def _starts_phrase(text: Sequence[Word], start: int, stop: int, words: Words) ->
     written = text[start].text
     _, listed = words.phrase_starts.get(written) or words.phrase_starts.get(written[:1], ((), {}))
     for parts in listed:
-        joined = "".join(parts)
-        if written == joined or "".join(word.text for word in text[start : min(stop, start + len(parts))]) == joined:
+        joined = " ".join(parts)
+        if written == joined or " ".join(word.text for word in text[start : min(stop, start + len(parts))]) == joined:
             return True
     return False
 

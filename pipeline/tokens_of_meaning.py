@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from rapidfuzz.distance import Postfix, Prefix
 
-from pipeline.imperative import addressee, as_imperative, without_elision
+from pipeline.imperative import addressee, as_imperative, without_elision, written_out
 from pipeline.slips import misspelt
 from pipeline.text_tokens import WORD, is_word, literal_ones, tokens_of
 from pipeline.vocabulary import Phrases, Words, languages
@@ -168,7 +168,7 @@ def _bare(  # noqa: C901 - one pass over the tokens
     `edges` says whether the tokens begin where the text does, and end where it does.
     """
     kept: list[Word] = []
-    tokens = without_elision(tokens, literal, words)
+    tokens, literal, stops = written_out(without_elision(tokens, literal, words), literal, stops, words)
     start, stop = _ends(tokens, literal, words, edges)
     if edges[0] and not by_word:
         size = len(tokens)
@@ -227,7 +227,7 @@ def _bare(  # noqa: C901 - one pass over the tokens
                 wide, more = _match(words.commands, tokens, place, end)
                 size, meaning = (wide, more) if wide >= size else (size, meaning)
         size = size or 1
-        text = "".join(tokens[place : place + size])
+        text = " ".join(tokens[place : place + size])
         key = meaning or (token if mentioned else words.forms.get(token, token))
         place += size
         if kept and _said_again(kept, text, words):

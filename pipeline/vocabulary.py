@@ -8,7 +8,7 @@ enough.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import product
@@ -53,6 +53,7 @@ class Words:
         anywhere, no_adverbs: Adverbs that may move, and words that end as adverbs do and may not.
         ordered: Words of a text that puts things in an order.
         verb_last, verb_prefixes: After a polite opening with the one the verb stands last; the others part from it.
+        contractions: What a word stands for that is two words written as one: "whats".
         language: Its code.
         noted: Words of which anything is said here but that they are known, common, fixed or a unit.
         fixed: Words that are never another's form or typing error.
@@ -89,6 +90,7 @@ class Words:
     ordered: frozenset[str]
     verb_last: frozenset[str]
     verb_prefixes: frozenset[str]
+    contractions: dict[str, Parts]
     language: str
     fixed: frozenset[str]
     noted: frozenset[str]
@@ -148,12 +150,15 @@ def _read(path: Path) -> Words:
     same += slips + _misheard(sorted({*heard}), raw.get("sounds", ()))
     meant = _meanings(same, makes, fixed, forms)
     ordered = _meanings(commands, makes, fixed, forms, "!")
+    contractions = {word: split_words(phrase) for word, phrase in raw.get("contractions", {}).items()}
     phrases: dict[str, Any] = {
-        "fillers": _phrases((phrase, "") for phrase in raw["fillers"]),
-        "polite": _phrases((phrase, "") for phrase in polite),
-        "polite_start": _phrases((phrase, "") for phrase in (*polite, *start)),
-        "same": _phrases(meant.items()),
-        "commands": _phrases((phrase, _joined(meant.get(phrase, ""), name)) for phrase, name in ordered.items()),
+        "fillers": _phrases(((phrase, "") for phrase in raw["fillers"]), contractions),
+        "polite": _phrases(((phrase, "") for phrase in polite), contractions),
+        "polite_start": _phrases(((phrase, "") for phrase in (*polite, *start)), contractions),
+        "same": _phrases(meant.items(), contractions),
+        "commands": _phrases(
+            ((phrase, _joined(meant.get(phrase, ""), name)) for phrase, name in ordered.items()), contractions
+        ),
     }
     sets: dict[str, Any] = {key: frozenset(raw.get(key, ())) for key in _SETS}
     return Words(
@@ -163,12 +168,15 @@ def _read(path: Path) -> Words:
         forms=forms | raw["misspellings"],
         endings=endings,
         unrelated={word: frozenset().union(*(g for g in groups if word in g)) for g in groups for word in g},
-        polite_end=_phrases(((phrase, "") for phrase in (*polite, *end)), backwards=True),
-        phrase_starts=_phrases((phrase, "") for phrase in raw["phrase_starts"]),
+        polite_end=_phrases(((phrase, "") for phrase in (*polite, *end)), contractions, backwards=True),
+        phrase_starts=_phrases(((phrase, "") for phrase in raw["phrase_starts"]), contractions),
         cases=tuple(frozenset(group) for group in raw.get("cases", ())),
+        contractions=contractions,
         language=path.stem,
         fixed=sets["negations"] | sets["numbers"],
-        noted=frozenset[str]().union(*phrases.values(), forms, raw["misspellings"], *(sets[key] for key in _NOTED)),
+        noted=frozenset[str]().union(
+            *phrases.values(), forms, raw["misspellings"], contractions, *(sets[key] for key in _NOTED)
+        ),
     )
 
 
@@ -187,13 +195,22 @@ def groups_of(groups: Iterable[Iterable[str]]) -> frozenset[str]:
     return frozenset(word for group in groups for word in group)
 
 
-def _phrases(listed: Iterable[tuple[str, str]], *, backwards: bool = False) -> Phrases:
-    """Return the phrases by their first word (the last, if read backwards), the longest lengths first."""
+def _phrases(
+    listed: Iterable[tuple[str, str]], contractions: Mapping[str, Parts], *, backwards: bool = False
+) -> Phrases:
+    """Return the phrases by their first word (the last, if read backwards), the longest lengths first.
+
+    Those with contractions are there as they stand and written out.
+    """
     step = -1 if backwards else 1
     found: dict[str, dict[Parts, str]] = {}
     for phrase, meaning in listed:
-        parts = split_words(phrase)[::step]
-        found.setdefault(parts[0], {})[parts] = meaning
+        parts = split_words(phrase)
+        entered = [parts]
+        if len(parts) > 1 and not contractions.keys().isdisjoint(parts):
+            entered.append(tuple(word for part in parts for word in contractions.get(part, (part,))))
+        for each in entered:
+            found.setdefault(each[::step][0], {})[each[::step]] = meaning
     return {first: (tuple(sorted({*map(len, some)}, reverse=True)), some) for first, some in found.items()}
 
 

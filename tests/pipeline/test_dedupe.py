@@ -300,6 +300,13 @@ def test_forms_of_the_same_words_need_no_score():
     assert done.reasons() in ({"first.jsonl:1": "near_duplicate"}, {"first.jsonl:2": "near_duplicate"})
 
 
+def test_a_contraction_is_what_it_stands_for():
+    rows = [row(1, "What's a cow?", "An animal."), row(2, "What is a cow?", "An animal.")]
+
+    assert [*dedupe(rows).reasons().values()] == ["near_duplicate"]
+    assert not dedupe([row(1, "I can't swim, why?", "Ask."), row(2, "I can swim, why?", "Ask.")]).dropped
+
+
 def test_the_reviewed_row_stays():
     reviewed = row(2, "name a fruit", "apple")
     done = dedupe([row(1, "Name a fruit!", "Apple."), reviewed], annotated=[reviewed["id"]])

@@ -336,6 +336,9 @@ def test_no_pair_is_judged_otherwise_among_many(pairs):
         ("What is the weather like today in the city", "Today what is the weather like in the city"),
         ("Tell me about cats and dogs in the house", "Tell me about dogs and cats in the house"),
         ("In einem Satz erkläre die Idee der Freiheit", "Erkläre in einem Satz die Idee der Freiheit"),
+        ("What's the capital of the country", "What is the capital of the country"),
+        ("Don't name the king", "Do not name the king"),
+        ("I can\u2019t open the door", "I cannot open the door"),
     ],
 )
 def test_the_rules_hold_beyond_the_lists(left, right):
@@ -392,6 +395,10 @@ def test_the_rules_hold_beyond_the_lists(left, right):
         ("Give a definition of the legend", "Give a definition of the myth"),
         ("这是食用的油", "这是使用的油"),
         ("把美元换成欧元", "把欧元换成美元"),
+        ("What's the capital of the country", "What was the capital of the country"),
+        ("Don't name the king", "Do name the king"),
+        ("I can't open the door", "I can open the door"),
+        ("Describe its colour in the end", "Describe it is colour in the end"),
     ],
 )
 def test_the_rules_go_no_further(left, right):
