@@ -22,6 +22,8 @@ _SURE = ("swapped", "doubled")
 _ROWS = ("qwertyuiop", "asdfghjkl", "zxcvbnm")
 _VOWELS = frozenset("aeiouyäöüéèà")
 _FORM_LETTERS = frozenset("aeiosnrdyx")  # a word that ends in another of these may be another form
+# "Nitrates" and "nitrites" are two substances, "Andersen" and "Anderson" two people, whichever of them is listed.
+_KINDS = ({"ate", "ite", "ide"}, {"ane", "ene", "ine", "yne"}, {"sen", "son"})
 _SPELT_OUT = (("ae", "ä"), ("oe", "ö"), ("ue", "ü"))
 _TRIPLED = re.compile(r"(\w)\1\1")
 _BRITISH = (
@@ -109,7 +111,7 @@ def is_typo(one: str, other: str, words: Words) -> bool:
         return False
     ours, theirs = (word in words.fixed or word in words.units for word in (one, other))
     slip = _slip(one, other)
-    if not slip or (ours and theirs):
+    if not slip or (ours and theirs) or _are_kinds(one, other):
         return False
     if ours or theirs:
         # "Withotu" is no word, so it cannot but be "without".
@@ -121,6 +123,13 @@ def is_typo(one: str, other: str, words: Words) -> bool:
             return _is_likely(*((other, one) if ours else (one, other)), slip, words)
         return not ours and slip in _SURE and _is_plain_slip(one, other, slip)
     return slip in _SURE and _is_plain_slip(one, other, slip)
+
+
+def _are_kinds(one: str, other: str) -> bool:
+    """Whether the words differ only in endings by which things of one name are told apart."""
+    ours, theirs = one.removesuffix("s"), other.removesuffix("s")
+    ends = {ours[-3:], theirs[-3:]}
+    return len(ends) > 1 and ours[:-3] == theirs[:-3] and any(ends <= kind for kind in _KINDS)
 
 
 def _is_likely(wrong: str, right: str, slip: str, words: Words) -> bool:

@@ -339,6 +339,7 @@ def test_no_pair_is_judged_otherwise_among_many(pairs):
         ("What's the capital of the country", "What is the capital of the country"),
         ("Don't name the king", "Do not name the king"),
         ("I can\u2019t open the door", "I cannot open the door"),
+        ("Give a definite answer to the question", "Give a definate answer to the question"),
     ],
 )
 def test_the_rules_hold_beyond_the_lists(left, right):
@@ -399,6 +400,8 @@ def test_the_rules_hold_beyond_the_lists(left, right):
         ("Don't name the king", "Do name the king"),
         ("I can't open the door", "I can open the door"),
         ("Describe its colour in the end", "Describe it is colour in the end"),
+        ("Explain what nitrates do in the water", "Explain what nitrites do in the water"),
+        ("Who was Andersen in the story", "Who was Anderson in the story"),
     ],
 )
 def test_the_rules_go_no_further(left, right):
