@@ -64,7 +64,8 @@ if __name__ == "__main__":
 def test_ctrl_c_ends_the_workers_without_a_word_of_theirs(tmp_path, delay):
     script = tmp_path / "sleep.py"
     script.write_text(INTERRUPTED)
-    command = [sys.executable, str(script), "0.5"]
+    # A shell starts what it runs in the background without Ctrl-C, and so would this be.
+    command = ["env", "--default-signal=INT", sys.executable, str(script), "0.5"]
     paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=paths, start_new_session=True

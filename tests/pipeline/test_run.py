@@ -171,7 +171,8 @@ def test_a_killed_run_leaves_nothing_half_written(project):
 
 
 def test_ctrl_c_is_a_sentence_not_a_traceback(project):
-    tuneloop = [sys.executable, "-m", "pipeline", "data", "--recipe", "recipe.toml"]
+    # A shell starts what it runs in the background without Ctrl-C, and so would this be.
+    tuneloop = ["env", "--default-signal=INT", sys.executable, "-m", "pipeline", "data", "--recipe", "recipe.toml"]
     process = subprocess.Popen(tuneloop, cwd=project.root, env=environment(), stderr=subprocess.PIPE, text=True)
     assert process.stderr is not None
     first = process.stderr.readline()  # ingest runs: the program is up
