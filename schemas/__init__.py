@@ -8,6 +8,7 @@ from schemas.errors import (
     ConfigError,
     DataError,
     GateError,
+    ServiceError,
     SnapshotError,
     SourceError,
     nearest,
@@ -34,7 +35,7 @@ __all__ = [
     "SPLITS",
     "Annotated", "Annotation", "AnnotationError", "ConfigError", "DataError", "Deduped", "Drop", "Example",
     "FieldValue", "Formatted", "GateError", "Ingested", "InputFile", "Manifest", "Message", "PartFile",
-    "PartRecord", "Quarantined", "Review", "Role", "RunRecord", "Seen", "SnapshotError",
+    "PartRecord", "Quarantined", "Review", "Role", "RunRecord", "Seen", "ServiceError", "SnapshotError",
     "SourceError", "Split", "Status", "Strict", "Template", "TemplateField", "Verdict", "WorkedExample",
     "arrow_schema", "dropped_schema", "nearest",
 ]  # fmt: skip

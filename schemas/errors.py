@@ -73,6 +73,12 @@ class AnnotationError(DataError):
     """People's answers cannot be read or joined."""
 
 
+class ServiceError(DataError):
+    """A server we need does not answer, refuses us, or is not what we expect."""
+
+    exit_code: ClassVar[int] = 5
+
+
 class SnapshotError(DataError):
     """The store is damaged, locked, full or unreachable."""
 

@@ -1,0 +1,228 @@
+"""The wire to Label Studio: one call, one request; what may be asked again is, what may not is never sent twice.
+
+    GET    asked up to six times: a lost connection, 429, 5xx and half an answer are waited out
+    other  sent once; without a clear answer the caller hears `UnansweredError` and looks what became of it
+
+The token may be a legacy token or a personal access token; label-studio-sdk tells them apart and keeps the second kind
+fresh. Its own retries are off: it posts again by itself, and ten tasks behind a bad line became thirty.
+"""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+from label_studio_sdk import LabelStudio
+from label_studio_sdk.core.api_error import ApiError
+
+from annotation.server import running
+from schemas import ServiceError
+
+URL, TOKEN = "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"
+_TRIES = 6
+_FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds
+_TIMEOUT = 120.0
+_PAGE = 1000
+_SHOWN = 300
+
+
+class UnansweredError(ServiceError):
+    """A request was sent and nobody can say what became of it."""
+
+
+class Connection:
+    """A server and our way in.
+
+    Attributes:
+        url: Address of the server, without a slash at the end.
+    """
+
+    def __init__(self, url: str, token: str, *, timeout: float = _TIMEOUT) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        self._client = httpx.Client(base_url=self.url, timeout=timeout)
+        self._sdk = self._signed_in()
+
+    def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - whatever JSON there is
+        """Return what the server says to a GET.
+
+        Raises:
+            ServiceError: It does not answer, or refuses.
+        """
+        return self.read(path, query)
+
+    def read(self, path: str, query: Mapping[str, object], body: object = None) -> Any:  # noqa: ANN401 - JSON
+        """Return what the server says to a GET whose long questions stand in a body."""
+        wait = _FIRST_WAIT
+        for left in reversed(range(_TRIES)):
+            try:
+                return self._once("GET", path, query, body)
+            except UnansweredError as error:
+                if not left:
+                    raise ServiceError(error.what, where=error.where, fix=error.fix) from error
+                time.sleep(min(_LONGEST_WAIT, getattr(error, "wait", None) or wait))
+                wait *= 2
+        raise AssertionError
+
+    def send(self, method: str, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - JSON
+        """Return what the server says to a request that changes something; sent once.
+
+        Raises:
+            UnansweredError: It may have been done, or not.
+            ServiceError: The server refuses.
+        """
+        return self._once(method, path, query, body)
+
+    def tasks(
+        self,
+        project: int,
+        include: Sequence[str],
+        filters: Sequence[Mapping[str, object]] = (),
+        *,
+        whole: bool = False,
+        page_size: int = _PAGE,
+    ) -> list[dict[str, Any]]:
+        """Return the tasks of a project, each once, in order of number.
+
+        Pages that come twice, in another order or with a task missing are noticed by the count and asked for again.
+
+        Args:
+            project: Its number.
+            include: Keys of a task that are wanted; id always comes.
+            filters: What the tasks must satisfy, in the words of Label Studio's data manager, all of it.
+            whole: With annotations and drafts.
+            page_size: Tasks a page.
+
+        Raises:
+            ServiceError: The server does not answer, or never gives all of them.
+        """
+        for _ in range(_TRIES):
+            found: dict[int, dict[str, Any]] = {}
+            total = 0
+            for page in self._pages(project, include, filters, whole, page_size):
+                total = max(total, int(page["total"]))
+                found.update((int(task["id"]), task) for task in page["tasks"])
+            if len(found) >= total:
+                return [found[number] for number in sorted(found)]
+        raise ServiceError(
+            f"the server says it has {total:,} tasks and gives {len(found):,}",
+            where=f"{self.url}/projects/{project}",
+            fix="look at the project in Label Studio, and run the command again",
+        )
+
+    def _pages(
+        self, project: int, include: Sequence[str], filters: Sequence[Mapping[str, object]], whole: bool, size: int
+    ) -> Iterator[dict[str, Any]]:
+        question = {"filters": {"conjunction": "and", "items": [*filters]}, "ordering": ["tasks:id"]}
+        query = {
+            "project": project,
+            "page_size": size,
+            "fields": "all" if whole else "task_only",
+            "include": ",".join(["id", *include]),
+        }
+        page, seen = 1, 0
+        while True:
+            # Long questions do not fit into an address, and Label Studio reads the body of a GET.
+            answer = self.read("/api/tasks/", query | {"page": page}, {"query": json.dumps(question)})
+            yield answer
+            seen += len(answer["tasks"])
+            if not answer["tasks"] or seen >= int(answer["total"]):
+                return
+            page += 1
+
+    def _once(self, method: str, path: str, query: Mapping[str, object], body: object) -> Any:  # noqa: ANN401 - JSON
+        place = f"{method} {self.url}{path}"
+        response = self._asked(method, path, query, body, place)
+        if response.status_code == httpx.codes.UNAUTHORIZED:
+            # A token may end before its time: sign in anew, once.
+            self._sdk = self._signed_in()
+            response = self._asked(method, path, query, body, place)
+        if response.status_code in {401, 403}:
+            raise ServiceError(
+                f"the server does not let us in: {_said(response)}",
+                where=place,
+                fix=f"set {TOKEN} to a token of a person who may do this (Account & Settings, Personal Access Token)",
+            )
+        if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
+            raise _unanswered(f"the server answers {response.status_code}: {_said(response)}", place, response)
+        if not response.is_success:
+            what = f"the server answers {response.status_code}: {_said(response)}"
+            raise ServiceError(what, where=place, fix=_fix_for(response.status_code))
+        if not response.content:
+            return None
+        try:
+            return response.json()
+        except ValueError as error:
+            if response.headers.get("content-type", "").startswith("text/html"):
+                what = "the server answers with a page, not with data"
+                fix = f"is {URL} the address of a Label Studio, {'1.23'} or later?"
+                raise ServiceError(what, where=place, fix=fix) from error
+            raise _unanswered("half an answer came", place) from error
+
+    def _asked(self, method: str, path: str, query: Mapping[str, object], body: object, place: str) -> httpx.Response:
+        try:
+            # Its headers carry a fresh access token where the token is a personal one; no public way leads to them.
+            headers = self._sdk._client_wrapper.get_headers()
+            return self._client.request(
+                method,
+                path,
+                params={name: str(value) for name, value in query.items()},
+                headers={"Authorization": headers["Authorization"]},
+                json=body,
+            )
+        except (httpx.HTTPError, ApiError) as error:
+            raise _unanswered(f"no answer: {type(error).__name__}: {error}", place) from error
+
+    def _signed_in(self) -> LabelStudio:
+        try:
+            return LabelStudio(base_url=self.url, api_key=self._token, max_retries=0, timeout=_TIMEOUT)
+        except ApiError as error:
+            raise ServiceError(
+                f"the token is not good: {error.body}", where=self.url, fix=f"set {TOKEN} to a token that is"
+            ) from error
+
+
+def connect(data_root: Path) -> Connection:
+    """Return the way to the server named in the environment, else to the local one.
+
+    Raises:
+        ServiceError: There is neither.
+    """
+    url, token = os.environ.get(URL), os.environ.get(TOKEN)
+    if url and token:
+        return Connection(url, token)
+    if url or token:
+        missing = TOKEN if url else URL
+        raise ServiceError(f"{missing} is not set", where="environment", fix=f"set both {URL} and {TOKEN}, or neither")
+    local = running(data_root)
+    if local is None:
+        raise ServiceError(
+            "no Label Studio runs here and none is named",
+            where=str(data_root / "label-studio"),
+            fix=f"run `make annotate` for a local one, or set {URL} and {TOKEN} for your team's",
+        )
+    return Connection(local.url, local.token)
+
+
+def _unanswered(what: str, place: str, response: httpx.Response | None = None) -> UnansweredError:
+    error = UnansweredError(
+        what, where=place, fix="see that the server runs and can be reached, and run the command again"
+    )
+    after = response.headers.get("retry-after", "") if response is not None else ""
+    error.wait = float(after) if after.isdecimal() else None  # type: ignore[attr-defined]
+    return error
+
+
+def _said(response: httpx.Response) -> str:
+    if response.headers.get("content-type", "").startswith("text/html"):
+        return "(a page)"
+    return response.text.strip()[:_SHOWN] or "nothing more"
+
+
+def _fix_for(code: int) -> str:
+    if code == httpx.codes.NOT_FOUND:
+        return f"is {URL} the address of a Label Studio, and does the project still exist?"
+    return "if this stays so, the versions of Label Studio and tuneloop may not fit: `tuneloop annotate doctor`"
