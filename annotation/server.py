@@ -5,8 +5,8 @@
     data/label-studio/server/            its database (SQLite) and files
 
 It has an environment of its own, since it pins many packages: `~/.cache/tuneloop/label-studio-VERSION`, about 1 GB,
-made once from `locks/label-studio.txt`. It listens on the loopback address, calls nobody, and lets nobody sign up without an
-invitation.
+made once from `locks/label-studio.txt`. It listens on the loopback address, calls nobody, and lets nobody sign up
+without an invitation.
 """
 
 import json
