@@ -7,7 +7,6 @@ The token may be a legacy token or a personal access token; label-studio-sdk tel
 fresh. Its own retries are off: it posts again by itself, and ten tasks behind a bad line became thirty.
 """
 
-import json
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +29,13 @@ _SHOWN = 300
 
 
 class UnansweredError(ServiceError):
-    """A request was sent and nobody can say what became of it."""
+    """A request was sent and nobody can say what became of it.
+
+    Attributes:
+        wait: Seconds that the server asks us to wait, if it does.
+    """
+
+    wait: float | None = None
 
 
 class Connection:
@@ -63,7 +68,7 @@ class Connection:
             except UnansweredError as error:
                 if not left:
                     raise ServiceError(error.what, where=error.where, fix=error.fix) from error
-                time.sleep(min(_LONGEST_WAIT, getattr(error, "wait", None) or wait))
+                time.sleep(min(_LONGEST_WAIT, error.wait or wait))
                 wait *= 2
         raise AssertionError
 
@@ -126,7 +131,7 @@ class Connection:
         page, seen = 1, 0
         while True:
             # Long questions do not fit into an address, and Label Studio reads the body of a GET.
-            answer = self.read("/api/tasks/", query | {"page": page}, {"query": json.dumps(question)})
+            answer = self.read("/api/tasks/", query | {"page": page}, question)
             yield answer
             seen += len(answer["tasks"])
             if not answer["tasks"] or seen >= int(answer["total"]):
@@ -178,7 +183,9 @@ class Connection:
 
     def _signed_in(self) -> LabelStudio:
         try:
-            return LabelStudio(base_url=self.url, api_key=self._token, max_retries=0, timeout=_TIMEOUT)
+            return LabelStudio(  # type: ignore[no-untyped-call]
+                base_url=self.url, api_key=self._token, max_retries=0, timeout=_TIMEOUT
+            )
         except ApiError as error:
             raise ServiceError(
                 f"the token is not good: {error.body}", where=self.url, fix=f"set {TOKEN} to a token that is"
@@ -212,7 +219,7 @@ def _unanswered(what: str, place: str, response: httpx.Response | None = None) -
         what, where=place, fix="see that the server runs and can be reached, and run the command again"
     )
     after = response.headers.get("retry-after", "") if response is not None else ""
-    error.wait = float(after) if after.isdecimal() else None  # type: ignore[attr-defined]
+    error.wait = float(after) if after.isdecimal() else None
     return error
 
 

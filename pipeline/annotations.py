@@ -29,7 +29,7 @@ def annotation_files(data_root: Path) -> dict[str, Path]:
 
 
 def read_annotations(files: Iterable[Path]) -> list[Annotation]:
-    """Return every answer once, in its latest record, in order of creation then key.
+    """Return every answer that was not withdrawn once, in its latest record, in order of creation then key.
 
     Two records are of one answer when key and time of creation agree: a Label Studio that was set up
     anew counts its ids from 1 again. An adjudicator's word stays one when the same record is imported
@@ -56,7 +56,8 @@ def read_annotations(files: Iterable[Path]) -> list[Annotation]:
             latest[identity] = answer.model_copy(update={"adjudicated": adjudicated})
     if problem := AnnotationError.of(problems):
         raise problem
-    return sorted(latest.values(), key=lambda answer: (answer.created_at, answer.key))
+    standing = (answer for answer in latest.values() if not answer.withdrawn)
+    return sorted(standing, key=lambda answer: (answer.created_at, answer.key))
 
 
 def add_annotations(data_root: Path, answers: Iterable[Annotation]) -> tuple[Path | None, int]:
@@ -71,7 +72,7 @@ def add_annotations(data_root: Path, answers: Iterable[Annotation]) -> tuple[Pat
     folder = make_folder(data_root / "annotations")
     with locked(folder, "the folder of people's answers"):
         files = annotation_files(data_root)
-        known = {line for _, line in _lines(files.values(), [])}
+        known = {_in_full(line) for _, line in _lines(files.values(), [])}
         lines = [answer.model_dump_json() for answer in answers]
         # People first: a name without answers harms nobody, an answer without a name would. Known
         # records are named too, so that importing again mends a lost `people.json`.
@@ -115,6 +116,14 @@ def _lines(files: Iterable[Path], problems: list[AnnotationError]) -> Iterator[t
         for number, line in enumerate(lines, start=1):
             if line:
                 yield f"{path}:{number}", line
+
+
+def _in_full(line: str) -> str:
+    """Return a record as it would be written today: fields that came later have their defaults."""
+    try:
+        return Annotation.model_validate_json(line).model_dump_json()
+    except ValidationError:
+        return line
 
 
 def _name_people(folder: Path, lines: list[str]) -> None:

@@ -51,7 +51,12 @@ class Annotation(Strict):
     adjudicated: bool = Field(default=False, title="true when a lead settled a dispute: this word wins")
     guideline: str | None = Field(default=None, title="digest of the guideline in force")
     round: str | None = Field(default=None, title="review round")
+    purpose: str | None = Field(
+        default=None, title="what the person was asked for: main, overlap, dispute, practice, ..."
+    )
+    task: int | None = Field(default=None, title="number of the task in the tool, for links")
     created_at: Moment = Field(title="ISO 8601, UTC")
     updated_at: Moment = Field(title="ISO 8601, UTC; of two records with one key the later stands")
     lead_time_seconds: float | None = None
+    withdrawn: bool = Field(default=False, title="true when the person has deleted the answer: it counts no more")
     contradiction: str | None = Field(default=None, title="verdict and text disagreed; which rule settled it")

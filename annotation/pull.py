@@ -1,0 +1,191 @@
+"""Answers from Label Studio: everybody's every answer, as it was given, edited and deleted; only what is new is read.
+
+    data/label-studio/pulled.json     for every project the newest change that was read
+    data/label-studio/users.json      number of a person there to e-mail address
+    data/label-studio/projects.json   the projects and how far they are, for those who report
+
+A pull may stop anywhere: the mark moves on only after the answers are on disk, and answers that are there already add
+nothing. An answer that the server had and has no more, in a task that it still has, was deleted by a person: it is kept
+with the word `withdrawn`. A task or a project that is gone takes no answer with it.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from annotation.connection import Connection
+from annotation.export import Imported, Unreadable, read_tasks
+from annotation.projects import Project, find_projects, people_for
+from annotation.restored import as_given
+from pipeline.annotations import add_annotations, annotation_files, read_annotations
+from pipeline.snapshot import make_folder
+from schemas import Annotation
+from schemas.annotation import utc_time
+
+# Changes that were made within one another's time may be seen out of order.
+_MARGIN = timedelta(seconds=60)
+_BY_LEAD = ("lead", "dispute")
+_ANSWER = ("result", "completed_by", "created_at", "updated_at", "lead_time", "was_cancelled", "id", "meta")
+_PAGE = 500
+
+
+@dataclass
+class Pulled:
+    """What a pull brought.
+
+    Attributes:
+        tasks: Changed tasks that were read.
+        answers: Answers in them.
+        new: Records that were not known.
+        withdrawn: Answers that somebody has deleted.
+        skipped: Presses of Skip in them.
+        unreadable: What gave no answer, and why.
+        contradictions: Rule to how often verdict and text disagreed.
+        projects: The recipe's projects.
+    """
+
+    tasks: int = 0
+    answers: int = 0
+    new: int = 0
+    withdrawn: int = 0
+    skipped: int = 0
+    unreadable: list[Unreadable] = field(default_factory=list)
+    contradictions: dict[str, int] = field(default_factory=dict)
+    projects: list[Project] = field(default_factory=list)
+
+
+def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
+    """Bring what people have answered since the last pull into data/annotations.
+
+    Raises:
+        ServiceError: The server does not answer, or refuses.
+        AnnotationError: The answers that are here cannot be read.
+        SnapshotError: Somebody else is adding answers at this moment.
+    """
+    folder = make_folder(data_root / "label-studio")
+    marks = _marks(folder, connection.url)
+    done = Pulled(projects=[*find_projects(connection, recipe).values()])
+    people = _people(connection, folder)
+    here = read_annotations(annotation_files(data_root).values())
+    for project in done.projects:
+        mark = marks.get(str(project.id))
+        tasks = connection.tasks(project.id, ["data", "project", "annotations", *_ANSWER], _since(mark), whole=True, page_size=_PAGE)
+        if not tasks:
+            continue
+        found = _answers(tasks, project, people)
+        withdrawn = _withdrawn(tasks, project, here)
+        _, n_new = add_annotations(data_root, [*found.answers, *withdrawn])
+        done.tasks += len(tasks)
+        done.answers += len(found.answers)
+        done.new += n_new
+        done.withdrawn += len(withdrawn)
+        done.skipped += found.skipped
+        done.unreadable += found.unreadable
+        for rule, n in found.contradictions.items():
+            done.contradictions[rule] = done.contradictions.get(rule, 0) + n
+        marks[str(project.id)] = max(utc_time(task["updated_at"]) for task in tasks)
+        _write(folder / "pulled.json", {connection.url: marks})
+    write_projects(data_root, connection.url, done.projects)
+    return done
+
+
+def write_projects(data_root: Path, url: str, projects: Iterable[Project]) -> None:
+    """Write the list of projects and how far they are."""
+    told = [
+        {
+            "id": project.id,
+            "title": project.title,
+            "round": project.slot.round,
+            "purpose": project.slot.purpose,
+            "screen": project.slot.screen,
+            "language": project.slot.language,
+            "people": people_for(project.slot.purpose),
+            "tasks": project.n_tasks,
+            "answered": project.n_finished,
+            "skipped": project.n_skipped,
+            "left": max(0, project.n_tasks - project.n_finished),
+        }
+        for project in projects
+    ]
+    folder = make_folder(data_root / "label-studio")
+    _write(folder / "projects.json", {"url": url, "projects": told})
+
+
+def _answers(tasks: list[dict[str, Any]], project: Project, people: Mapping[int, str]) -> Imported:
+    """Return the answers in tasks, each with its author's address and what it was asked for."""
+    numbers: dict[str, int] = {}
+    for task in tasks:
+        as_given(task, people)
+        for one in task["annotations"]:
+            one["completed_by"] = people.get(one["completed_by"], one["completed_by"])
+            numbers[f"ls:{one.get('project', project.id)}:{one['id']}"] = task["id"]
+    found = read_tasks(tasks)
+    by_lead = project.slot.purpose in _BY_LEAD
+    found.answers = [
+        answer.model_copy(
+            update={
+                "purpose": project.slot.purpose,
+                "task": numbers.get(answer.key),
+                "adjudicated": answer.adjudicated or by_lead,
+            }
+        )
+        for answer in found.answers
+    ]
+    return found
+
+
+def _withdrawn(tasks: list[dict[str, Any]], project: Project, here: list[Annotation]) -> list[Annotation]:
+    """Return the last record of answers that these tasks had and have no more."""
+    changed = {task["id"]: task for task in tasks}
+    there = {f"ls:{one.get('project', project.id)}:{one['id']}" for task in tasks for one in task["annotations"]}
+    return [
+        answer.model_copy(update={"withdrawn": True, "updated_at": utc_time(changed[answer.task]["updated_at"])})
+        for answer in here
+        # Numbers count from 1 again on a server that was set up anew: its projects are younger than the answer.
+        if answer.task in changed
+        and answer.key.startswith(f"ls:{project.id}:")
+        and answer.key not in there
+        and answer.created_at >= project.created_at
+    ]
+
+
+def _since(mark: str | None) -> list[dict[str, object]]:
+    if mark is None:
+        # Nobody's answers are known yet, so only tasks that have some need a look.
+        return [{"filter": "filter:tasks:total_annotations", "operator": "greater", "type": "Number", "value": 0}]
+    since = datetime.fromisoformat(mark) - _MARGIN
+    # Label Studio reads no other form of a time than this.
+    text = since.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return [{"filter": "filter:tasks:updated_at", "operator": "greater", "type": "Datetime", "value": text}]
+
+
+def _marks(folder: Path, url: str) -> dict[str, str]:
+    try:
+        marks: dict[str, str] = json.loads((folder / "pulled.json").read_text("utf-8")).get(url, {})
+    except (OSError, ValueError):
+        return {}
+    return marks
+
+
+def _people(connection: Connection, folder: Path) -> dict[int, str]:
+    """Return number to address of everybody the server knows or has known."""
+    path = folder / "users.json"
+    try:
+        known = {int(number): name for number, name in json.loads(path.read_text("utf-8")).get(connection.url, [])}
+    except (OSError, ValueError):
+        known = {}
+    now = known | {int(one["id"]): str(one["email"]).lower() for one in connection.get("/api/users/")}
+    if now != known:
+        _write(path, {connection.url: [[number, now[number]] for number in sorted(now)]})
+    return now
+
+
+def _write(path: Path, value: object) -> None:
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1)
+    draft.replace(path)
