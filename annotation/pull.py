@@ -73,7 +73,9 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
     here = read_annotations(annotation_files(data_root).values())
     for project in done.projects:
         mark = marks.get(str(project.id))
-        tasks = connection.tasks(project.id, ["data", "project", "annotations", *_ANSWER], _since(mark), whole=True, page_size=_PAGE)
+        tasks = connection.tasks(
+            project.id, ["data", "project", "annotations", *_ANSWER], _since(mark), whole=True, page_size=_PAGE
+        )
         if not tasks:
             continue
         found = _answers(tasks, project, people)
@@ -178,7 +180,9 @@ def _people(connection: Connection, folder: Path) -> dict[int, str]:
         known = {int(number): name for number, name in json.loads(path.read_text("utf-8")).get(connection.url, [])}
     except (OSError, ValueError):
         known = {}
-    now = known | {int(one["id"]): str(one["email"]).lower() for one in connection.get("/api/users/")}
+    # Who was taken off the organization is called 'Deleted' there, and keeps the name here.
+    there = [one for one in connection.get("/api/users/") if "@" in str(one["email"])]
+    now = known | {int(one["id"]): str(one["email"]).lower() for one in there}
     if now != known:
         _write(path, {connection.url: [[number, now[number]] for number in sorted(now)]})
     return now

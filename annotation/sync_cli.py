@@ -1,0 +1,191 @@
+"""`tuneloop annotate start | stop | push | pull | backup | restore | doctor`: the server, and work to and from it."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from annotation.assign import Assignment
+from annotation.backup import back_up
+from annotation.backup import restore as bring_back
+from annotation.cli_options import DataRoot, RecipeFile, say
+from annotation.connection import Connection, connect
+from annotation.export import reasons
+from annotation.projects import Slot, people_for
+from annotation.pull import Pulled, pull, write_projects
+from annotation.push import Pushed, push
+from annotation.server import Running, running
+from annotation.server import start as start_server
+from annotation.server import stop as stop_server
+from annotation.server_check import findings
+from pipeline.recipe import load_recipe
+from pipeline.template import load_templates
+from schemas import ConfigError, ServiceError
+
+_URGENT: dict[str, int] = {"dispute": 0, "lead": 1, "practice": 2, "overlap": 3, "main": 4, "feedback": 5, "test": 6}
+Limit = Annotated[int, Parameter(help="unanswered tasks in Label Studio at most, the most urgent first")]
+
+
+def start(
+    *,
+    recipe: RecipeFile = None,
+    data_root: DataRoot = Path("data"),
+    port: Annotated[int, Parameter(help="where a local server listens; 0 finds a free port")] = 8080,
+    limit: Limit = 2000,
+) -> None:
+    """Start Label Studio on this machine, make its projects, push what waits, and say how to get in.
+
+    With LABEL_STUDIO_URL and LABEL_STUDIO_API_KEY in the environment the server named there is used, and none started.
+
+    Example: tuneloop annotate start --port 8081
+    """
+    read = load_recipe(recipe)
+    connection, local = _server(data_root, port)
+    done = _push(connection, recipe, data_root, limit, test=False)
+    _tell_push(done)
+    say("")
+    for slot, project in sorted(done.projects.items(), key=lambda one: (_URGENT[one[0].purpose], one[1].id)):
+        left = project.n_tasks - project.n_finished
+        say(f"  {left:>6,} left   {connection.url}/projects/{project.id}/data   {project.title}{_people(slot)}")
+    if local:
+        say("")
+        say(f"log in at {connection.url} as {local.email}, password {local.password}")
+        say("invite people: tuneloop annotate people add EMAIL --languages en")
+        say(f"bring answers in: tuneloop annotate pull{f' --recipe {recipe}' if recipe else ''}, then make data")
+        say("stop it: make annotate-stop")
+    sys.stdout.write(f"{connection.url}\n")
+    del read
+
+
+def stop(*, data_root: DataRoot = Path("data")) -> None:
+    """Stop the Label Studio that `annotate start` started; its data stay.
+
+    Example: tuneloop annotate stop
+    """
+    say("stopped" if stop_server(data_root) else "it was not running")
+
+
+def push_tasks(
+    *,
+    recipe: RecipeFile = None,
+    data_root: DataRoot = Path("data"),
+    limit: Limit = 2000,
+    test: Annotated[bool, Parameter(help="the test side instead: blind, two people each, in an order of chance")] = False,
+) -> None:
+    """Send what waits for people to Label Studio; what is there already is not sent again.
+
+    Example: tuneloop annotate push --limit 500
+    """
+    if limit < 1:
+        raise ConfigError(f"--limit is {limit}", where="tuneloop annotate push", fix="give 1 or more")
+    connection = connect(data_root)
+    done = _push(connection, recipe, data_root, limit, test=test)
+    _tell_push(done)
+    sys.stdout.write(f"{sum(done.sent.values())}\n")
+
+
+def pull_answers(*, recipe: RecipeFile = None, data_root: DataRoot = Path("data")) -> None:
+    """Bring new, edited and deleted answers from Label Studio into data/annotations.
+
+    Example: tuneloop annotate pull && make data
+    """
+    read = load_recipe(recipe)
+    done = pull(connect(data_root), data_root, read.name)
+    _tell_pull(done)
+    sys.stdout.write(f"{done.new}\n")
+
+
+def backup(
+    *,
+    to: Annotated[Path | None, Parameter(help="file to write; data/backups/DATE.jsonl.gz if left out")] = None,
+    recipe: RecipeFile = None,
+    data_root: DataRoot = Path("data"),
+) -> None:
+    """Write all projects, tasks and answers of a recipe in Label Studio to one file.
+
+    Example: tuneloop annotate backup --to /srv/backups/monday.jsonl.gz
+    """
+    read = load_recipe(recipe)
+    to = to or data_root / "backups" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.jsonl.gz"
+    done = back_up(connect(data_root), read.name, to)
+    say(f"{done.projects:,} projects, {done.tasks:,} tasks, {done.answers:,} answers in {to}; it names people: keep it so")
+    sys.stdout.write(f"{to}\n")
+
+
+def restore(
+    file: Annotated[Path, Parameter(help="what `annotate backup` wrote")], *, data_root: DataRoot = Path("data")
+) -> None:
+    """Bring a backup into a Label Studio that has none of its projects.
+
+    Example: tuneloop annotate restore data/backups/2026-11-27T120000Z.jsonl.gz
+    """
+    done = bring_back(connect(data_root), file)
+    say(f"{done.projects:,} projects, {done.tasks:,} tasks and {done.answers:,} answers are back")
+    say("people whose account is new get in by an invitation: tuneloop annotate people add EMAIL --languages en")
+
+
+def doctor(*, recipe: RecipeFile = None, data_root: DataRoot = Path("data")) -> None:
+    """Check the way to Label Studio: version, token, settings, clock, last backup; each fault with its cure.
+
+    Example: tuneloop annotate doctor
+    """
+    found = findings(data_root, load_recipe(recipe).name)
+    for one in found:
+        sys.stdout.write(f"{'ok   ' if one.ok else 'FAULT'} {one.what}\n")
+        if one.fix:
+            sys.stdout.write(f"      fix: {one.fix}\n")
+    wrong = [one for one in found if not one.ok]
+    if wrong:
+        raise ServiceError(
+            f"{len(wrong)} of {len(found)} checks failed", where="tuneloop annotate doctor", fix="mend them as said above"
+        )
+
+
+def _server(data_root: Path, port: int) -> tuple[Connection, Running | None]:
+    """Return the way to the server of the environment, else to the local one, which is started if need be."""
+    try:
+        connection = connect(data_root)
+    except ServiceError:
+        found = start_server(data_root, port, say)
+        return Connection(found.url, found.token), found
+    local = running(data_root)
+    return connection, local if local and local.url == connection.url else None
+
+
+def _push(connection: Connection, recipe: Path | None, data_root: Path, limit: int, *, test: bool) -> Pushed:
+    read = load_recipe(recipe)
+    templates = load_templates([Path(folder).expanduser() for folder in read.template_dirs])
+    assignment = Assignment.of(data_root, read, templates)
+    wanted = assignment.test_side() if test else assignment.queue()
+    done = push(connection, read.name, wanted, assignment.config_of, assignment.shown_now, limit, say)
+    write_projects(data_root, connection.url, done.projects.values())
+    return done
+
+
+def _people(slot: Slot) -> str:
+    n = people_for(slot.purpose)
+    return f", {n} people each" if n > 1 else ""
+
+
+def _tell_push(done: Pushed) -> None:
+    sent = sum(done.sent.values())
+    say(f"{sent:,} tasks sent, {done.there:,} were there already")
+    if done.replaced or done.withdrawn or done.doubles:
+        say(
+            f"removed, all without an answer: {done.replaced:,} whose text has changed, {done.withdrawn:,} that wait no "
+            f"more, {done.doubles:,} that were there twice"
+        )
+    for title in done.changed_by_hand:
+        say(f"the screen of {title!r} was changed by hand; its answers are read as far as its controls keep their names")
+
+
+def _tell_pull(done: Pulled) -> None:
+    say(f"{done.answers:,} answers in {done.tasks:,} changed tasks: {done.new:,} new records, {done.withdrawn:,} withdrawn")
+    if done.skipped:
+        say(f"{done.skipped:,} skipped")
+    for rule, n in sorted(done.contradictions.items()):
+        say(f"verdict and text disagreed, rule {rule}: {n:,}")
+    for reason, n, first in reasons(done.unreadable):
+        say(f"not usable, {reason}: {n:,}; first: {first.place}: {first.detail}")
