@@ -24,10 +24,9 @@ from pydantic_core import PydanticSerializationError
 
 from annotation.foreign import foreign_seen
 from annotation.results import Names, Results, read_results
+from annotation.settled import answered
 from annotation.task import seen_of
-from annotation.verdict import settle
 from pipeline.digest import value_digest
-from pipeline.screen import asks_for_text
 from schemas import Annotation, AnnotationError, Seen
 
 HOW = "in Label Studio choose Export, then JSON"
@@ -171,13 +170,7 @@ def _answer(
     results = read_results(one.get("result"), names)
     if not isinstance(results, Results):
         return results
-    settled = settle(
-        results.verdict,
-        results.response,
-        seen.response,
-        to_write=asks_for_text(seen),
-        has_reason=bool(results.error_types or results.comment),
-    )
+    settled = answered(task["data"], seen, results)
     if settled is None:
         return "no verdict", f"controls answered: {', '.join(results.controls) or 'none'}"
     annotator, data = _annotator(one), task["data"]
@@ -186,14 +179,15 @@ def _answer(
     fields = {
         "key": _key(task, one, annotator),
         **{name: _named(data, key) if is_ours else None for name, key in _CARRIED.items()},
-        "seen": seen,
+        "seen": settled.seen,
         "annotator": annotator,
         "verdict": settled.verdict,
         "response": settled.response,
+        "preferred": settled.preferred,
         "error_types": results.error_types,
         "rating": results.rating,
         "comment": results.comment,
-        "adjudicated": annotator in leads,
+        "adjudicated": settled.settles or annotator in leads,
         "created_at": created,
         "updated_at": one.get("updated_at") or created,
         "lead_time_seconds": one.get("lead_time"),

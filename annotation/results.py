@@ -5,17 +5,24 @@
 
 gives verdict reject and error_types ["wrong fact"]. Label Studio checks none of this, so anything
 may stand here; what is not understood is named and left out.
+
+Label Studio's own Pairwise control is read as well: ``{"type": "pairwise", "value": {"selected": "left"}}`` is a.
+It names itself as what it speaks of (`to_name` is `from_name`), so only `from_name` is looked at.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
 from annotation.verdict import MEANINGS
 from schemas import Strict
-from schemas.annotation import Verdict
+from schemas.annotation import Preferred, Verdict
+
+# What a press on the dispute screen says: this side, another text, or none.
+Settles = Literal["a", "b", "write", "reject"]
+_SIDES = {"left": "a", "right": "b"}
 
 
 class Names(Strict):
@@ -33,6 +40,10 @@ class Names(Strict):
     )
     rating: tuple[str, ...] = Field(default=("rating", "quality", "score"), title="stars, 1 to 5")
     comment: tuple[str, ...] = Field(default=("comment", "note", "notes", "feedback"), title="text: a remark")
+    preferred: tuple[str, ...] = Field(
+        default=("preferred", "preference", "pref"), title="choices or pairwise: the better of two answers"
+    )
+    settled: tuple[str, ...] = Field(default=("settled",), title="choices: what settles a dispute")
     meanings: dict[str, Verdict] = Field(default={}, title="further words for verdicts, such as Fine = accept")
 
 
@@ -46,6 +57,8 @@ class Results:
     rating: int | None
     comment: str | None
     controls: list[str]
+    preferred: Preferred | None = None
+    settled: Settles | None = None
 
 
 def read_results(results: object, names: Names) -> Results | tuple[str, str]:
@@ -67,6 +80,8 @@ def read_results(results: object, names: Names) -> Results | tuple[str, str]:
         return "unknown verdict", f"{', '.join(choices)!r}; say what it means with --means 'WORD=accept'"
     if len(verdicts) > 1:
         return "several verdicts", ", ".join(choices)
+    preferred = _pick(found, names.preferred, ("choices", "pairwise"))
+    settled = _pick(found, names.settled, ("choices",))
     ratings = [stars for stars in _pick(found, names.rating, ("rating",)) if 1 <= stars <= 5]
     return Results(
         verdict=next(iter(verdicts), None),
@@ -75,6 +90,8 @@ def read_results(results: object, names: Names) -> Results | tuple[str, str]:
         rating=ratings[0] if ratings else None,
         comment=_joined(_pick(found, names.comment, ("textarea",))),
         controls=sorted(found),
+        preferred=_only(preferred, get_args(Preferred)),
+        settled=_only(settled, get_args(Settles)),
     )
 
 
@@ -83,6 +100,9 @@ def _value(value: Mapping[str, Any], kind: str) -> list[Any]:
     if kind == "rating":
         stars = value.get("rating")
         return [stars] if isinstance(stars, int) else []
+    if kind == "pairwise":
+        side = _SIDES.get(str(value.get("selected")))
+        return [side] if side else []
     raw = value.get("text" if kind == "textarea" else kind)
     return [text for text in (raw if isinstance(raw, list) else [raw]) if isinstance(text, str)]
 
@@ -94,6 +114,11 @@ def _pick(found: Mapping[str, list[tuple[str, Any]]], names: tuple[str, ...], ki
         if values:
             return values
     return []
+
+
+def _only(values: list[Any], known: tuple[Any, ...]) -> Any:  # noqa: ANN401 - one of the known words
+    """Return the one value, or None if there is none, there are several or it is none of ours."""
+    return values[0] if len(values) == 1 and values[0] in known else None
 
 
 def _joined(texts: list[str]) -> str | None:

@@ -2,8 +2,8 @@
 
 A row ``id 9f3c..., prompt [user "2 + 2?"], completion [assistant "5"]`` becomes the task
 
-    {"data": {"example_id": "9f3c...", "source": "sums", "template": "maths",
-              "messages": [{"role": "user", "content": "2 + 2?"}], "response": "5", ...}}
+    {"data": {"example_id": "9f3c...", "source": "sums", "template": "maths", "screen": "review",
+              "messages": [{"role": "user", "content": "2 + 2?", "speaker": "user"}], "response": "5", ...}}
 
 `messages` and `response` are all that a reviewer sees of the example, so what was seen can be read back
 from a finished task letter by letter, whatever has become of the example since. The box always starts
@@ -16,12 +16,11 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
+from annotation.words import DEFAULT_LANGUAGE, words
 from pipeline.digest import value_digest
 from pipeline.screen import screen
-from schemas import ConfigError, Message, Review, Seen, Template, nearest
+from schemas import ConfigError, Message, Review, Screen, Seen, Template, nearest
 
-# What the config in review.xml reads; Label Studio refuses a task that lacks one or holds null there.
-SHOWN = ("messages", "response", "question", "guideline_text", "error_types", "why", "model_answer")
 FIRST_ROUND = "1"
 
 
@@ -37,8 +36,10 @@ def task_of(
     why: str = "",
     round_: str = FIRST_ROUND,
     model_answer: str = "",
+    kind: Screen = "review",
+    language: str = DEFAULT_LANGUAGE,
 ) -> dict[str, Any]:
-    """Return the task for a row of format or annotate.
+    """Return the task for a row of format or annotate; other screens than review add to it in `screen_task`.
 
     Args:
         row: The row as Python values.
@@ -46,14 +47,25 @@ def task_of(
         why: What the reviewer is told about why this example is in the queue; may be empty.
         round_: Name of the review round.
         model_answer: What a trained model answered; shown folded away and read-only, never in the box.
+        kind: The labelling screen it is for, by which its answers are read.
+        language: Of the people who will see it.
+
+    Raises:
+        ConfigError: The screens do not speak the language.
     """
     seen = screen(row["prompt"], row["completion"])
-    messages = [{"role": message.role, "content": message.content} for message in seen.prompt]
+    speakers = words(language).speakers
+    messages = [
+        {"role": message.role, "content": message.content, "speaker": speakers[message.role]}
+        for message in seen.prompt
+    ]
     return {
         "data": {
             "example_id": row["id"],
             "source": row["source"],
             "template": row["template"],
+            "screen": kind,
+            "language": language,
             "messages": messages,
             "prompt": plain_prompt(messages),
             "response": seen.response,
@@ -69,7 +81,7 @@ def task_of(
 
 
 def review_of(row: Mapping[str, Any], templates: Mapping[str, tuple[Template, Path]]) -> Review:
-    """Return what the row's template asks of people.
+    """Return what the row's template asks of people; its labels are the response field's choices if not given.
 
     Raises:
         ConfigError: The template is gone.
@@ -81,7 +93,11 @@ def review_of(row: Mapping[str, Any], templates: Mapping[str, tuple[Template, Pa
             where=f"example {row['id']}",
             fix=f"bring it back or run `tuneloop data` again; {nearest(name, templates)}",
         )
-    return templates[name][0].review
+    template = templates[name][0]
+    if template.review.labels:
+        return template.review
+    labels = [label for field in template.fields.values() if field.side == "response" for label in field.choices]
+    return template.review.model_copy(update={"labels": labels})
 
 
 def plain_prompt(messages: list[dict[str, str]]) -> str:
@@ -97,6 +113,11 @@ def seen_of(data: Mapping[str, JsonValue]) -> Seen | None:
     if not isinstance(messages, list) or not isinstance(response, str) or "example_id" not in data:
         return None
     try:
-        return Seen(prompt=[Message.model_validate(message) for message in messages], response=response)
+        return Seen(prompt=[Message.model_validate(_without_speaker(message)) for message in messages], response=response)
     except ValidationError:
         return None
+
+
+def _without_speaker(message: JsonValue) -> JsonValue:
+    # The role in the language of the screen is no part of the example.
+    return {key: value for key, value in message.items() if key != "speaker"} if isinstance(message, dict) else message

@@ -9,9 +9,12 @@ r"""Verdict and text of one answer brought to agree, by stated rules; every use 
 | a response | accept | emptied or no box | accept | |
 | a response | reject | changed | reject, the text is left out | `reject_but_changed` |
 | any | reject | no error type, no comment | reject | `reject_without_reason` |
-| none | accept, edit or none | some | write | |
-| none | accept or edit | empty | unsure | `nothing_written` |
+| none | accept, edit, write or none | some | write | |
+| none | accept, edit or write | empty | unsure | `nothing_written` |
 | any | unsure | any | unsure | |
+
+A dispute is settled by the same table: who picks a side takes its verdict and text, and who writes edits. A picked
+side that has no text of its own, because somebody called the response wrong and wrote no other, is `empty_edit`.
 
 Texts are equal when they differ in line endings and in white space at the ends of lines alone.
 """
@@ -25,6 +28,7 @@ MEANINGS: dict[str, Verdict] = {
     **dict.fromkeys(("edit", "edited", "fix", "fixed", "needs edit", "revise", "revised"), "edit"),
     **dict.fromkeys(("bad", "discard", "incorrect", "no", "reject", "rejected", "wrong"), "reject"),
     **dict.fromkeys(("don't know", "not sure", "unclear", "unsure"), "unsure"),
+    **dict.fromkeys(("write", "written"), "write"),
 }
 
 

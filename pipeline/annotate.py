@@ -83,9 +83,13 @@ class Annotate(Settings):
             GateError: More answers than `max_orphans` allows have no live example.
         """
         del cache
-        answers = read_annotations(_under(inputs, _ANNOTATIONS))
+        everything = read_annotations(_under(inputs, _ANNOTATIONS))
+        # Which of two answers is better says nothing of the example's own response.
+        answers = [answer for answer in everything if answer.verdict != "prefer"]
+        n_preferences = len(everything) - len(answers)
+        preferences = {"preferences": n_preferences} if n_preferences else {}
         if not answers:
-            return State()
+            return State(counts=preferences)
         parent = parents["format"]
         joined = join(parent, answers, _under(inputs, _DUPLICATES))
         counts, orphans = self._count_orphans(joined, inputs)
@@ -94,7 +98,8 @@ class Annotate(Settings):
         decisions = checked(decisions, joined.rows, _named(inputs, _BENCHMARKS), inputs.values.get("decontaminate"))
         path = _write(_counted(decisions, inputs.files[TOKENIZER]), parent.manifest.rows, spill / "answers.arrow")
         notes: dict[str, JsonValue] = {"orphans": [*_told(orphans)]} if orphans else {}
-        return State(rows=path, counts={**joined.counts, **counts, "answers": len(answers)}, notes=notes)
+        counts = {**joined.counts, **counts, **preferences, "answers": len(answers)}
+        return State(rows=path, counts=counts, notes=notes)
 
     def map_inputs(self, inputs: Inputs) -> Inputs:
         """Return nothing: all that answers come to stands in the state, so one answer touches one part."""

@@ -167,7 +167,11 @@ def _answers(data_root: Path, ids: set[str]) -> list[Chapter]:
 
 def _tell_answer(answer: Annotation) -> Iterator[str]:
     yield f"{answer.created_at}: {answer.verdict}" + (" (adjudicated)" if answer.adjudicated else "")
-    yield f"saw: {_short(answer.seen.response)}"
+    if answer.preferred is not None:
+        yield f"which is better: {answer.preferred}, of a: {_short(answer.seen.response)}"
+        yield f"and b: {_short(answer.seen.other)}"
+    else:
+        yield f"saw: {_short(answer.seen.response)}"
     if answer.response is not None:
         yield f"wrote: {_short(answer.response)}"
     if answer.error_types:

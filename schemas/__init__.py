@@ -1,6 +1,6 @@
 """The words of the project: models, their Arrow schemas, and the errors. Imports nothing of ours."""
 
-from schemas.annotation import Annotation, Seen, Verdict
+from schemas.annotation import Annotation, Preferred, Seen, Verdict
 from schemas.arrow import arrow_schema, dropped_schema
 from schemas.base import Strict
 from schemas.errors import (
@@ -29,13 +29,14 @@ from schemas.example import (
     Status,
 )
 from schemas.manifest import InputFile, Manifest, PartFile, PartRecord, RunRecord
-from schemas.template import Review, Template, TemplateField, WorkedExample
+from schemas.template import AskedScreen, Review, Screen, Template, TemplateField, WorkedExample
 
 __all__ = [
     "SPLITS",
-    "Annotated", "Annotation", "AnnotationError", "ConfigError", "DataError", "Deduped", "Drop", "Example",
-    "FieldValue", "Formatted", "GateError", "Ingested", "InputFile", "Manifest", "Message", "PartFile",
-    "PartRecord", "Quarantined", "Review", "Role", "RunRecord", "Seen", "ServiceError", "SnapshotError",
+    "Annotated", "Annotation", "AnnotationError", "AskedScreen", "ConfigError", "DataError", "Deduped", "Drop",
+    "Example", "FieldValue", "Formatted", "GateError", "Ingested", "InputFile", "Manifest", "Message", "PartFile",
+    "PartRecord", "Preferred", "Quarantined", "Review", "Role", "RunRecord", "Screen", "Seen", "ServiceError",
+    "SnapshotError",
     "SourceError", "Split", "Status", "Strict", "Template", "TemplateField", "Verdict", "WorkedExample",
     "arrow_schema", "dropped_schema", "nearest",
 ]  # fmt: skip

@@ -8,7 +8,9 @@ from pydantic import AfterValidator, Field
 from schemas.base import Strict
 from schemas.example import Message
 
-Verdict = Literal["accept", "edit", "reject", "unsure", "write"]
+# `prefer` says which of two answers is better and nothing of the example's own response: it never votes.
+Verdict = Literal["accept", "edit", "reject", "unsure", "write", "prefer"]
+Preferred = Literal["a", "b", "tie", "both_bad"]
 
 
 def utc_time(text: str) -> str:
@@ -32,6 +34,7 @@ class Seen(Strict):
 
     prompt: list[Message] = Field(title="messages shown as context")
     response: str = Field(title="the answer that was shown for review; empty when one was to be written")
+    other: str | None = Field(default=None, title="answer B, where two were compared; `response` is then answer A")
 
 
 class Annotation(Strict):
@@ -44,6 +47,7 @@ class Annotation(Strict):
     annotator: str = Field(title="as the tool names the person; never leaves data/annotations")
     verdict: Verdict
     response: str | None = Field(default=None, title="the text the person left in the box, for edit and write")
+    preferred: Preferred | None = Field(default=None, title="which answer is better, for prefer")
     turn: int | None = Field(default=None, ge=0, title="which completion message was edited, from 0; None = the last")
     error_types: list[str] = Field(default=[], title="labels of what is wrong")
     rating: int | None = Field(default=None, ge=1, le=5)

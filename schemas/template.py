@@ -10,6 +10,9 @@ from schemas.example import Message
 # Fields are variables of the texts, hence no hyphen.
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]*$")]
+# What a template may ask for. A row without a response gets `write` whatever its template asks.
+AskedScreen = Literal["review", "chat", "preference", "classify"]
+Screen = Literal[AskedScreen, "write", "dispute"]
 
 
 class TemplateField(Strict):
@@ -36,10 +39,13 @@ class WorkedExample(Strict):
 class Review(Strict):
     """What annotators are asked about an example of this template."""
 
-    screen: Literal["review", "chat"] = "review"
+    screen: AskedScreen = Field(default="review", title="kind of labelling screen")
     question: str = Field(title="one sentence above the answer")
     error_types: list[str] = Field(min_length=1, title="labels of what can be wrong with an answer")
     guideline: str = Field(title="what a right answer is, in Markdown")
+    labels: list[str] = Field(
+        default=[], title="labels of the classify screen; empty means those in the example's own field `labels`"
+    )
 
 
 class Template(Strict):
