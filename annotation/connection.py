@@ -51,6 +51,11 @@ class Connection:
         self._client = httpx.Client(base_url=self.url, timeout=timeout)
         self._sdk = self._signed_in()
 
+    @property
+    def has_personal_token(self) -> bool:
+        """Whether we come in by a personal access token, which has to be made fresh every five minutes."""
+        return not self._sdk._client_wrapper._tokens_client._use_legacy_token
+
     def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - whatever JSON there is
         """Return what the server says to a GET.
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from annotation.connection import Connection, UnansweredError
-from annotation.projects import MODEL_VERSION, Project, Slot, ensure_project, find_projects
+from annotation.projects import MODEL_VERSION, Project, Purpose, Slot, ensure_project, find_projects
 from pipeline.digest import value_digest
 from pipeline.screen import seen_digest
 from schemas import Seen, ServiceError
@@ -78,7 +78,7 @@ def push(
     recipe: str,
     wanted: Iterable[Wanted],
     config_of: Callable[[Slot], str],
-    keys_now: Callable[[Sequence[str]], Mapping[str, set[str]]],
+    shown_now: Callable[[Purpose, Sequence[str]], Mapping[str, str]],
     limit: int,
     say: Callable[[str], None] = lambda _: None,
 ) -> Pushed:
@@ -89,7 +89,8 @@ def push(
         recipe: Name of the recipe.
         wanted: Tasks, the most urgent first; read only as far as needed.
         config_of: Returns the screen of a slot.
-        keys_now: Given ids of examples, returns those that wait still with the keys their tasks would have today.
+        shown_now: Given a purpose and ids of examples, returns those that wait for it still, with the key their task
+            would have today.
         limit: Unanswered tasks on the server at most.
         say: Told how far it is.
 
@@ -99,7 +100,7 @@ def push(
     done = Pushed(projects=find_projects(connection, recipe))
     known = _there(connection, done.projects.values())
     known = _without_doubles(connection, known, done)
-    known = _without_outdated(connection, known, keys_now, done)
+    known = _without_outdated(connection, known, shown_now, done)
     n_open = sum(not task.is_touched for task in known)
     keys = {task.key for task in known}
     lots: dict[Slot, list[Wanted]] = defaultdict(list)
@@ -127,6 +128,7 @@ def push(
 
 class _There(NamedTuple):
     project: int
+    purpose: Purpose
     id: int
     key: str
     example: str
@@ -144,7 +146,14 @@ def _there(connection: Connection, projects: Iterable[Project]) -> list[_There]:
             # A task that was added by hand has no key; it is not ours to touch.
             if "task_key" in data:
                 found.append(
-                    _There(project.id, task["id"], data["task_key"], str(data.get("example_id") or ""), touched)
+                    _There(
+                        project.id,
+                        project.slot.purpose,
+                        task["id"],
+                        data["task_key"],
+                        str(data.get("example_id") or ""),
+                        touched,
+                    )
                 )
     return found
 
@@ -163,16 +172,23 @@ def _without_doubles(connection: Connection, tasks: list[_There], done: Pushed) 
 def _without_outdated(
     connection: Connection,
     tasks: list[_There],
-    keys_now: Callable[[Sequence[str]], Mapping[str, set[str]]],
+    shown_now: Callable[[Purpose, Sequence[str]], Mapping[str, str]],
     done: Pushed,
 ) -> list[_There]:
     """Remove unanswered tasks whose example shows another text today, or waits no more."""
-    untouched = [task for task in tasks if not task.is_touched and task.example]
-    now = keys_now(sorted({task.example for task in untouched}))
-    outdated = [task for task in untouched if task.key not in now.get(task.example, set())]
-    gone = _delete(connection, outdated)
-    done.replaced += sum(task.id in gone and task.example in now for task in outdated)
-    done.withdrawn += sum(task.id in gone and task.example not in now for task in outdated)
+    by_purpose: dict[Purpose, list[_There]] = defaultdict(list)
+    for task in tasks:
+        # Practice shows no example of the data.
+        if not task.is_touched and task.purpose != "practice":
+            by_purpose[task.purpose].append(task)
+    gone: set[int] = set()
+    for purpose, some in by_purpose.items():
+        now = shown_now(purpose, sorted({task.example for task in some}))
+        removed = _delete(connection, [task for task in some if task.key != now.get(task.example)])
+        gone |= removed
+        n_replaced = sum(task.id in removed and task.example in now for task in some)
+        done.replaced += n_replaced
+        done.withdrawn += len(removed) - n_replaced
     return [task for task in tasks if task.id not in gone]
 
 

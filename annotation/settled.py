@@ -80,6 +80,10 @@ def _settlement(data: Mapping[str, Any], seen: Seen, results: Results) -> Answer
     else:
         meant, text = ("reject", None) if results.settled == "reject" else ("edit", box)
     settled = settle(
-        meant, text, seen.response, to_write=asks_for_text(seen), has_reason=bool(results.error_types or results.comment)
+        meant,
+        text,
+        seen.response,
+        to_write=asks_for_text(seen),
+        has_reason=bool(results.error_types or results.comment),
     )
     return settled and Answered(seen, settled.verdict, settled.response, settled.rule or rule, settles=True)

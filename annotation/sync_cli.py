@@ -72,7 +72,9 @@ def push_tasks(
     recipe: RecipeFile = None,
     data_root: DataRoot = Path("data"),
     limit: Limit = 2000,
-    test: Annotated[bool, Parameter(help="the test side instead: blind, two people each, in an order of chance")] = False,
+    test: Annotated[
+        bool, Parameter(help="the test side instead: blind, two people each, in an order of chance")
+    ] = False,
 ) -> None:
     """Send what waits for people to Label Studio; what is there already is not sent again.
 
@@ -110,7 +112,9 @@ def backup(
     read = load_recipe(recipe)
     to = to or data_root / "backups" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.jsonl.gz"
     done = back_up(connect(data_root), read.name, to)
-    say(f"{done.projects:,} projects, {done.tasks:,} tasks, {done.answers:,} answers in {to}; it names people: keep it so")
+    say(
+        f"{done.projects:,} projects, {done.tasks:,} tasks, {done.answers:,} answers in {to}; it names people: keep it so"
+    )
     sys.stdout.write(f"{to}\n")
 
 
@@ -139,7 +143,9 @@ def doctor(*, recipe: RecipeFile = None, data_root: DataRoot = Path("data")) -> 
     wrong = [one for one in found if not one.ok]
     if wrong:
         raise ServiceError(
-            f"{len(wrong)} of {len(found)} checks failed", where="tuneloop annotate doctor", fix="mend them as said above"
+            f"{len(wrong)} of {len(found)} checks failed",
+            where="tuneloop annotate doctor",
+            fix="mend them as said above",
         )
 
 
@@ -178,11 +184,15 @@ def _tell_push(done: Pushed) -> None:
             f"more, {done.doubles:,} that were there twice"
         )
     for title in done.changed_by_hand:
-        say(f"the screen of {title!r} was changed by hand; its answers are read as far as its controls keep their names")
+        say(
+            f"the screen of {title!r} was changed by hand; its answers are read as far as its controls keep their names"
+        )
 
 
 def _tell_pull(done: Pulled) -> None:
-    say(f"{done.answers:,} answers in {done.tasks:,} changed tasks: {done.new:,} new records, {done.withdrawn:,} withdrawn")
+    say(
+        f"{done.answers:,} answers in {done.tasks:,} changed tasks: {done.new:,} new records, {done.withdrawn:,} withdrawn"
+    )
     if done.skipped:
         say(f"{done.skipped:,} skipped")
     for rule, n in sorted(done.contradictions.items()):

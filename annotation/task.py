@@ -56,8 +56,7 @@ def task_of(
     seen = screen(row["prompt"], row["completion"])
     speakers = words(language).speakers
     messages = [
-        {"role": message.role, "content": message.content, "speaker": speakers[message.role]}
-        for message in seen.prompt
+        {"role": message.role, "content": message.content, "speaker": speakers[message.role]} for message in seen.prompt
     ]
     return {
         "data": {
@@ -113,7 +112,9 @@ def seen_of(data: Mapping[str, JsonValue]) -> Seen | None:
     if not isinstance(messages, list) or not isinstance(response, str) or "example_id" not in data:
         return None
     try:
-        return Seen(prompt=[Message.model_validate(_without_speaker(message)) for message in messages], response=response)
+        return Seen(
+            prompt=[Message.model_validate(_without_speaker(message)) for message in messages], response=response
+        )
     except ValidationError:
         return None
 

@@ -1,0 +1,165 @@
+"""Which project each waiting row goes to, and the task it becomes there.
+
+    unreviewed, most rows              ->  main
+    unreviewed, a stated share of ids  ->  overlap: a project of its own, two people each
+    disputed                           ->  dispute: both answers side by side, for the lead
+    unsure                             ->  lead
+    on the test side                   ->  test: only when asked for, blind, in an order of chance, two people each
+
+Rows that two people answer have a project of their own: where a project asks for two, the stream serves half-done tasks
+first, and the ranked order is lost.
+"""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from annotation.projects import Purpose, Slot
+from annotation.push import Wanted, task_key
+from annotation.queue import Queue, queue_of
+from annotation.screen_task import screen_task_of
+from annotation.screens import label_config, screen_of
+from annotation.task import FIRST_ROUND, review_of
+from annotation.words import DEFAULT_LANGUAGE, languages
+from pipeline import refs
+from pipeline.annotations import annotation_files, read_annotations
+from pipeline.digest import value_digest
+from pipeline.recipe import Recipe
+from pipeline.screen import screen, stands
+from pipeline.snapshot import Snapshot
+from schemas import Annotation, ConfigError, Formatted, Screen, Template, arrow_schema
+
+_BY_STATUS: dict[str, Purpose] = {"disputed": "dispute", "unsure": "lead"}
+_ROW = [item.name for item in arrow_schema(Formatted)]
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
+_BUCKETS = 1 << 32
+
+
+@dataclass
+class Assignment:
+    """The rows of a recipe that people are to see, as tasks.
+
+    Attributes:
+        recipe: The recipe.
+        templates: Name to template and its file.
+        waits: The queue.
+    """
+
+    data_root: Path
+    recipe: Recipe
+    templates: Mapping[str, tuple[Template, Path]]
+    waits: Queue
+    round: str = FIRST_ROUND
+    _answers: dict[str, list[Annotation]] = field(default_factory=dict)
+
+    @staticmethod
+    def of(data_root: Path, recipe: Recipe, templates: Mapping[str, tuple[Template, Path]]) -> "Assignment":
+        """Return the assignment for the newest data of a recipe.
+
+        Raises:
+            ConfigError: The recipe has no data yet.
+        """
+        waits = queue_of(data_root, recipe, templates, random_share=recipe.review.random_share)
+        answers: dict[str, list[Annotation]] = defaultdict(list)
+        for answer in read_annotations(annotation_files(data_root).values()):
+            if answer.example:
+                answers[answer.example].append(answer)
+        return Assignment(data_root, recipe, templates, waits, _answers=answers)
+
+    def queue(self) -> Iterator[Wanted]:
+        """Yield the tasks of what waits, the most urgent first."""
+        for queued in self.waits.rows(None):
+            yield self._wanted(queued.row, self._purpose(queued.row["id"], queued.status), queued.why, queued.urgency)
+
+    def test_side(self) -> Iterator[Wanted]:
+        """Yield the tasks of the test side that fewer than two people have answered, in an order of chance.
+
+        Raises:
+            ConfigError: There is no split yet.
+        """
+        rows = self._test_rows(None)
+        lot = sorted(rows, key=lambda row: value_digest(["test", row["id"]]))
+        for place, row in enumerate(lot):
+            yield self._wanted(row, "test", "", 1 - place / max(1, len(lot)))
+
+    def shown_now(self, purpose: Purpose, examples: Sequence[str]) -> dict[str, str]:
+        """Return, of the examples that wait still for that purpose, the key their task would have today."""
+        if purpose == "test":
+            return {row["id"]: self._key(row, "test") for row in self._test_rows(examples)}
+        found = {}
+        for queued in self.waits.rows_of(examples):
+            now = self._purpose(queued.row["id"], queued.status)
+            if {now, purpose} <= {"main", "overlap", "feedback"} or now == purpose:
+                found[queued.row["id"]] = self._key(queued.row, now)
+        return found
+
+    def config_of(self, slot: Slot) -> str:
+        """Return the screen of a slot, in its language where the screens speak it, else in English."""
+        return label_config(cast(Screen, slot.screen), _spoken(slot.language))
+
+    def _purpose(self, example: str, status: str) -> Purpose:
+        if status in _BY_STATUS:
+            return _BY_STATUS[status]
+        share = int(value_digest(["overlap", example])[:8], 16) / _BUCKETS
+        return "overlap" if share < self.recipe.review.overlap else "main"
+
+    def _wanted(self, row: Mapping[str, Any], purpose: Purpose, why: str, urgency: float) -> Wanted:
+        review, language = review_of(row, self.templates), self._language(row)
+        kind = "dispute" if purpose == "dispute" else screen_of(row, review)
+        task = screen_task_of(
+            row,
+            review,
+            kind=kind,
+            language=_spoken(language),
+            why=why,
+            round_=self.round,
+            answers=self._standing(row) if purpose == "dispute" else (),
+        )
+        data = task["data"] | {"task_key": self._key(row, purpose), "purpose": purpose, "language": language}
+        return Wanted(Slot(self.round, purpose, kind, language), data, round(1 - urgency, 6))
+
+    def _key(self, row: Mapping[str, Any], purpose: Purpose) -> str:
+        """Return the key of the task: a row that waits for another reason, or has new answers, gives another one."""
+        shown = screen(row["prompt"], row["completion"])
+        stands_for = "" if purpose in {"main", "overlap"} else purpose
+        said = [answer.key + answer.updated_at for answer in self._standing(row)]
+        again = value_digest(said) if said and purpose != "test" else ""
+        return task_key(f"{self.round}/{stands_for}/{again}", row["id"], shown)
+
+    def _standing(self, row: Mapping[str, Any]) -> list[Annotation]:
+        shown, n = screen(row["prompt"], row["completion"]), len(row["completion"])
+        return [answer for answer in self._answers.get(row["id"], []) if stands(answer, shown, n)]
+
+    def _language(self, row: Mapping[str, Any]) -> str:
+        """Return the language of the data: the row's own where its source says so, else the recipe's."""
+        said = json.loads(row["meta"] or "{}").get("language")
+        return said if isinstance(said, str) and _LANGUAGE.fullmatch(said) else self.recipe.review.language
+
+    def _test_rows(self, examples: Sequence[str] | None) -> list[dict[str, Any]]:
+        record = refs.newest(self.data_root, "split", self.recipe.name)
+        if record is None:
+            raise ConfigError(
+                f"recipe {self.recipe.name!r} has no split yet", where=str(self.data_root), fix="run `tuneloop data`"
+            )
+        snapshot = Snapshot.open(self.data_root / "split", record.version)
+        rows: list[dict[str, Any]] = []
+        for batch in snapshot.batches([*_ROW, "split"]):
+            chosen = pc.equal(batch.column("split"), "test")
+            if examples is not None:
+                chosen = pc.and_(chosen, pc.is_in(batch.column("id"), value_set=pa.array(examples, pa.string())))
+            rows += batch.filter(chosen).to_pylist()
+        return [row for row in rows if len({answer.annotator for answer in self._standing(row)}) < _TEST_PEOPLE]
+
+
+_TEST_PEOPLE = 2
+
+
+def _spoken(language: str) -> str:
+    return language if language in languages() else DEFAULT_LANGUAGE
