@@ -41,7 +41,6 @@ def start(
 
     Example: tuneloop annotate start --port 8081
     """
-    read = load_recipe(recipe)
     connection, local = _server(data_root, port)
     done = _push(connection, recipe, data_root, limit, test=False)
     _tell_push(done)
@@ -56,7 +55,6 @@ def start(
         say(f"bring answers in: tuneloop annotate pull{f' --recipe {recipe}' if recipe else ''}, then make data")
         say("stop it: make annotate-stop")
     sys.stdout.write(f"{connection.url}\n")
-    del read
 
 
 def stop(*, data_root: DataRoot = Path("data")) -> None:
@@ -180,8 +178,8 @@ def _tell_push(done: Pushed) -> None:
     say(f"{sent:,} tasks sent, {done.there:,} were there already")
     if done.replaced or done.withdrawn or done.doubles:
         say(
-            f"removed, all without an answer: {done.replaced:,} whose text has changed, {done.withdrawn:,} that wait no "
-            f"more, {done.doubles:,} that were there twice"
+            f"removed, all without an answer: {done.replaced:,} whose text has changed, {done.withdrawn:,} that wait "
+            f"no more, {done.doubles:,} that were there twice"
         )
     for title in done.changed_by_hand:
         say(
@@ -191,7 +189,8 @@ def _tell_push(done: Pushed) -> None:
 
 def _tell_pull(done: Pulled) -> None:
     say(
-        f"{done.answers:,} answers in {done.tasks:,} changed tasks: {done.new:,} new records, {done.withdrawn:,} withdrawn"
+        f"{done.answers:,} answers in {done.tasks:,} changed tasks: {done.new:,} new records, "
+        f"{done.withdrawn:,} withdrawn"
     )
     if done.skipped:
         say(f"{done.skipped:,} skipped")
