@@ -111,7 +111,7 @@ def backup(
     to = to or data_root / "backups" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.jsonl.gz"
     done = back_up(connect(data_root), read.name, to)
     say(
-        f"{done.projects:,} projects, {done.tasks:,} tasks, {done.answers:,} answers in {to}; it names people: keep it so"
+        f"{done.projects:,} projects, {done.tasks:,} tasks, {done.answers:,} answers in {to}; it names people"
     )
     sys.stdout.write(f"{to}\n")
 

@@ -28,7 +28,7 @@ _CLIENT = Path(__file__).with_name("annotation_client.py")
 
 def main(kills: int) -> None:
     """Print what each kind of kill left behind, and what it cost."""
-    rng = random.Random(7)  # noqa: S311 - when to kill, nothing secret
+    rng = random.Random(7)
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         start(root, 0)
