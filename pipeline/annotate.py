@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field, JsonValue
 
+from pipeline.aggregation import Consensus, model_code, posteriors
 from pipeline.annotations import annotation_files, pseudonyms, read_annotations
+from pipeline.consensus import Rules
 from pipeline.decision import DECISIONS, Decision, decide, rewritten
 from pipeline.edit_check import checked
 from pipeline.joining import Joined, join
@@ -48,6 +50,24 @@ class Annotate(Settings):
         title="which rows go on: any = all that people have not turned down, reviewed = those that somebody "
         "accepted or edited, agreed = those that two people or an adjudicator did",
     )
+    same_edit_chrf: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        title="two people's edits agree from this chrF on, and the later stands; 1 = only where equal but for white "
+        "space, since a changed digit leaves most texts above 0.95",
+    )
+    consensus: Consensus = Field(
+        default="policy",
+        title="what several people's verdicts come to: policy = all must agree, dawid-skene or mace = a model that "
+        "learns how far to trust each person; an adjudicator's word wins under each",
+    )
+    min_posterior: float = Field(
+        default=0.9,
+        ge=0.5,
+        le=1,
+        title="how likely a model must hold a verdict to decide by it; below, the row is disputed",
+    )
     max_orphans: float = Field(
         default=0.1,
         ge=0,
@@ -73,6 +93,8 @@ class Annotate(Settings):
         values: dict[str, JsonValue] = {"sources": list(place.sources)}
         if place.benchmarks:
             values["decontaminate"] = dict(place.decontaminate)
+        if self.consensus != "policy":
+            values["model"] = model_code()
         return Inputs(files=files, values=values)
 
     def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path, cache: Path | None = None) -> State:
@@ -94,11 +116,15 @@ class Annotate(Settings):
         joined = join(parent, answers, _under(inputs, _DUPLICATES))
         counts, orphans = self._count_orphans(joined, inputs)
         names = _names(answers, inputs)
-        decisions = {row.position: decide(row, names) for row in joined.rows}
+        believed, model_counts = posteriors(joined.rows, self.consensus)
+        rules = Rules(self.same_edit_chrf, self.min_posterior)
+        decisions = {row.position: decide(row, names, rules, believed.get(row.position)) for row in joined.rows}
         decisions = checked(decisions, joined.rows, _named(inputs, _BENCHMARKS), inputs.values.get("decontaminate"))
         path = _write(_counted(decisions, inputs.files[TOKENIZER]), parent.manifest.rows, spill / "answers.arrow")
         notes: dict[str, JsonValue] = {"orphans": [*_told(orphans)]} if orphans else {}
-        counts = {**joined.counts, **counts, **preferences, "answers": len(answers)}
+        counts = {
+            **joined.counts, **counts, **model_counts, **preferences, **_told_of(decisions), "answers": len(answers)
+        }  # fmt: skip
         return State(rows=path, counts=counts, notes=notes)
 
     def map_inputs(self, inputs: Inputs) -> Inputs:
@@ -149,6 +175,13 @@ class Annotate(Settings):
             )
         others = len(joined.left_over) - len(orphans) - unplaced
         return {"orphans": len(orphans), "other_sources": others, "unplaced": unplaced}, orphans
+
+
+def _told_of(decisions: Mapping[int, Decision]) -> dict[str, int]:
+    """Return how many rows a model had a say in, and in how many edits agree that are not equal."""
+    says = Tally(f"model_{one.model_says}" for one in decisions.values() if one.model_says is not None)
+    near = sum(one.is_near for one in decisions.values())
+    return {**dict(sorted(says.items())), **({"edits_alike": near} if near else {})}
 
 
 def _named(inputs: Inputs, prefix: str) -> dict[str, Path]:

@@ -7,14 +7,17 @@ row "6", stale: a1 accept                 -> no status, stale, "its text changed
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import pyarrow as pa
 
-from pipeline.consensus import Outcome, consensus
+from pipeline.consensus import EXACT, Outcome, Rules, consensus, counted_of
 from pipeline.joining import AnsweredRow
 from schemas import Status
 
+# settled: verdicts differ, and the model decided; left_open: it could not decide either; confirmed: all said the
+# same, and so did it; doubted: all said the same, and it was not convinced, so the row is disputed.
+ModelSays = Literal["settled", "left_open", "confirmed", "doubted"]
 DECISIONS = pa.schema(
     [
         ("status", pa.string()),
@@ -49,6 +52,8 @@ class Decision:
         detail: A sentence for the case that the row is dropped.
         repeats: The same, where the new text repeats a benchmark's item.
         score: How much of it.
+        model_says: What a model of the people did to the row; None where it was not asked.
+        is_near: Whether edits agree that are alike and not equal.
     """
 
     status: Status | None
@@ -64,6 +69,8 @@ class Decision:
     detail: str
     repeats: str | None = None
     score: float | None = None
+    model_says: ModelSays | None = None
+    is_near: bool = False
 
     def with_tokens(self, n: int) -> Self:
         """Return the decision with another token count."""
@@ -75,10 +82,15 @@ class Decision:
 
     def row(self) -> dict[str, Any]:
         """Return the decision as a row of `DECISIONS`."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name in DECISIONS.names}
 
 
-def decide(row: AnsweredRow, names: Mapping[str, str]) -> Decision:
+def decide(
+    row: AnsweredRow,
+    names: Mapping[str, str],
+    rules: Rules = EXACT,
+    posterior: Mapping[str, float] | None = None,
+) -> Decision:
     """Return what the answers about a row come to.
 
     Stale answers count only where none stands, and then for nothing but the mark.
@@ -86,9 +98,11 @@ def decide(row: AnsweredRow, names: Mapping[str, str]) -> Decision:
     Args:
         row: A row with at least one answer.
         names: Annotator to pseudonym.
+        rules: How answers come to a status.
+        posterior: What a model makes of the standing answers; None to go by them alone.
     """
-    outcome = consensus(row.standing or row.stale)
     is_stale = not row.standing
+    outcome = consensus(row.standing or row.stale, rules, None if is_stale else posterior)
     status, response, edited_from = None if is_stale else outcome.status, None, None
     if status == "edited" and outcome.response is not None:
         edited_from = _content(row.completion, outcome.turn)
@@ -110,6 +124,8 @@ def decide(row: AnsweredRow, names: Mapping[str, str]) -> Decision:
         is_confirmed=outcome.is_confirmed,
         is_stale=is_stale,
         detail=_sentence(outcome, status, annotators, is_stale=is_stale),
+        model_says=_model_says(outcome),
+        is_near=outcome.is_near and not is_stale,
     )
 
 
@@ -128,8 +144,20 @@ def _content(completion: Sequence[Mapping[str, Any]], turn: int | None) -> str |
     return content
 
 
+def _model_says(outcome: Outcome) -> ModelSays | None:
+    if outcome.posterior is None:
+        return None
+    counted = {answer.verdict for answer in counted_of(outcome.answers)}
+    if len(counted) > 1:
+        return "left_open" if outcome.status == "disputed" else "settled"
+    # Edits whose texts differ are disputed whatever a model says of the verdict.
+    return "doubted" if outcome.status == "disputed" and counted != {"edit"} else "confirmed"
+
+
 def _sentence(outcome: Outcome, status: str | None, annotators: Sequence[str], *, is_stale: bool) -> str:
     said = ", ".join(f"{who} {vote}" for who, vote in zip(annotators, outcome.votes, strict=True))
+    if outcome.posterior is not None and outcome.status != "disputed":
+        said += f" (a model holds this {outcome.posterior:.2f} likely)"
     if is_stale:
         return f"its text changed after these answers: {said}"
     if status is None:
