@@ -9,6 +9,7 @@ mace: each person either knows or answers by a habit of theirs. Hovy et al. (201
 Both are crowd-kit's. `pipeline.aggregation` loads this module only for recipes that ask for a model.
 """
 
+import warnings
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
@@ -53,7 +54,10 @@ def posteriors(votes: Sequence[Vote], model: Model) -> dict[int, dict[str, float
 
 
 def _fitted(table: pd.DataFrame, model: Model) -> pd.DataFrame:
-    if model == "dawid-skene":
-        return DawidSkene(n_iter=_ITERATIONS).fit_predict_proba(table)
-    # Every restart of crowd-kit's MACE starts from the one random state, so one is as good as ten.
-    return MACE(n_restarts=1, random_state=0).fit_predict_proba(table)
+    with warnings.catch_warnings():
+        # crowd-kit 1.4 calls pandas in ways that pandas will give up: nothing a user can mend.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        if model == "dawid-skene":
+            return DawidSkene(n_iter=_ITERATIONS).fit_predict_proba(table)
+        # Every restart of crowd-kit's MACE starts from the one random state, so one is as good as ten.
+        return MACE(n_restarts=1, random_state=0).fit_predict_proba(table)

@@ -583,3 +583,66 @@ def test_an_edit_that_repeats_a_benchmark_changes_no_part_it_does_not_concern(pr
     project.run(to="annotate")
     assert project.outcomes["annotate"].ran
     assert project.outcomes["annotate"].reused == 2  # one part a source
+
+
+CY, DAN = "cy@example.org", "dan@example.org"
+
+
+def judged(n: int) -> tuple[list[Row], list[Annotation]]:
+    """Rows of which ann, ben and dan say the truth, every other one being wrong, and cy the contrary of it."""
+    rows = [row(f"r{i:02d}") for i in range(n)]
+    verdicts = ["accept" if i % 2 == 0 else "reject" for i in range(n)]
+    contrary = {"accept": "reject", "reject": "accept"}
+    answers = [
+        answer(one, contrary[said] if who == CY else said, who=who)
+        for one, said in zip(rows, verdicts, strict=True)
+        for who in (ANN, BEN, DAN, CY)
+    ]
+    return rows, answers
+
+
+@pytest.mark.parametrize("model", ["dawid-skene", "mace"])
+def test_a_model_settles_what_the_policy_leaves_open(run: Run, model: str) -> None:
+    rows, answers = judged(12)
+    assert {run(rows, answers).status(one["id"]) for one in rows} == {"disputed"}
+    result = run(rows, answers, consensus=model)
+    assert result.status("r00") == "accepted"
+    assert result.status("r01") == "rejected"
+    assert result.counts["model_settled"] == 12
+    assert result.dropped["r01"]["detail"].startswith("rejected: a1 reject, a2 reject, a4 accept, a3 reject (a model")
+
+
+def test_a_model_that_is_not_sure_says_so(run: Run) -> None:
+    rows, answers = judged(12)
+    # Of one more row two people who are mostly right say different things.
+    more = row("new")
+    split = [answer(more, "accept", who=ANN), answer(more, "reject", who=BEN)]
+    result = run([*rows, more], [*answers, *split], consensus="mace", min_posterior=1.0)
+    assert result.status("new") == "disputed"
+    assert result.dropped["new"]["detail"].startswith("the model is not sure, ")
+    assert result.counts["model_left_open"] == 13
+
+
+def test_under_thirty_verdicts_the_policy_holds_and_the_counts_say_so(run: Run) -> None:
+    rows, answers = judged(7)  # 28 verdicts
+    result = run(rows, answers, consensus="dawid-skene")
+    assert {result.status(one["id"]) for one in rows} == {"disputed"}
+    assert result.counts["too_few_for_model"] == 28
+
+
+def test_edits_that_are_alike_are_counted(run: Run) -> None:
+    a = row("a")
+    answers = [answer(a, "edit", "It is the river Nile."), answer(a, "edit", "It is the River Nile.", who=BEN)]
+    assert run([a], answers).status("a") == "disputed"
+    result = run([a], answers, same_edit_chrf=0.6)
+    assert result.status("a") == "edited"
+    assert result.counts["edits_alike"] == 1
+
+
+def test_the_models_code_is_an_input_of_recipes_that_ask_for_one(run: Run, tmp_path: Path) -> None:
+    run([])  # makes the tokenizer's folder
+    here = place(tmp_path / "data", tmp_path / "tokenizer", [])
+    assert "model" not in Annotate().inputs(here).values
+    model = Annotate(consensus="mace").inputs(here).values["model"]
+    assert isinstance(model, dict)
+    assert {"code", "crowd-kit", "pandas"} <= set(model)

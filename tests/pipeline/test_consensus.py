@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.consensus import consensus
+from pipeline.consensus import Rules, consensus
+from pipeline.same_edit import chrf
 from schemas import Annotation, Seen
 
 SEEN = Seen(prompt=[], response="5")
@@ -115,3 +116,65 @@ def test_every_person_votes_once_and_edited_has_a_text(answers: list[Annotation]
     assert sorted(outcome.annotators) == sorted({one.annotator for one in answers})
     assert len(outcome.votes) == len(outcome.annotators)
     assert (outcome.status == "edited") == bool(outcome.response)
+
+
+def test_edits_alike_enough_agree_and_the_later_stands() -> None:
+    answers = [answer(ANN, "edit", "It is the river Nile."), answer(BEN, "edit", "It is the River Nile.", at=2)]
+    assert consensus(answers).why == "the edited texts differ"
+    near = consensus(answers, Rules(same_edit_chrf=0.6))
+    assert (near.status, near.agreeing, near.response, near.is_near) == ("edited", 2, "It is the River Nile.", True)
+    assert consensus(answers[::-1], Rules(same_edit_chrf=0.6)) == near
+
+
+def test_each_two_edits_must_be_alike_not_only_neighbours() -> None:
+    # b is a with its end changed, c is b with its beginning changed: a and c are further apart than either from b.
+    a, b, c = ("abcdefghij" * 4, "abcdefghij" * 3 + "abcdefgXYZ", "abcdefgXYZ" + "abcdefghij" * 2 + "abcdefgXYZ")
+    rules = Rules(same_edit_chrf=min(chrf(a, b), chrf(b, c)))
+    assert consensus([answer(ANN, "edit", a), answer(BEN, "edit", b)], rules).status == "edited"
+    three = [answer(ANN, "edit", a), answer(BEN, "edit", b), answer("cy", "edit", c)]
+    assert consensus(three, rules).status == "disputed"
+
+
+def test_a_posterior_settles_verdicts_that_differ() -> None:
+    answers = [answer(ANN, "accept"), answer(BEN, "reject")]
+    sure = consensus(answers, posterior={"accept": 0.97, "edit": 0.01, "reject": 0.02})
+    assert (sure.status, sure.agreeing, sure.is_confirmed, sure.posterior) == ("accepted", 1, False, 0.97)
+    unsure = consensus(answers, posterior={"accept": 0.6, "reject": 0.4})
+    assert (unsure.status, unsure.why) == ("disputed", "the model is not sure, accept 0.60")
+
+
+def test_a_model_can_doubt_what_all_say_and_cannot_say_what_nobody_said() -> None:
+    both = [answer(ANN, "accept"), answer(BEN, "accept")]
+    assert consensus(both, posterior={"accept": 0.7, "reject": 0.3}).status == "disputed"
+    assert consensus(both, posterior={"accept": 0.05, "reject": 0.95}).why == (
+        "the model holds reject likely, nobody said so"
+    )
+    assert consensus(both, posterior={"accept": 0.95, "reject": 0.05}).agreeing == 2
+
+
+def test_a_new_text_takes_two_people_whatever_a_model_says() -> None:
+    posterior = {"edit": 0.99, "accept": 0.01}
+    one = [answer(ANN, "edit", "4"), answer(BEN, "accept")]
+    assert consensus(one, posterior=posterior).why == "one person's edit, which nobody else made"
+    two = [*one, answer("cy", "edit", "4")]
+    assert consensus(two, posterior=posterior).status == "edited"
+    other = [*one, answer("cy", "edit", "five")]
+    assert consensus(other, posterior=posterior).why == "the edited texts differ"
+
+
+def test_a_model_speaks_neither_of_one_person_nor_over_an_adjudicator() -> None:
+    posterior = {"reject": 1.0}
+    assert consensus([answer(ANN, "accept")], posterior=posterior).status == "accepted"
+    assert consensus([answer(ANN, "accept"), answer(BEN, "unsure")], posterior=posterior).status == "accepted"
+    settled = [answer(ANN, "reject"), answer(BEN, "reject"), answer(LEAD, "accept", adjudicated=True)]
+    assert consensus(settled, posterior=posterior).status == "accepted"
+    written = [answer(ANN, "write", "4"), answer(BEN, "write", "4")]
+    assert consensus(written, posterior=posterior).status == "edited"
+
+
+@given(
+    st.permutations([answer(ANN, "edit", "a b c d"), answer(BEN, "edit", "a b c e"), answer("cy", "edit", "a b c d")])
+)
+def test_the_order_of_answers_matters_to_no_rule(order: list[Annotation]) -> None:
+    rules, posterior = Rules(same_edit_chrf=0.1), {"edit": 1.0}
+    assert consensus(order, rules, posterior) == consensus(sorted(order, key=lambda one: one.key), rules, posterior)
