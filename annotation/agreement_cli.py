@@ -46,7 +46,7 @@ def agreement_command(
     people = annotator_quality(answers)
     n = sum(map(len, comparable(answers)))
     _say(
-        f"{n:,} of {len(answers):,} answers compared; left out: earlier answers of the same person, adjudicators, "
+        f"{n:,} of {len(answers):,} answers counted; left out: earlier answers of the same person, adjudicators, "
         "unsure ones, practice"
     )
     if not strata:
@@ -81,7 +81,7 @@ def _table(lines: Sequence[Line], names: Mapping[str, str]) -> Iterator[str]:
             )
         )
         for (one, other), kappa in line.kappas.items():
-            pair = f"  {names.get(one, '?')} and {names.get(other, '?')}"
+            pair = "  " + " and ".join(sorted((names.get(one, "?"), names.get(other, "?")), key=_order))
             told = "Cohen's kappa" if kappa.value is not None else f"Cohen's kappa: {kappa.why}"
             counts = (f"{kappa.n_items:,}", f"{kappa.n_answers:,}")
             rows.append(("", "", pair, *counts, _number(kappa.value), "", _number(kappa.same), told))
@@ -155,7 +155,8 @@ def _question_cells(lines: Sequence[Line], names: Mapping[str, str]) -> Iterator
         yield [*start, line.measure, *counts, None, None, None]
         for (left, right), of_two in line.kappas.items():
             counts = [of_two.n_items, of_two.n_answers, of_two.value, None, None, of_two.same, of_two.why]
-            yield [*start, "Cohen's kappa", *counts, names.get(left), names.get(right), None]
+            pair = sorted((names.get(left, "?"), names.get(right, "?")), key=_order)
+            yield [*start, "Cohen's kappa", *counts, *pair, None]
 
 
 def _person_cells(people: Sequence[Quality], names: Mapping[str, str]) -> Iterator[list[Cell]]:
