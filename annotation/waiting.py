@@ -1,6 +1,6 @@
 """The rows that wait for people, the most urgent first: the queue until there is a model to rank by.
 
-Stale rows come first, then disputed ones, conflicts, unsure ones, those that lack a second word, those
+Stale rows come first, then reopened and disputed ones, conflicts, unsure ones, those that lack a second word, those
 to be written, and the rest; within each in order of id, which is a digest and so as good as random.
 
 Rows on the test side never wait here, nor rows of their groups: what people see while they look for
@@ -16,11 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline import ledger, refs
+from pipeline.reopening import REOPENED
 from pipeline.snapshot import BATCH_ROWS, Snapshot
 from schemas import ConfigError, Formatted, RunRecord, arrow_schema
 
 _WHY = {
     "stale": "The text has changed since somebody answered it: please look again.",
+    "reopened": "Please answer this again",
     "disputed": "People have answered this differently.",
     "conflict": "Another example has the same prompt and a different response.",
     "unsure": "Somebody could not say.",
@@ -67,7 +69,7 @@ class Queue:
         for start in range(0, len(places), BATCH_ROWS):
             rows = table.take(places.slice(start, BATCH_ROWS)).to_pylist()
             why = first["why"].slice(start, BATCH_ROWS).to_pylist()
-            yield from ((row, _WHY[reason]) for row, reason in zip(rows, why, strict=True))
+            yield from ((row, _told(row, reason)) for row, reason in zip(rows, why, strict=True))
 
 
 def waiting(data_root: Path, recipe: str) -> Queue:
@@ -123,10 +125,18 @@ def _seen_from(path: Path, column: str) -> pa.Table:
         is_open = pc.equal(why, "unreviewed")
         why = pc.if_else(pc.and_(is_open, _marked(batch, "conflict")), "conflict", why)
         why = pc.if_else(_marked(batch, "stale"), "stale", why)
+        why = pc.if_else(_marked(batch, f"{REOPENED}: .*"), "reopened", why)
         parts.append(
             pa.RecordBatch.from_arrays([batch.column("id"), batch.column("group"), why], schema=_seen_schema())
         )
     return pa.Table.from_batches(parts, _seen_schema())
+
+
+def _told(row: dict[str, Any], reason: str) -> str:
+    """Return what the reviewer is told; why a row was reopened stands in its mark."""
+    start = f"{REOPENED}: "
+    added = next((mark.removeprefix(start) for mark in row["marks"] if mark.startswith(start)), "")
+    return f"{_WHY[reason]}: {added}" if reason == "reopened" and added else _WHY[reason]
 
 
 def _marked(batch: pa.RecordBatch, mark: str) -> pa.Array:

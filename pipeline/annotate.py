@@ -21,6 +21,8 @@ from pipeline.consensus import Rules
 from pipeline.decision import DECISIONS, Decision, decide, rewritten
 from pipeline.edit_check import checked
 from pipeline.joining import Joined, join
+from pipeline.practice import counting, passed
+from pipeline.reopening import REOPENED, read_reopened, with_reopened
 from pipeline.screen import shown_prompt
 from pipeline.snapshot import PART_ROWS, Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
@@ -105,15 +107,17 @@ class Annotate(Settings):
             GateError: More answers than `max_orphans` allows have no live example.
         """
         del cache
-        everything = read_annotations(_under(inputs, _ANNOTATIONS))
+        files = _under(inputs, _ANNOTATIONS)
+        everything = read_annotations(files)
         # Which of two answers is better says nothing of the example's own response.
-        answers = [answer for answer in everything if answer.verdict != "prefer"]
-        n_preferences = len(everything) - len(answers)
-        preferences = {"preferences": n_preferences} if n_preferences else {}
+        given = [answer for answer in everything if answer.verdict != "prefer"]
+        answers = counting(given, passed(files))
+        aside = {"preferences": len(everything) - len(given), "before_passing": len(given) - len(answers)}
+        aside = {name: n for name, n in aside.items() if n}
         if not answers:
-            return State(counts=preferences)
+            return State(counts=aside)
         parent = parents["format"]
-        joined = join(parent, answers, _under(inputs, _DUPLICATES))
+        joined = with_reopened(join(parent, answers, _under(inputs, _DUPLICATES)), read_reopened(files))
         counts, orphans = self._count_orphans(joined, inputs)
         names = _names(answers, inputs)
         believed, model_counts = posteriors(joined.rows, self.consensus)
@@ -122,9 +126,7 @@ class Annotate(Settings):
         decisions = checked(decisions, joined.rows, _named(inputs, _BENCHMARKS), inputs.values.get("decontaminate"))
         path = _write(_counted(decisions, inputs.files[TOKENIZER]), parent.manifest.rows, spill / "answers.arrow")
         notes: dict[str, JsonValue] = {"orphans": [*_told(orphans)]} if orphans else {}
-        counts = {
-            **joined.counts, **counts, **model_counts, **preferences, **_told_of(decisions), "answers": len(answers)
-        }  # fmt: skip
+        counts = {**joined.counts, **counts, **model_counts, **aside, **_told_of(decisions), "answers": len(answers)}
         return State(rows=path, counts=counts, notes=notes)
 
     def map_inputs(self, inputs: Inputs) -> Inputs:
@@ -138,7 +140,7 @@ class Annotate(Settings):
         is_empty = pc.equal(pc.list_value_length(batch.column("completion")), 0)
         status = pc.coalesce(told.column("status"), pc.if_else(is_empty, "to_write", "unreviewed"))
         is_stale = pc.fill_null(told.column("is_stale"), False)
-        batch = _with_marks(batch, is_stale)
+        batch = _with_marks(batch, is_stale, told.column("reopened"))
         keep = self._keep(status, pc.fill_null(told.column("is_confirmed"), False))
         keep = pc.and_(keep, pc.is_null(told.column("repeats")))
         kept = _annotated(batch.filter(keep), told.filter(keep), status.filter(keep))
@@ -273,10 +275,13 @@ def _set(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordBatch:
     return batch.set_column(batch.schema.get_field_index(name), batch.schema.field(name), column)
 
 
-def _with_marks(batch: pa.RecordBatch, is_stale: pa.Array) -> pa.RecordBatch:
+def _with_marks(batch: pa.RecordBatch, is_stale: pa.Array, reopened: pa.Array) -> pa.RecordBatch:
     if not is_stale.true_count:
         return batch
-    marks = [[*marks, "stale"] for marks in batch.column("marks").filter(is_stale).to_pylist()]
+    known, reasons = (column.filter(is_stale).to_pylist() for column in (batch.column("marks"), reopened))
+    marks = [
+        [*marks, "stale", *([f"{REOPENED}: {why}"] if why else [])] for marks, why in zip(known, reasons, strict=True)
+    ]
     return _set(batch, "marks", _replaced(batch.column("marks"), is_stale, marks))
 
 

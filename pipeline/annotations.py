@@ -1,7 +1,9 @@
 """People's answers on disk: `data/annotations/000001-<digest>.jsonl`, one `Annotation` a line.
 
 Files are only ever added, never changed; of two records of one answer the later stands. Beside them
-`people.json` gives every annotator the pseudonym under which the data know them (a1, a2, ...).
+`people.json` gives every annotator the pseudonym under which the data know them (a1, a2, ...), `practice.json`
+says who has passed the practice round and when (`pipeline.practice`), and `reopened-000001.json` which answers
+are to be given again (`pipeline.reopening`).
 """
 
 import json
@@ -82,7 +84,7 @@ def add_annotations(data_root: Path, answers: Iterable[Annotation]) -> tuple[Pat
             return None, 0
         number = 1 + max((int(name[:6]) for name in files if name[:6].isdigit()), default=0)
         path = folder / f"{number:06d}-{value_digest(new)[:12]}.jsonl"
-        _write(path, "".join(line + "\n" for line in new))
+        write_whole(path, "".join(line + "\n" for line in new))
         return path, len(new)
 
 
@@ -133,10 +135,10 @@ def _name_people(folder: Path, lines: list[str]) -> None:
     for line in lines:
         names.setdefault(json.loads(line)["annotator"], f"a{len(names) + 1}")
     if len(names) > before:
-        _write(folder / PEOPLE, json.dumps(names, indent=1, ensure_ascii=False) + "\n")
+        write_whole(folder / PEOPLE, json.dumps(names, indent=1, ensure_ascii=False) + "\n")
 
 
-def _write(path: Path, text: str) -> None:
+def write_whole(path: Path, text: str) -> None:
     """Put the whole text in place by one rename, synced."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     # newline: Windows would turn the end of each line into two characters.

@@ -2,7 +2,7 @@
 
 row "5", standing: a1 edit "4"            -> edited, response "4", edited_from "5"
 row "5", standing: a1 accept, a2 reject   -> disputed, "verdicts differ: a1 accept, a2 reject"
-row "6", stale: a1 accept                 -> no status, stale, "its text changed after a1 said accept"
+row "6", stale: a1 accept                 -> no status, stale, "its text changed after these answers: a1 accept"
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,11 +30,14 @@ DECISIONS = pa.schema(
         ("n_completion_tokens", pa.int64()),
         ("is_confirmed", pa.bool_()),
         ("is_stale", pa.bool_()),
+        ("reopened", pa.string()),
         ("detail", pa.string()),
         ("repeats", pa.string()),
         ("score", pa.float64()),
     ]
 )
+
+_TEXT_CHANGED = "its text changed"
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Decision:
         response: The new text of the message `turn`; None leaves the row as it is.
         n_completion_tokens: Of the whole completion; `decide` gives the count before the edit.
         is_confirmed: Whether two people or an adjudicator stand behind the status.
+        reopened: Why a stale row's answers are to be given again; None where its text changed.
         detail: A sentence for the case that the row is dropped.
         repeats: The same, where the new text repeats a benchmark's item.
         score: How much of it.
@@ -66,6 +70,7 @@ class Decision:
     n_completion_tokens: int
     is_confirmed: bool
     is_stale: bool
+    reopened: str | None
     detail: str
     repeats: str | None = None
     score: float | None = None
@@ -123,7 +128,8 @@ def decide(
         n_completion_tokens=row.n_completion_tokens,
         is_confirmed=outcome.is_confirmed,
         is_stale=is_stale,
-        detail=_sentence(outcome, status, annotators, is_stale=is_stale),
+        reopened=row.reopened or None if is_stale else None,
+        detail=_sentence(outcome, status, annotators, stale=(row.reopened or _TEXT_CHANGED) if is_stale else ""),
         model_says=_model_says(outcome),
         is_near=outcome.is_near and not is_stale,
     )
@@ -154,12 +160,14 @@ def _model_says(outcome: Outcome) -> ModelSays | None:
     return "doubted" if outcome.status == "disputed" and counted != {"edit"} else "confirmed"
 
 
-def _sentence(outcome: Outcome, status: str | None, annotators: Sequence[str], *, is_stale: bool) -> str:
+def _sentence(outcome: Outcome, status: str | None, annotators: Sequence[str], *, stale: str) -> str:
     said = ", ".join(f"{who} {vote}" for who, vote in zip(annotators, outcome.votes, strict=True))
     if outcome.posterior is not None and outcome.status != "disputed":
         said += f" (a model holds this {outcome.posterior:.2f} likely)"
-    if is_stale:
-        return f"its text changed after these answers: {said}"
+    if stale == _TEXT_CHANGED:
+        return f"{stale} after these answers: {said}"
+    if stale:
+        return f"asked again ({stale}) after these answers: {said}"
     if status is None:
         return f"its response is still to be written; so far: {said}"
     if status == "disputed":

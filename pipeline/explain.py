@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from pipeline import refs
 from pipeline.annotations import annotation_files, pseudonyms, read_annotations
 from pipeline.recipe import STAGES
+from pipeline.reopening import Reopened, is_reopened, read_reopened
 from pipeline.snapshot import Snapshot
 from schemas import Annotation, ConfigError, RunRecord
 
@@ -162,10 +163,13 @@ def _answers(data_root: Path, ids: set[str]) -> list[Chapter]:
     files = annotation_files(data_root).values()
     names = pseudonyms(files)
     answers = [answer for answer in read_annotations(files) if answer.example in ids]
-    return [Chapter("answers", names.get(answer.annotator, "?"), list(_tell_answer(answer))) for answer in answers]
+    reopened = read_reopened(files)
+    return [
+        Chapter("answers", names.get(answer.annotator, "?"), list(_tell_answer(answer, reopened))) for answer in answers
+    ]
 
 
-def _tell_answer(answer: Annotation) -> Iterator[str]:
+def _tell_answer(answer: Annotation, reopened: Reopened) -> Iterator[str]:
     yield f"{answer.created_at}: {answer.verdict}" + (" (adjudicated)" if answer.adjudicated else "")
     if answer.preferred is not None:
         yield f"which is better: {answer.preferred}, of a: {_short(answer.seen.response)}"
@@ -180,6 +184,8 @@ def _tell_answer(answer: Annotation) -> Iterator[str]:
         yield f"comment: {_short(answer.comment)}"
     if answer.contradiction:
         yield f"verdict and text disagreed: {answer.contradiction}"
+    if is_reopened(answer, reopened):
+        yield f"to be given again: {reopened[answer.key, answer.created_at][1]}"
 
 
 def _short(text: str | None) -> str:

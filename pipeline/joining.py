@@ -34,7 +34,8 @@ class AnsweredRow:
         completion: Its completion messages as they are now.
         now: What it shows today.
         standing: Answers that speak of what it shows today.
-        stale: Answers that spoke of another text.
+        stale: Answers that spoke of another text, or were reopened.
+        reopened: Why answers were reopened; empty if none was.
     """
 
     position: int
@@ -44,6 +45,7 @@ class AnsweredRow:
     now: Seen
     standing: list[Annotation] = field(default_factory=list)
     stale: list[Annotation] = field(default_factory=list)
+    reopened: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from pipeline.annotate import Annotate
 from pipeline.annotations import add_annotations
 from pipeline.parts import PartJob, run_part
+from pipeline.practice import record_passed
+from pipeline.reopening import Reopening, add_reopening
 from pipeline.screen import screen
 from pipeline.snapshot import PartWriter, Snapshot, make_folder
 from pipeline.stage import Place
@@ -646,3 +648,39 @@ def test_the_models_code_is_an_input_of_recipes_that_ask_for_one(run: Run, tmp_p
     model = Annotate(consensus="mace").inputs(here).values["model"]
     assert isinstance(model, dict)
     assert {"code", "crowd-kit", "pandas"} <= set(model)
+
+
+def test_a_reopened_answer_makes_its_row_unreviewed_and_stale_with_the_reason(run: Run, tmp_path: Path) -> None:
+    x, y = row("x"), row("y")
+    first = [answer(x, "reject"), answer(y, "edit", "six")]
+    assert run([x, y], first).status("x") == "rejected"
+    listed = [(one.key, one.created_at, one.updated_at) for one in first]
+    decision = Reopening(at="2026-02-01", guideline="g", where={}, reason="dates stay", answers=listed)
+    add_reopening(tmp_path / "data", decision)
+    found = run([x, y])
+    assert {name: one["status"] for name, one in found.kept.items()} == {"x": "unreviewed", "y": "unreviewed"}
+    assert found.kept["y"]["completion"][0]["content"] == "five"
+    assert found.kept["x"]["marks"] == ["stale", "reopened: dates stay"]
+    assert found.counts["stale"] == 2
+    # Answered again, x stands; y waits still.
+    found = run([x, y], [answer(x, "accept", updated_at="2026-03-01T00:00:00Z")])
+    assert (found.status("x"), found.status("y")) == ("accepted", "unreviewed")
+    assert found.kept["x"]["marks"] == []
+    # Where only reviewed rows go on, the reason stands beside the dropped row.
+    found = run([x, y], require="reviewed")
+    assert "y" in found.dropped
+
+
+def test_answers_before_passing_the_practice_are_as_good_as_none(run: Run, tmp_path: Path) -> None:
+    x, y = row("x"), row("y")
+    record_passed(tmp_path / "data", {BEN: "2025-12-01"})
+    found = run([x, y], [answer(x, "reject"), answer(y, "reject", who=BEN)])
+    assert (found.status("x"), found.status("y")) == ("unreviewed", "rejected")
+    assert (found.counts["before_passing"], found.counts["answers"]) == (1, 1)
+
+
+def test_practice_answers_are_no_orphans(run: Run) -> None:
+    gold = row("gold")
+    found = run([row("x")], [answer(gold, purpose="practice")])
+    assert found.status("x") == "unreviewed"
+    assert found.counts.get("orphans", 0) == 0
