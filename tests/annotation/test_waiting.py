@@ -145,3 +145,14 @@ def test_a_recipe_without_data_is_told(tmp_path: Path) -> None:
     assert caught.value.what == "recipe 'tiny' has no examples yet"
     assert caught.value.where == str(tmp_path)
     assert "tuneloop data" in caught.value.fix
+
+
+def test_a_reopened_row_waits_with_what_changed(tmp_path: Path) -> None:
+    kept = [row("a", "unreviewed", "stale", "reopened: Dates stay as written."), row("b", "unreviewed", "stale")]
+    store(tmp_path, "annotate", kept)
+    queue = waiting(tmp_path, "tiny")
+    assert queue.tasks_by_reason() == {"stale": 1, "reopened": 1}
+    assert [why for _, why in queue.rows()] == [
+        "The text has changed since somebody answered it: please look again.",
+        "Please answer this again: Dates stay as written.",
+    ]

@@ -1,0 +1,46 @@
+"""The command `annotate practice`: the gold items as tasks, and who has passed."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from annotation.desk_cli import DataRoot, RealNames, RecipePath
+from annotation.gold import FAULTY, PASS_MARK, practice_tasks, read_gold
+from annotation.people_names import by_number, shown_names
+from annotation.practice import practice_result
+from annotation.task_file import write_tasks_file
+from pipeline.annotations import annotation_files, read_annotations
+from pipeline.practice import record_passed
+from pipeline.recipe import load_recipe
+from pipeline.template import load_templates
+
+
+def practice(
+    *,
+    gold: Annotated[Path, Parameter(help="gold items, one JSON object a line")],
+    pass_mark: Annotated[float, Parameter(help="share of the items that must be right, over 0.5")] = PASS_MARK,
+    tasks_to: Annotated[Path | None, Parameter(help="also write the items as Label Studio tasks")] = None,
+    recipe: RecipePath = None,
+    data_root: DataRoot = Path("data"),
+    names: RealNames = False,
+) -> None:
+    """Check gold items, say how each person did on them, and from now on let only who has passed vote.
+
+    Example: tuneloop annotate practice --gold data/sample/gold.jsonl --tasks-to practice.json
+    """
+    templates = load_templates([Path(folder).expanduser() for folder in load_recipe(recipe).template_dirs])
+    items = read_gold(gold, templates, pass_mark)
+    faulty = sum(item.verdict in FAULTY for item in items)
+    sys.stderr.write(f"{len(items):,} gold items, {faulty:,} of them faulty; {pass_mark:.0%} must be right\n")
+    if tasks_to:
+        write_tasks_file(tasks_to, practice_tasks(items, templates))
+        sys.stderr.write(f"tasks written to {tasks_to}\n")
+    results = practice_result(read_annotations(annotation_files(data_root).values()), items, pass_mark)
+    record_passed(data_root, {who: one.passed_at for who, one in results.items() if one.passed_at})
+    sys.stderr.write("answers that people gave before passing do not vote; `tuneloop data` counts anew\n")
+    shown = shown_names(data_root, results, real=names)
+    for who in sorted(results, key=lambda who: by_number(shown[who])):
+        one = results[who]
+        sys.stdout.write(f"{shown[who]}\t{one.state}\t{one.right} of {one.total} right\t{one.answered} answered\n")
