@@ -15,6 +15,7 @@ import numpy as np
 
 from annotation.forecast import Forecast, forecast
 from annotation.period import LONG_AGO, day_of, days_between, week_of
+from annotation.preferences import is_comparison
 from annotation.project_list import ProjectList
 from annotation.working_time import WorkingTimes, working_times
 from pipeline.consensus import Outcome, consensus
@@ -162,10 +163,10 @@ def desk(
 
 
 def outcomes_of(answers: Sequence[Annotation]) -> dict[str, Outcome]:
-    """Return what the answers about each example come to, by `subject`; practice answers are about none."""
+    """Return what the answers about each example come to, by `subject`; practice and comparisons are about none."""
     about: dict[str, list[Annotation]] = defaultdict(list)
     for answer in answers:
-        if answer.purpose != PRACTICE:
+        if answer.purpose != PRACTICE and not is_comparison(answer):
             about[subject(answer)].append(answer)
     return {which: consensus(given) for which, given in about.items()}
 
@@ -187,12 +188,12 @@ def alpha_by_week(answers: Sequence[Annotation]) -> dict[str, float | None]:
 def alpha_of_verdicts(answers: Sequence[Annotation]) -> float | None:
     """Return Krippendorff's alpha (nominal) of the verdicts, the latest of each person on each example.
 
-    Who is unsure or settles a dispute is no voice in it. None where alpha is undefined: no example with two
-    voices, or one verdict alone.
+    Who is unsure, settles a dispute or compares two answers is no voice in it. None where alpha is undefined: no
+    example with two voices, or one verdict alone.
     """
     voices: dict[str, dict[str, str]] = defaultdict(dict)
     for answer in sorted(answers, key=lambda one: (one.updated_at, one.key)):
-        if answer.verdict != "unsure" and not answer.adjudicated:
+        if answer.verdict != "unsure" and not answer.adjudicated and not is_comparison(answer):
             voices[subject(answer)][answer.annotator] = answer.verdict
     pairable = [list(votes.values()) for votes in voices.values() if len(votes) > 1]
     kinds = sorted({verdict for votes in pairable for verdict in votes})
@@ -211,7 +212,7 @@ def _work(
     pay: Pay,
 ) -> Work:
     real = [answer for answer in given if answer.purpose != PRACTICE]
-    about = {subject(answer) for answer in real}
+    about = {subject(answer) for answer in real} & outcomes.keys()
     seconds = times.of(given)
     if who == EVERYBODY:
         skipped: int | None = sum(project.skipped for project in projects.projects)
