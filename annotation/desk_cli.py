@@ -135,10 +135,10 @@ def _desk(
     now = datetime.now(UTC)
     moment = since_moment(since, now)
     answers = read_annotations(annotation_files(data_root).values())
-    return desk(answers, read_projects(data_root), moment, now, _rates(recipe, pay_per_hour, pay_per_item))
+    return desk(answers, read_projects(data_root), moment, now, rates(recipe, pay_per_hour, pay_per_item))
 
 
-def _rates(recipe: Path | None, per_hour: float | None, per_item: float | None) -> Pay:
+def rates(recipe: Path | None, per_hour: float | None, per_item: float | None) -> Pay:
     """Return the rates given on the command line, else those of the recipe.
 
     Raises:

@@ -1,0 +1,65 @@
+"""The command `annotate pages`: a page for each annotator and one for the lead, in a private folder."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from annotation.desk import Pay, desk
+from annotation.desk_cli import STATUS_COLUMNS, DataRoot, RecipePath, Since, rates, status_lines, status_rows
+from annotation.gold import PASS_MARK, read_gold
+from annotation.people_names import shown_names
+from annotation.people_pages import OPEN_DISPUTES, disputes, person_pages, write_pages
+from annotation.period import since_moment
+from annotation.practice import Practised, practice_result
+from annotation.project_list import read_projects
+from pipeline.annotations import annotation_files, pseudonyms, read_annotations
+from pipeline.recipe import load_recipe
+from pipeline.template import load_templates
+
+FOLDER = "people"
+
+
+def pages(
+    *,
+    since: Since = "7d",
+    gold: Annotated[
+        list[Path] | None, Parameter(help="gold items of a practice round, to show results; may repeat")
+    ] = None,
+    pass_mark: Annotated[float, Parameter(help="share of the gold items that must be right")] = PASS_MARK,
+    recipe: RecipePath = None,
+    data_root: DataRoot = Path("data"),
+) -> None:
+    """Write a page for each annotator and one for the lead to data/people, which only you can read.
+
+    Example: tuneloop annotate pages --gold data/sample/gold.jsonl
+    """
+    now = datetime.now(UTC)
+    files = list(annotation_files(data_root).values())
+    answers, projects = read_annotations(files), read_projects(data_root)
+    known = {**pseudonyms(files), **shown_names(data_root, (answer.annotator for answer in answers))}
+    templates = load_templates([Path(folder).expanduser() for folder in load_recipe(recipe).template_dirs])
+    practised: dict[str, Practised] = {}
+    for path in gold or []:
+        for who, result in practice_result(answers, read_gold(path, templates, pass_mark), pass_mark).items():
+            # Of several rounds the one that was passed is shown, else the latest.
+            if who not in practised or not practised[who].passed_at:
+                practised[who] = result
+    pay: Pay = rates(recipe, None, None)
+    found = desk(answers, projects, since_moment(since, now), now, pay)
+    open_ones = disputes(answers, projects)
+    lead = {
+        "desk": found,
+        "columns": STATUS_COLUMNS,
+        "rows": list(status_rows(found.people)),
+        "lines": list(status_lines(found)),
+        "disputes": open_ones[:OPEN_DISPUTES],
+        "n_disputes": len(open_ones),
+    }
+    written = write_pages(
+        data_root / FOLDER, person_pages(answers, projects, found, known, practised), lead, projects, now
+    )
+    sys.stderr.write(f"{len(written) - 1:,} people's pages and the lead's are in {data_root / FOLDER}\n")
+    sys.stdout.write(f"{written[0]}\n")
