@@ -78,7 +78,7 @@ def add_annotations(data_root: Path, answers: Iterable[Annotation]) -> tuple[Pat
         lines = [answer.model_dump_json() for answer in answers]
         # People first: a name without answers harms nobody, an answer without a name would. Known
         # records are named too, so that importing again mends a lost `people.json`.
-        _name_people(folder, lines)
+        _name_people(folder, (json.loads(line)["annotator"] for line in lines))
         new = [line for line in dict.fromkeys(lines) if line not in known]
         if not new:
             return None, 0
@@ -86,6 +86,18 @@ def add_annotations(data_root: Path, answers: Iterable[Annotation]) -> tuple[Pat
         path = folder / f"{number:06d}-{value_digest(new)[:12]}.jsonl"
         write_whole(path, "".join(line + "\n" for line in new))
         return path, len(new)
+
+
+def name_people(data_root: Path, annotators: Iterable[str]) -> dict[str, str]:
+    """Give people pseudonyms before they have answered; return everybody's. Nobody's ever changes.
+
+    Raises:
+        AnnotationError: `people.json` cannot be read.
+        SnapshotError: Somebody else is adding answers at this moment.
+    """
+    folder = make_folder(data_root / "annotations")
+    with locked(folder, "the folder of people's answers"):
+        return _name_people(folder, annotators)
 
 
 def pseudonyms(files: Iterable[Path]) -> dict[str, str]:
@@ -128,14 +140,15 @@ def _in_full(line: str) -> str:
         return line
 
 
-def _name_people(folder: Path, lines: list[str]) -> None:
-    """Give new annotators the next pseudonyms; nobody's ever changes."""
+def _name_people(folder: Path, annotators: Iterable[str]) -> dict[str, str]:
+    """Give new annotators the next pseudonyms and return everybody's."""
     names = pseudonyms([folder / PEOPLE] if (folder / PEOPLE).exists() else [])
     before = len(names)
-    for line in lines:
-        names.setdefault(json.loads(line)["annotator"], f"a{len(names) + 1}")
+    for annotator in annotators:
+        names.setdefault(annotator, f"a{len(names) + 1}")
     if len(names) > before:
         write_whole(folder / PEOPLE, json.dumps(names, indent=1, ensure_ascii=False) + "\n")
+    return names
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.annotations import add_annotations, annotation_files, pseudonyms, read_annotations
+from pipeline.annotations import add_annotations, annotation_files, name_people, pseudonyms, read_annotations
 from schemas import Annotation, AnnotationError, Seen
 
 
@@ -127,3 +127,11 @@ def test_files_are_json_lines_with_names_in_order(tmp_path: Path) -> None:
     names = [name[:7] for name in annotation_files(tmp_path) if name.endswith("l")]
     assert names == ["000001-", "000002-"]
     assert all(json.loads(line) for path in (tmp_path / "annotations").glob("*.jsonl") for line in path.open())
+
+
+def test_people_can_be_named_before_they_answer(tmp_path: Path) -> None:
+    assert name_people(tmp_path, ["ann@example.org", "ben@example.org"]) == {
+        "ann@example.org": "a1", "ben@example.org": "a2",
+    }  # fmt: skip
+    assert name_people(tmp_path, ["cy@example.org", "ann@example.org"])["cy@example.org"] == "a3"
+    assert pseudonyms(annotation_files(tmp_path).values())["ann@example.org"] == "a1"
