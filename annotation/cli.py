@@ -8,6 +8,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from annotation.export import Imported, called, people, read_export, reasons
+from annotation.refusal import refusal
 from annotation.results import Names
 from annotation.task import review_of, task_of
 from annotation.task_file import write_tasks_file
@@ -22,6 +23,7 @@ REVIEW_CONFIG = Path(__file__).parent / "review.xml"
 _MOST_LISTED = 10
 
 app = App(name="annotate", help="Have people review examples in Label Studio, and bring their answers in.")
+Keys = Annotated[list[str] | None, Parameter(help="key of the task's data that held it, if none of the usual")]
 DataRoot = Annotated[Path, Parameter(help="folder of the store")]
 Controls = Annotated[list[str] | None, Parameter(help="name of that control on a screen of your own; may repeat")]
 
@@ -68,6 +70,8 @@ def import_answers(
     error_types: Controls = None,
     rating: Controls = None,
     comment: Controls = None,
+    prompt: Keys = None,
+    shown: Keys = None,
     means: Annotated[list[str] | None, Parameter(help="what a choice means, such as Fine=accept; may repeat")] = None,
 ) -> None:
     """Add the answers in a Label Studio export to data/annotations; what is there already adds nothing.
@@ -85,13 +89,18 @@ def import_answers(
         {
             **{control: tuple(value) for control, value in given.items() if value},
             "meanings": _meanings(means or []),
+            "prompt_keys": tuple(prompt or ()),
+            "shown_keys": tuple(shown or ()),
         }
     )
     found = read_export(file, names, adjudicator or [])
+    if problem := refusal(found, file, names):
+        raise problem
     path, n = add_annotations(data_root, found.answers)
     for line in _summary(found, adjudicator or []):
         _say(line)
-    _say(f"{n:,} new records in {path}" if path else "nothing new: every answer was here already")
+    nothing = "every answer was here already" if found.answers else "nobody has answered yet"
+    _say(f"{n:,} new records in {path}" if path else f"nothing new: {nothing}")
 
 
 def _meanings(pairs: list[str]) -> dict[str, Verdict]:

@@ -94,7 +94,7 @@ def read_tasks(tasks: Sequence[object], names: Names | None = None, adjudicators
             found.unanswered += 1
         if not given:
             continue
-        seen = _seen(task)
+        seen = _seen(task, names)
         if isinstance(seen, str):
             found.unreadable.append(Unreadable(place, "no prompt", seen))
             continue
@@ -156,11 +156,11 @@ def _is_answer(one: object, found: Imported, place: str) -> bool:
     return True
 
 
-def _seen(task: Mapping[str, Any]) -> Seen | str:
+def _seen(task: Mapping[str, Any], names: Names) -> Seen | str:
     data = task.get("data")
     if not isinstance(data, dict):
         return "the task has no data"
-    return seen_of(data) or foreign_seen(data)
+    return seen_of(data) or foreign_seen(data, names.prompt_keys, names.shown_keys)
 
 
 def _answer(

@@ -4,7 +4,7 @@ The task data ``{"instruction": "Add.", "input": "2 + 2", "output": "4"}`` showe
 ``Add.\n\n2 + 2`` and the response ``4``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from pydantic import JsonValue, ValidationError
 
@@ -14,27 +14,36 @@ PROMPTS = ("prompt", "instruction", "text", "question")
 RESPONSES = ("response", "output", "answer", "completion")
 
 
-def foreign_seen(data: Mapping[str, JsonValue]) -> Seen | str:
+def foreign_seen(
+    data: Mapping[str, JsonValue], prompt_keys: Sequence[str] = (), shown_keys: Sequence[str] = ()
+) -> Seen | str:
     """Return what was shown, or a phrase that says why it cannot be told.
 
     A list of messages whose last is the assistant's showed that one as the response. Without any
     response the task was to write one.
+
+    Args:
+        data: The task's data.
+        prompt_keys: Keys that hold the prompt, before the usual ones; the first that holds text is taken.
+        shown_keys: Likewise for the response.
     """
     messages = data.get("messages")
-    if isinstance(messages, list):
-        return _conversation(messages, data)
-    name = next((name for name in PROMPTS if _text(data, name)), None)
+    responses = (*shown_keys, *RESPONSES)
+    if isinstance(messages, list) and not prompt_keys:
+        return _conversation(messages, data, responses)
+    prompts = (*prompt_keys, *PROMPTS)
+    name = next((name for name in prompts if _text(data, name)), None)
     if name is None:
         keys = ", ".join(sorted(data)) or "none"
-        return f"no prompt among the task's data; looked for {', '.join(PROMPTS)}; found: {keys}"
+        return f"no prompt among the task's data; looked for {', '.join(prompts)}; found: {keys}"
     prompt = _text(data, name)
     if name == "instruction" and _text(data, "input"):
         prompt = f"{prompt}\n\n{_text(data, 'input')}"
-    return _seen([{"role": "user", "content": prompt}], _response(data))
+    return _seen([{"role": "user", "content": prompt}], _response(data, responses))
 
 
-def _conversation(messages: list[JsonValue], data: Mapping[str, JsonValue]) -> Seen | str:
-    response, last = _response(data), messages[-1] if messages else None
+def _conversation(messages: list[JsonValue], data: Mapping[str, JsonValue], responses: Sequence[str]) -> Seen | str:
+    response, last = _response(data, responses), messages[-1] if messages else None
     if not response and isinstance(last, dict) and last.get("role") == "assistant":
         return _seen(messages[:-1], str(last.get("content") or ""))
     return _seen(messages, response)
@@ -53,8 +62,8 @@ def _seen(messages: list[JsonValue], response: str) -> Seen | str:
         return f"messages cannot be read: {error.errors()[0]['msg']}"
 
 
-def _response(data: Mapping[str, JsonValue]) -> str:
-    return next((text for name in RESPONSES if (text := _text(data, name))), "")
+def _response(data: Mapping[str, JsonValue], names: Sequence[str]) -> str:
+    return next((text for name in names if (text := _text(data, name))), "")
 
 
 def _text(data: Mapping[str, JsonValue], name: str) -> str:

@@ -45,6 +45,8 @@ class Names(Strict):
     )
     settled: tuple[str, ...] = Field(default=("settled",), title="choices: what settles a dispute")
     meanings: dict[str, Verdict] = Field(default={}, title="further words for verdicts, such as Fine = accept")
+    prompt_keys: tuple[str, ...] = Field(default=(), title="keys of the task's data with the prompt, if not the usual")
+    shown_keys: tuple[str, ...] = Field(default=(), title="likewise with the response that was shown")
 
 
 @dataclass(frozen=True)

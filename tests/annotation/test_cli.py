@@ -133,12 +133,24 @@ def test_another_screen_is_read_by_the_names_given(tmp_path: Path, capsys: pytes
     task = {"data": {"text": "t", "output": "o"}, "annotations": [{"id": 1, "result": result}]}
     export.write_text(json.dumps([task, {"data": {"image": "x"}, "annotations": [{"id": 2, "result": result}]}]))
     where = ("--data-root", str(tmp_path / "data"))
-    run("import", str(export), *where)
-    said = capsys.readouterr().err
-    assert "not usable, no verdict: 1; first: task 0, annotation 1: controls answered: sentiment" in said
-    assert "not usable, no prompt: 1; first: task 1: no prompt among the task's data" in said
+    with pytest.raises(AnnotationError) as caught:
+        run("import", str(export), *where)
+    text = str(caught.value)
+    assert "no answer can be used: no verdict (1 of 2): controls answered: sentiment" in text
+    assert "`--verdict sentiment` with `--means WORD=accept`" in text
+    assert "no prompt (1 of 2): no prompt among the task's data" in text
+    assert not (tmp_path / "data").exists()
     run("import", str(export), *where, "--verdict", "sentiment", "--means", "Fine=accept")
-    assert "1 new records in" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "1 new records in" in said
+    assert "not usable, no prompt: 1; first: task 1: no prompt among the task's data" in said
+
+
+def test_an_export_that_nobody_has_answered_is_no_mistake(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export = tmp_path / "export.json"
+    export.write_text(json.dumps([{"data": {"text": "t", "output": "o"}, "annotations": []}]))
+    run("import", str(export), "--data-root", str(tmp_path / "data"))
+    assert "nothing new: nobody has answered yet" in capsys.readouterr().err
 
 
 def test_words_without_a_meaning_are_told_at_once(tmp_path: Path) -> None:
