@@ -15,8 +15,8 @@ from schemas import AnnotationError
 
 _CONTROLS = "controls answered: "
 _CURES = {
-    "no prompt": "tuneloop reads texts only: for one under another key give `--prompt KEY`; pictures and sound it cannot "
-    "use, and a chat that was typed in Label Studio is a source for the template chat, not an answer",
+    "no prompt": "tuneloop reads texts only: for one under another key give `--prompt KEY`; pictures and sound it "
+    "cannot use, and a chat that was typed in Label Studio is a source for the template chat, not an answer",
     "unknown verdict": "say what the words mean, such as --means Positive=accept",
     "several verdicts": "a verdict is one choice: name another control with --verdict, or make it one choice there",
     "bad result": "the file is damaged or was made by another program: export it again from Label Studio, as JSON",
