@@ -3,20 +3,20 @@
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
 from annotation.export import Imported, called, people, read_export, reasons
+from annotation.queue import Queue, Queued, queue_of
 from annotation.refusal import refusal
 from annotation.results import Names
 from annotation.task import review_of, task_of
 from annotation.task_file import write_tasks_file
-from annotation.waiting import Queue, waiting
 from pipeline.annotations import add_annotations
 from pipeline.recipe import load_recipe
 from pipeline.template import load_templates
-from schemas import ConfigError, nearest
+from schemas import ConfigError, Review, nearest
 from schemas.annotation import Verdict
 
 REVIEW_CONFIG = Path(__file__).parent / "review.xml"
@@ -44,14 +44,12 @@ def write_tasks(
         raise ConfigError(f"--limit is {limit}", where="tuneloop annotate tasks", fix="give 1 or more, or leave it out")
     read = load_recipe(recipe)
     templates = load_templates([Path(folder).expanduser() for folder in read.template_dirs])
-    queue = waiting(data_root, read.name)
-    rows = queue.rows(limit)
-    n = write_tasks_file(to, (task_of(row, review_of(row, templates), why=why) for row, why in rows))
-    _say(f"{n:,} tasks written to {to} of {queue.table.num_rows:,} that wait: {_told(queue)}")
-    if queue.n_test is None:
-        _say("there is no split yet, so rows that will be on its test side may be among them")
-    else:
-        _say(f"{queue.n_test:,} rows of the test side and their groups were left out")
+    queue = queue_of(data_root, read, templates, random_share=read.review.random_share)
+    found = queue.rows(limit)
+    n = write_tasks_file(to, (_task(one, review_of(one.row, templates)) for one in found))
+    _say(f"{n:,} tasks written to {to} of {queue.n:,} that wait: {_told(queue)}")
+    for line in _left_out(queue):
+        _say(line)
     _say(f"labelling config: {REVIEW_CONFIG}")
     sys.stdout.write(f"{to}\n")
 
@@ -125,8 +123,30 @@ def _meanings(pairs: list[str]) -> dict[str, Verdict]:
     return found
 
 
+def _task(one: Queued, review: Review) -> dict[str, Any]:
+    task = task_of(one.row, review, why=one.why)
+    # The answer keeps it: errors are counted among the random ones alone.
+    return {"data": {**task["data"], "queue": one.kind}}
+
+
 def _told(queue: Queue) -> str:
-    return ", ".join(f"{n:,} {why}" for why, n in queue.tasks_by_reason().items()) or "nothing"
+    return ", ".join(f"{n:,} {why}" for why, n in queue.by_reason.items()) or "nothing"
+
+
+def _left_out(queue: Queue) -> Iterable[str]:
+    """Yield what the queue lacks, and whether a training run had a say in its order."""
+    left = ", ".join(f"{n:,} {why}" for why, n in queue.n_left_out.items() if why != "test")
+    if left:
+        yield f"left out: {left}"
+    if queue.has_split:
+        yield f"{queue.n_left_out.get('test', 0):,} rows of the test side and their groups were left out"
+    else:
+        yield "there is no split yet, so rows that will be on its test side may be among them"
+    if queue.n_scored:
+        changed = f"; {queue.n_changed:,} have changed since" if queue.n_changed else ""
+        yield f"{queue.scores} has a score for {queue.n_scored:,} of them{changed}"
+    else:
+        yield f"ranked without a trained model: {queue.scores}"
 
 
 def _summary(found: Imported, adjudicators: list[str]) -> Iterable[str]:

@@ -17,8 +17,10 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-from annotation.rule_checks import CHECKED, Bits, Kinds, broken_rules, count_rules, rules_of
+from annotation.checked_texts import CHECKED, Kinds
+from annotation.rule_checks import Bits, broken_rules, count_rules, rules_of
 from annotation.suspicion import Floats, Surprise, reason, surprise_of, suspicion
 from annotation.training_run import Scores, TrainingRun
 from pipeline import refs
@@ -27,7 +29,7 @@ from pipeline.snapshot import Snapshot
 from schemas import SPLITS, Formatted, SnapshotError, Split, arrow_schema
 
 QueueName = Literal["ranked", "validation", "random"]
-RowNumbers = np.ndarray[tuple[int], np.dtype[np.int64]]
+RowNumbers = NDArray[np.int64]
 _BY_CHANCE = "Chosen at random, to estimate how many answers are wrong."
 _ROW = [field.name for field in arrow_schema(Formatted)]
 _UNREVIEWED = ("unreviewed", "unsure")
@@ -131,8 +133,8 @@ class _Pool:
 
     ids: pa.ChunkedArray
     template: pa.ChunkedArray
-    side: np.ndarray
-    fate: np.ndarray
+    side: NDArray[np.int8]
+    fate: NDArray[np.int8]
     test_ids: set[str]
     surprise: Surprise
     bits: Bits
@@ -231,7 +233,7 @@ def _test_ids(table: pa.Table) -> pa.ChunkedArray:
     return table.filter(table["is_test"])["id"]
 
 
-def _fates(table: pa.Table, current: pa.Table, test: pa.ChunkedArray) -> np.ndarray:
+def _fates(table: pa.Table, current: pa.Table, test: pa.ChunkedArray) -> NDArray[np.int8]:
     is_open = current["is_open"]
     if current is not table:
         is_open = is_open.take(pc.index_in(table["id"], value_set=current["id"]))

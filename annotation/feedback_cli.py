@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from annotation.checked_texts import Kinds
 from annotation.cli import REVIEW_CONFIG, DataRoot
 from annotation.feedback import Feedback, Sizes, find_feedback
-from annotation.rule_checks import Kinds
 from annotation.task import review_of, task_of
 from annotation.task_file import LINES, write_tasks_file
 from annotation.training_run import TrainingRun, find_run

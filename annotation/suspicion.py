@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from annotation.rule_checks import Bits, rules_of, weights_of
+from annotation.rule_checks import Bits, doubt_of, rules_of
 
-Floats = np.ndarray[tuple[int], np.dtype[np.float64]]
+Floats = NDArray[np.float64]
+_STEEP, _MOST = 4, 0.5
 # Above this share of its peers, an answer's rank is worth a sentence of its own.
 _TELLING = 0.9
 
@@ -56,8 +58,12 @@ def surprise_of(template: pa.ChunkedArray, tuned: Floats, base: Floats) -> Surpr
 
 
 def suspicion(surprise: Surprise, bits: Bits) -> Floats:
-    """Return the surprise (0 to 1) and the weights of the broken rules, added up."""
-    return surprise.both + weights_of(bits)
+    """Return how likely a mistake is, 0 to 1: at least one of the broken rules, or the surprise, is right about it.
+
+    A surprise s counts as the chance s**4 / 2: a rank tells little below the top tenth, and at the very top every
+    second answer is worth the look. It is the shape, not the height, that orders rows without rules.
+    """
+    return 1 - (1 - doubt_of(bits)) * (1 - surprise.both**_STEEP * _MOST)
 
 
 def reason(surprise: Surprise, bits: Bits, row: int, template: str) -> str:
@@ -82,7 +88,7 @@ def reason(surprise: Surprise, bits: Bits, row: int, template: str) -> str:
     return " ".join(said)
 
 
-def _rank_within(codes: np.ndarray, values: Floats) -> Floats:
+def _rank_within(codes: NDArray[np.int32], values: Floats) -> Floats:
     ranks = np.full(len(values), np.nan)
     order = np.argsort(codes, kind="stable")
     order = order[~np.isnan(values[order])]

@@ -12,6 +12,7 @@ from pipeline.ingest import Ingest
 from pipeline.split import Split
 from pipeline.stage import Stage
 from schemas import ConfigError, Strict
+from schemas.review import ReviewSettings
 from schemas.training import Train
 from schemas.validation import config_error
 
@@ -29,6 +30,7 @@ class Recipe(Strict):
     annotate: Annotate = Annotate()
     split: Split = Split()
     train: Train = Train()
+    review: ReviewSettings = ReviewSettings()
 
     def stages(self) -> list[Stage]:
         """Return the stages in the order they run."""

@@ -59,6 +59,9 @@ class Annotation(Strict):
         default=None, title="what the person was asked for: main, overlap, dispute, practice, ..."
     )
     task: int | None = Field(default=None, title="number of the task in the tool, for links")
+    queue: str | None = Field(
+        default=None, title="how the example was chosen, ranked or random; of the random ones errors are counted"
+    )
     created_at: Moment = Field(title="ISO 8601, UTC")
     updated_at: Moment = Field(title="ISO 8601, UTC; of two records with one key the later stands")
     lead_time_seconds: float | None = None

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from annotation.checked_texts import Kinds
 from annotation.feedback import Feedback, Sizes, find_feedback
 from annotation.feedback_cli import feedback
-from annotation.rule_checks import Kinds
 from annotation.training_run import find_run
 from pipeline import refs
 from pipeline.snapshot import PartWriter, Snapshot, commit, make_folder
@@ -105,7 +105,7 @@ def test_train_rows_come_in_order_of_suspicion_each_with_its_reason(tmp_path):
     costs = {"a": 1.0, "d": 2.0, "c": 3.0, "b": 4.0}
     trained(tmp_path, [line for one in rows for line in score(one, costs[one["id"]])])
     found = find(tmp_path)
-    # d 3/8 + 1, c 5/8 + 1/2, b 7/8, a 1/8
+    # d 0.95 by its rule, c 0.5 by its rule and (5/8)**4 / 2, b (7/8)**4 / 2, a (1/8)**4 / 2
     assert ids(found) == ["d", "c", "b", "a"]
     why = {one["id"]: pick.why for one, pick in found.rows}
     assert why["d"] == "The answer looks like a placeholder."
@@ -232,12 +232,12 @@ def test_of_the_rows_drawn_by_chance_the_reviewed_give_way_and_the_others_stay(t
     assert len(second) == 8
 
 
-def test_rows_without_a_score_come_last_and_are_counted(tmp_path):
+def test_rows_without_a_score_are_ranked_by_rules_alone_and_counted(tmp_path):
     rows = [row("a"), row("b"), row("c", marks=["conflict"])]
     split(tmp_path, rows)
     trained(tmp_path, score(rows[1], 2.0))
     found = find(tmp_path)
-    assert ids(found) == ["b", "c", "a"]  # 0.5 alone of its template, 0.5 by the rule, nothing
+    assert ids(found) == ["c", "b", "a"]  # 0.5 by the rule, 0.5**4 / 2 alone of its template, nothing
     assert found.n_unscored == 2
 
 

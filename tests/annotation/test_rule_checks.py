@@ -4,11 +4,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from annotation.rule_checks import CHECKED, RULES, Kinds, broken_rules, count_rules, rules_of, weights_of
+from annotation.checked_texts import CHECKED, Kinds
+from annotation.rule_checks import RULES, broken_rules, count_rules, doubt_of, rules_of
 from pipeline.template import load_templates
 from schemas import Annotated, arrow_schema
 
-KINDS = Kinds(json=["extract"], translation=["translate"])
+KINDS = Kinds(json=["extract"], translation=["translate"], label=["classify"])
 SCHEMA = pa.schema([arrow_schema(Annotated).field(name) for name in CHECKED])
 
 
@@ -52,10 +53,69 @@ def broken(*rows: dict[str, Any]) -> list[list[str]]:
         ("Buy it now! It is cheap #SaleOfTheYear", []),
         ("Come soon, it is warm here.\n\nYour past self", []),  # a signature
         ("Paris", []),
+        ("Yours is the one. I remain, dear Bob, sincerely yours, Ann", []),
+        ("<nooutput> A picture cannot be made.", ["placeholder"]),
+        ("No output required", ["placeholder"]),
+        ("1. Wash.\n2. Dry.\n3.", ["cut_off"]),
+        ("```python\nprint(1)", ["cut_off"]),
+        ("```python\nprint(1)\n```", []),
+        ("It is 12 * 7 = 85.", ["wrong_sum"]),
+        ("See https://example.org/a.", ["new_address"]),
+        ("```\ncurl https://example.org/a\n```", []),
     ],
 )
 def test_a_rule_sees_the_answers_it_is_for_and_no_others(answer, rules):
     assert broken(row(answer)) == [rules]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "answer", "rules"),
+    [
+        ("What is 12 * 7?", "85", ["missed_sum"]),
+        ("What is 12 * 7?", "It is 84.", []),
+        ("Describe the painting below.\n\n[Image provided]", "A pier at dawn.", ["absent_media"]),
+        ("Name the boat in the attached photo.", "A skiff.", ["absent_media"]),
+        ("Describe the photo that made her famous.", "A pier at dawn.", []),
+        ("Design a logo for a bakery.", "A loaf in a ring.", ["wants_media"]),
+        ("Draw a conclusion from this.", "It rains.", []),
+        ("Write the code to draw a circle.", "circle()", []),
+        ("Summarize this article: https://example.org/a", "It says much.", ["needs_page"]),
+        ("Get the page https://example.org/a", "request('https://example.org/a')", []),
+        ("What is https?", "A protocol for web pages.", []),
+        ("Name the page of Example.", "https://example.org", ["new_address"]),
+        ("Is https://example.org up?", "It is at https://www.example.org", []),
+        ("Name three fruits.", "1. Fig\n2. Pear", ["another_count"]),
+        ("Name three fruits.", "- Fig\n- Pear\n-Plum", []),
+        ("Name three fruits.", "Fig and pear.", []),  # no list to count
+        ("Give at least two fruits.", "1. Fig\n2. Pear\n3. Plum", []),
+        ("Write 2 paragraphs with examples.", "1. Fig\n2. Pear\n3. Plum", []),
+        ("Name 2 fruits and 1 tree.", "1. Fig\n2. Pear\n3. Oak", []),  # two numbers: which one is meant?
+        ("Mend it.\n\nThe men was here on a day.", "The men was here on a day.", ["copies_input"]),
+        ("Mend it.\n\nThe men was here.", "The men was here.", []),  # four words: a label may be as long
+    ],
+)
+def test_a_rule_looks_at_the_prompt_too(prompt, answer, rules):
+    assert broken(row(answer, prompt)) == [rules]
+
+
+def test_a_label_must_be_among_the_choices_where_the_prompt_names_them():
+    prompt = "Which label fits this text? Choose from: Refund, damage.\n\nIt broke."
+    rows = [row(answer, prompt, "classify") for answer in ("refund", "delivery")]
+    free = row("delivery", "Which label fits this text?\n\nIt broke.", "classify")
+    assert broken(*rows, free, row("delivery", prompt)) == [[], ["not_offered"], [], []]
+
+
+def test_what_is_to_be_translated_or_labelled_asks_for_nothing_itself():
+    prompt = "Text:\nDesign a logo for a bakery.\nLabel:"
+    assert broken(row("order", prompt, "classify"), row("order", prompt)) == [[], ["wants_media"]]
+
+
+def test_numbers_must_come_over_into_a_translation_in_either_notation():
+    prompt = "German: Es kostet 1.250,50 Euro, 30 Tage lang.\nEnglish:"
+    answers = ["It costs 1,250.50 euros for 30 days.", "It costs 1,250.50 euros for 13 days.", "It is dear."]
+    assert broken(*(row(answer, prompt, "translate") for answer in answers), row("Dear.", prompt)) == [
+        [], ["numbers_differ"], ["numbers_differ"], [],
+    ]  # fmt: skip
 
 
 def test_json_is_asked_of_templates_that_want_it_and_of_no_others():
@@ -85,7 +145,7 @@ def test_an_answer_is_the_last_message_and_other_rows_do_not_shift_it():
 
 def test_marks_break_their_rules_whatever_their_kind_and_only_whole():
     marks = [("pii:email", "pii:phone"), ("conflict", "mojibake"), (), ("conflict of another sort",), ("stale",)]
-    assert broken(*(row("Yes.", marks=one) for one in marks)) == [["pii"], ["conflict", "mojibake"], [], [], ["stale"]]
+    assert broken(*(row("Yes.", marks=one) for one in marks)) == [["pii"], ["mojibake", "conflict"], [], [], ["stale"]]
 
 
 def test_a_slice_of_a_batch_is_checked_like_the_whole():
@@ -97,12 +157,13 @@ def test_a_slice_of_a_batch_is_checked_like_the_whole():
     assert [int(broken_rules(batch.slice(n, 1), KINDS)[0]) for n in range(3)] == whole.tolist()
 
 
-def test_weights_of_several_rules_add_up_and_are_counted():
+def test_weights_of_several_rules_join_as_chances_and_are_counted():
     bits = broken_rules(
         pa.RecordBatch.from_pylist([row("N/A", marks=("conflict", "pii:email")), row("N/A"), row("Yes.")], SCHEMA),
         KINDS,
     )
-    assert weights_of(bits).tolist() == [1.75, 1.0, 0.0]  # 1 + 0.5 + 0.25
+    # 1 - (1 - 0.95) (1 - 0.5) (1 - 0.25); 0.95 alone; none
+    assert doubt_of(bits).tolist() == pytest.approx([0.98125, 0.95, 0.0])
     assert count_rules(bits) == {"placeholder": 2, "conflict": 1, "pii": 1}
 
 
@@ -114,4 +175,4 @@ def test_every_rule_has_a_bit_of_its_own_and_a_sentence():
 
 def test_the_templates_that_come_along_are_known_by_how_they_are_scored():
     templates = {name: template for name, (template, _) in load_templates([]).items()}
-    assert Kinds.of(templates) == Kinds(json=["extract"], translation=["translate"])
+    assert Kinds.of(templates) == Kinds(json=["extract"], translation=["translate"], label=["classify"])

@@ -44,10 +44,11 @@ def test_rows_without_a_score_take_no_part_and_no_place():
     assert surprise.both.tolist() == [0.25, 0, 0.75]  # without the base, the first rank alone; without both, nothing
 
 
-def test_the_weights_of_broken_rules_are_added():
+def test_rules_and_surprise_join_as_chances():
     surprise = surprise_of(names("sums", "sums"), np.array([1.0, 2]), np.array([1.0, 1]))
     bits = np.array([rule("conflict"), 0], np.uint32)
-    assert suspicion(surprise, bits).tolist() == [0.25 + 0.5, 0.75]
+    # Ranks 1/4 and 3/4 count as s**4 / 2; the rule conflict weighs 0.5.
+    assert suspicion(surprise, bits).tolist() == [1 - (1 - 0.5) * (1 - 0.25**4 / 2), 0.75**4 / 2]
 
 
 def of_hundred(cost: float, before: float = 5.0) -> str:

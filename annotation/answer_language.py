@@ -1,0 +1,120 @@
+"""Answers in another language than their prompt, and translations that leave a word as it was.
+
+    prompt "What is the capital of France and why is it there?"
+    answer "Die Hauptstadt von Frankreich ist Paris, weil sie an der Seine liegt."      -> German to an English prompt
+
+    text "The egret and the cormorant ..."  translation "Der egret und der Kormoran ..."  -> left untranslated: egret
+
+The lists are the `common` words in `pipeline/words/`. Cautious: both texts must be clearly of one language, and a
+prompt that speaks of languages at all, such as one that asks for a translation, wants no certain one.
+"""
+
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from annotation.checked_texts import Kinds, Texts, of_templates
+from pipeline.messages import lengths
+from pipeline.vocabulary import SPELLED, Words, languages
+
+# So many common words of a language, in this share of all words, and so many times those of any other language.
+_LEAST, _SHARE, _TIMES = 4, 0.2, 2.0
+_ENOUGH_CHARS = 400
+_SPEAKS_OF_LANGUAGE = (
+    r"(?i)translat|übersetz|tradu|language|sprache|idioma|langue|lingua|vertaal|english|german|french|spanish|italian|"
+    r"dutch|portuguese|russian|chinese|japanese|korean|arabic|hindi|latin|greek|turkish|polish|swedish|hebrew|"
+    r"deutsch|englisch|französisch|spanisch|italienisch|inglés|español|anglais|français|allemand"
+)
+_NON_LATIN = r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Cyrillic}\p{Arabic}\p{Hebrew}\p{Devanagari}\p{Thai}]"
+_OTHER_SCRIPT = rf"^\P{{Latin}}*{_NON_LATIN}{{3}}\P{{Latin}}*$"
+
+
+def is_other_language(texts: Texts, kinds: Kinds) -> pa.Array:
+    """Return which answers are clearly in another language than their prompt, which speaks of no language."""
+    free = pc.invert(
+        pc.or_(of_templates(texts, kinds.translation), pc.match_substring_regex(texts.prompt, _SPEAKS_OF_LANGUAGE))
+    )
+    is_other_script = pc.and_(
+        pc.match_substring_regex(texts.answer, _OTHER_SCRIPT),
+        pc.and_(
+            pc.invert(pc.match_substring_regex(texts.prompt, _NON_LATIN)),
+            pc.match_substring_regex(texts.prompt, r"\p{Latin}{3}"),
+        ),
+    )
+    answer, prompt = _language(texts.answer), _language(texts.prompt)
+    differs = pa.array((answer >= 0) & (prompt >= 0) & (answer != prompt))
+    return pc.and_(free, pc.or_(is_other_script, differs))
+
+
+def leaves_word(texts: Texts, kinds: Kinds) -> pa.Array:
+    """Return which translations hold a word of their prompt that is a word of another language and not of theirs.
+
+    Only words in small letters are looked at, of four letters or more: names stay as they are. The words known of a
+    language are those of pyspellchecker; the translation's own language is told by its commonest words.
+    """
+    rows = np.flatnonzero(of_templates(texts, kinds.translation).to_numpy(zero_copy_only=False))
+    found = np.zeros(len(texts.answer), bool)
+    if len(rows):
+        answer, prompt = texts.answer.take(pa.array(rows)), texts.prompt.take(pa.array(rows))
+        found[rows] = _leaves_word(answer, prompt)
+    return pa.array(found)
+
+
+def _leaves_word(answer: pa.Array, prompt: pa.Array) -> NDArray[np.bool_]:
+    language = _language(answer)
+    (row, word), (row_of_prompt, word_of_prompt) = _words(answer), _words(prompt)
+    every = pa.concat_arrays([word, word_of_prompt]).dictionary_encode()
+    code = every.indices.to_numpy(zero_copy_only=False).astype(np.int64)
+    n, n_words = len(every.dictionary), len(word)
+    is_copied = np.isin(row * n + code[:n_words], row_of_prompt * n + code[n_words:])
+    lists = [one.known for one in _lists()]
+    # Each different word is looked up once, and only those that were copied.
+    copied = np.unique(code[:n_words][is_copied])
+    known = np.zeros((n, len(lists)), bool)
+    for place, text in zip(copied, every.dictionary.take(pa.array(copied)).to_pylist(), strict=True):
+        known[place] = [text in one for one in lists]
+    spoken = language[row]
+    is_foreign = known[code[:n_words]].any(axis=1) & ~known[code[:n_words], spoken] & (spoken >= 0)
+    return np.asarray(np.bincount(row[is_copied & is_foreign], minlength=len(answer)) > 0)
+
+
+def _words(texts: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
+    """Return the words in small letters of all texts in a row, and the number of the text of each."""
+    split = pc.split_pattern_regex(pc.fill_null(texts, ""), r"[^\p{L}]+")
+    words = split.flatten()
+    is_plain = pc.match_substring_regex(words, r"^\p{Ll}{4,}$")
+    row = pc.list_parent_indices(split).to_numpy(zero_copy_only=False).astype(np.int64)
+    return row[is_plain.to_numpy(zero_copy_only=False)], words.filter(is_plain)
+
+
+@cache
+def _lists() -> tuple[Words, ...]:
+    # Chinese has no words between blanks.
+    return tuple(words for words in languages() if words.language in SPELLED)
+
+
+@cache
+def _common() -> tuple[pa.Array, NDArray[np.int64]]:
+    """Return all common words, and a row of flags for each: the languages it is one of."""
+    lists = [words.common for words in _lists()]
+    every = sorted(frozenset[str]().union(*lists))
+    return pa.array(every), np.array([[word in one for one in lists] for word in every], np.int64)
+
+
+def _language(texts: pa.Array) -> NDArray[np.int64]:
+    """Return the number of the language each text is clearly in, or -1."""
+    words, flags = _common()
+    # A word with a comma behind it is not counted, and need not be: to split at every mark takes ten times as long.
+    start = pc.fill_null(pc.utf8_lower(pc.utf8_slice_codeunits(texts, 0, _ENOUGH_CHARS)), "")
+    split = pc.utf8_split_whitespace(start)
+    places = pc.index_in(split.flatten(), value_set=words)
+    is_known = pc.is_valid(places).to_numpy(zero_copy_only=False)
+    rows = pc.list_parent_indices(split).to_numpy(zero_copy_only=False)[is_known]
+    counts = np.zeros((len(texts), flags.shape[1]), np.int64)
+    np.add.at(counts, rows, flags[places.drop_null().to_numpy()])
+    best, second = np.sort(counts, axis=1)[:, -1], np.sort(counts, axis=1)[:, -2]
+    is_clear = (best >= _LEAST) & (best >= _SHARE * lengths(split)) & (best >= _TIMES * second)
+    return np.where(is_clear, counts.argmax(axis=1), -1)
