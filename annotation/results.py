@@ -62,6 +62,11 @@ class Results:
     preferred: Preferred | None = None
     settled: Settles | None = None
 
+    @property
+    def has_reason(self) -> bool:
+        """Whether an error type or a remark was given."""
+        return bool(self.error_types or self.comment)
+
 
 def read_results(results: object, names: Names) -> Results | tuple[str, str]:
     """Return what the results say, or a short reason and a sentence why they say nothing.

@@ -45,13 +45,8 @@ def answered(data: Mapping[str, Any], seen: Seen, results: Results) -> Answered 
         return _preference(data, seen, results)
     if data.get("screen") == "dispute":
         return _settlement(data, seen, results)
-    settled = settle(
-        results.verdict,
-        results.response,
-        seen.response,
-        to_write=asks_for_text(seen),
-        has_reason=bool(results.error_types or results.comment),
-    )
+    to_write = asks_for_text(seen)
+    settled = settle(results.verdict, results.response, seen.response, to_write=to_write, has_reason=results.has_reason)
     return settled and Answered(seen, settled.verdict, settled.response, settled.rule)
 
 
@@ -84,6 +79,6 @@ def _settlement(data: Mapping[str, Any], seen: Seen, results: Results) -> Answer
         text,
         seen.response,
         to_write=asks_for_text(seen),
-        has_reason=bool(results.error_types or results.comment),
+        has_reason=results.has_reason,
     )
     return settled and Answered(seen, settled.verdict, settled.response, settled.rule or rule, settles=True)
