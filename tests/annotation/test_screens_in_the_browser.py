@@ -259,26 +259,42 @@ def test_a_box_that_was_closed_again_settles_nothing(screen) -> None:
     assert (answer.verdict, answer.response, answer.contradiction) == ("edit", ANSWERS[1].response, None)
 
 
+# Where the letters stand, not what a style says: a range over the text has the box of the text alone.
+ROOM_AROUND = """(node, line) => {
+    const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
+    for (let n = walker.nextNode(); n; n = walker.nextNode()) {
+        const at = n.data.indexOf(line);
+        if (at < 0) continue;
+        const range = document.createRange();
+        range.setStart(n, at); range.setEnd(n, at + line.length);
+        const r = range.getBoundingClientRect(), p = node.getBoundingClientRect();
+        return [r.left - p.left, p.right - r.right];
+    }
+}"""
+
+
 @pytest.mark.parametrize("text", [ARABIC, HEBREW])
 def test_text_from_right_to_left_starts_at_the_right(screen, text) -> None:
     shown(screen, "review", prompt=f"Translate.\n{text}", response=text)
     screen.picture(f"review-right-to-left-{'arabic' if text == ARABIC else 'hebrew'}")
-    # Where the letters stand, not what a style says: a range over the text has the box of the text alone.
-    measure = """(node, line) => {
-        const walker = document.createTreeWalker(node, NodeFilter.SHOW_TEXT);
-        for (let n = walker.nextNode(); n; n = walker.nextNode()) {
-            const at = n.data.indexOf(line);
-            if (at < 0) continue;
-            const range = document.createRange();
-            range.setStart(n, at); range.setEnd(n, at + line.length);
-            const r = range.getBoundingClientRect(), p = node.getBoundingClientRect();
-            return [r.left - p.left, p.right - r.right];
-        }
-    }"""
-    shown_text = screen.page.locator(".tl-shown [class*=dialoguetext]").first
-    left, right = shown_text.evaluate(measure, text)
+    conversation = screen.page.locator(".tl-shown [class*=dialoguetext]").first
+    left, right = conversation.evaluate(ROOM_AROUND, text)
     assert left > right + 100
-    left, right = shown_text.evaluate(measure, "Translate.")
+    left, right = conversation.evaluate(ROOM_AROUND, "Translate.")
     assert right > left + 100
     style = "e => [getComputedStyle(e).unicodeBidi, getComputedStyle(e).textAlign]"
     assert screen.page.locator("textarea[name=response]").evaluate(style) == ["plaintext", "start"]
+
+
+@pytest.mark.parametrize("kind", ["preference", "dispute"])
+def test_answers_side_by_side_start_at_the_right_too(screen, kind) -> None:
+    # Of one word each: no mark divides the line, so its letters are one piece of text.
+    words = {"second": HEBREW.split()[0], "answers": [answer(1, "accept"), answer(2, "edit", HEBREW.split()[0])]}
+    arabic = ARABIC.split()[0]
+    shown(screen, kind, response=arabic, **words)
+    screen.picture(f"{kind}-right-to-left")
+    sides = [screen.page.locator(f".tl-{side} .tl-scroll") for side in "ab"]
+    rooms = [side.evaluate(ROOM_AROUND, text) for side in sides for text in (arabic, words["second"])]
+    found = [room for room in rooms if room]
+    assert len(found) == 2
+    assert all(left > right + 100 for left, right in found)

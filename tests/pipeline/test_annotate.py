@@ -684,3 +684,19 @@ def test_practice_answers_are_no_orphans(run: Run) -> None:
     found = run([row("x")], [answer(gold, purpose="practice")])
     assert found.status("x") == "unreviewed"
     assert found.counts.get("orphans", 0) == 0
+
+
+def test_a_preference_is_counted_and_votes_for_nothing(run: Run) -> None:
+    a, b = row("a"), row("b", response="six")
+    better = answer(
+        a, "prefer", preferred="b", seen={**screen(a["prompt"], a["completion"]).model_dump(), "other": "4"}
+    )
+    result = run([a, b], [better, answer(b)])
+    assert (result.status("a"), result.kept["a"]["votes"]) == ("unreviewed", [])
+    assert (result.status("b"), result.counts["answers"], result.counts["preferences"]) == ("accepted", 1, 1)
+
+
+def test_preferences_alone_change_nothing(run: Run) -> None:
+    a = row("a")
+    result = run([a], [answer(a, "prefer", preferred="tie")])
+    assert (result.status("a"), result.counts["preferences"]) == ("unreviewed", 1)
