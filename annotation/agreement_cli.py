@@ -9,7 +9,7 @@ from cyclopts import Parameter
 
 from annotation.agreement import Line, agreement, comparable, strata_of
 from annotation.annotator_quality import Quality, annotator_quality
-from annotation.formula_safe import Cell, write_csv
+from annotation.safe_csv import Cell, write_csv
 from pipeline.annotations import annotation_files, pseudonyms, read_annotations
 from pipeline.recipe import load_recipe
 from schemas import AnnotationError, ConfigError

@@ -21,12 +21,13 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from annotation.gold import practice_tasks, read_gold
 from annotation.projects import Purpose, Slot
 from annotation.push import Wanted, task_key
 from annotation.queue import Queue, queue_of
 from annotation.screen_task import screen_task_of
 from annotation.screens import label_config, screen_of
-from annotation.task import FIRST_ROUND, review_of
+from annotation.task import FIRST_ROUND, review_of, seen_of
 from annotation.words import DEFAULT_LANGUAGE, languages
 from pipeline import refs
 from pipeline.annotations import annotation_files, read_annotations
@@ -76,7 +77,8 @@ class Assignment:
     def queue(self) -> Iterator[Wanted]:
         """Yield the tasks of what waits, the most urgent first."""
         for queued in self.waits.rows(None):
-            yield self._wanted(queued.row, self._purpose(queued.row["id"], queued.status), queued.why, queued.urgency)
+            purpose = self._purpose(queued.row["id"], queued.state)
+            yield self._wanted(queued.row, purpose, queued.why, queued.urgency, queued.kind)
 
     def test_side(self) -> Iterator[Wanted]:
         """Yield the tasks of the test side that fewer than two people have answered, in an order of chance.
@@ -87,7 +89,22 @@ class Assignment:
         rows = self._test_rows(None)
         lot = sorted(rows, key=lambda row: value_digest(["test", row["id"]]))
         for place, row in enumerate(lot):
-            yield self._wanted(row, "test", "", 1 - place / max(1, len(lot)))
+            yield self._wanted(row, "test", "", 1 - place / max(1, len(lot)), "")
+
+    def practice(self, gold: Path) -> Iterator[Wanted]:
+        """Yield the tasks of a file of gold items, in its order.
+
+        Raises:
+            AnnotationError: The items are not good ones.
+        """
+        items = read_gold(gold, self.templates)
+        for place, task in enumerate(practice_tasks(items, self.templates)):
+            data = task["data"] | {"language": self.recipe.review.language}
+            seen = seen_of(data)
+            assert seen is not None
+            data["task_key"] = task_key("practice", data["example_id"], seen)
+            slot = Slot(FIRST_ROUND, "practice", data["screen"], data["language"])
+            yield Wanted(slot, data, round(place / len(items), 6))
 
     def shown_now(self, purpose: Purpose, examples: Sequence[str]) -> dict[str, str]:
         """Return, of the examples that wait still for that purpose, the key their task would have today."""
@@ -95,7 +112,7 @@ class Assignment:
             return {row["id"]: self._key(row, "test") for row in self._test_rows(examples)}
         found = {}
         for queued in self.waits.rows_of(examples):
-            now = self._purpose(queued.row["id"], queued.status)
+            now = self._purpose(queued.row["id"], queued.state)
             if {now, purpose} <= {"main", "overlap", "feedback"} or now == purpose:
                 found[queued.row["id"]] = self._key(queued.row, now)
         return found
@@ -110,7 +127,7 @@ class Assignment:
         share = int(value_digest(["overlap", example])[:8], 16) / _BUCKETS
         return "overlap" if share < self.recipe.review.overlap else "main"
 
-    def _wanted(self, row: Mapping[str, Any], purpose: Purpose, why: str, urgency: float) -> Wanted:
+    def _wanted(self, row: Mapping[str, Any], purpose: Purpose, why: str, urgency: float, kind_of_queue: str) -> Wanted:
         review, language = review_of(row, self.templates), self._language(row)
         kind = "dispute" if purpose == "dispute" else screen_of(row, review)
         task = screen_task_of(
@@ -123,6 +140,8 @@ class Assignment:
             answers=self._standing(row) if purpose == "dispute" else (),
         )
         data = task["data"] | {"task_key": self._key(row, purpose), "purpose": purpose, "language": language}
+        if kind_of_queue:
+            data["queue"] = kind_of_queue
         return Wanted(Slot(self.round, purpose, kind, language), data, round(1 - urgency, 6))
 
     def _key(self, row: Mapping[str, Any], purpose: Purpose) -> str:

@@ -23,6 +23,26 @@ REVIEW_CONFIG = Path(__file__).parent / "review.xml"
 _MOST_LISTED = 10
 
 app = App(name="annotate", help="Have people review examples in Label Studio, and bring their answers in.")
+# By import string, so that one command does not load what the others need.
+for _name, _target, _help in (
+    ("start", "annotation.sync_cli:start", "a local Label Studio with its projects, and what waits in them"),
+    ("stop", "annotation.sync_cli:stop", "stop the local Label Studio"),
+    ("push", "annotation.sync_cli:push_tasks", "send what waits; what is there is not sent again"),
+    ("pull", "annotation.sync_cli:pull_answers", "bring new, edited and deleted answers in"),
+    ("people", "annotation.people_cli:app", "who reviews: invite, list, shut out"),
+    ("practice", "annotation.practice_cli:practice", "gold items: who may vote"),
+    ("status", "annotation.desk_cli:status", "how far people are, how fast, how well they agree"),
+    ("agreement", "annotation.agreement_cli:agreement_command", "how far people agree, question by question"),
+    ("pages", "annotation.pages_cli:pages", "a start page for each person, and the lead's"),
+    ("pay", "annotation.desk_cli:pay", "items, minutes and amount for each person"),
+    ("reopen", "annotation.reopen_cli:reopen", "ask again what a changed guideline touches"),
+    ("export", "annotation.answers_cli:export", "all answers as JSON or CSV"),
+    ("preferences", "annotation.answers_cli:preferences", "chosen and rejected answers as parquet"),
+    ("backup", "annotation.sync_cli:backup", "projects, tasks and answers in one file"),
+    ("restore", "annotation.sync_cli:restore", "a backup into an empty server"),
+    ("doctor", "annotation.sync_cli:doctor", "check the way to Label Studio"),
+):
+    app.command(_target, name=_name, help=_help)
 Keys = Annotated[list[str] | None, Parameter(help="key of the task's data that held it, if none of the usual")]
 DataRoot = Annotated[Path, Parameter(help="folder of the store")]
 Controls = Annotated[list[str] | None, Parameter(help="name of that control on a screen of your own; may repeat")]

@@ -162,7 +162,7 @@ def _rendered(read: GoldLine, template: Template, renderers: dict[str, Renderer]
 
 def _problems_of_all(items: Sequence[Gold], path: Path, pass_mark: float) -> list[DataError]:
     problems: list[DataError] = []
-    n, counts = len(items), Counter(item.verdict for item in items)
+    n, counts = len(items), Counter[str](item.verdict for item in items)
     faulty = sum(counts[verdict] for verdict in FAULTY)
 
     def refuse(what: str, fix: str) -> None:

@@ -132,7 +132,7 @@ def person_pages(
                 drafts=_drafts(who, projects),
                 practice=practised.get(who),
                 work=work.get(who),
-                corrections=[(one, projects.link(one.answer.key)) for one in mine[:LAST_CORRECTIONS]],
+                corrections=[(one, projects.link(one.answer.key, one.answer.task)) for one in mine[:LAST_CORRECTIONS]],
                 answers=[_shown(answer, projects, outcomes) for answer in given[:LAST_ANSWERS]],
                 n_answers=len(given),
                 n_corrections=len(mine),
@@ -227,7 +227,7 @@ def _shown(answer: Annotation, projects: ProjectList, outcomes: Mapping[str, Out
         status = outcome.status
     return Shown(
         answer=answer,
-        link=projects.link(answer.key),
+        link=projects.link(answer.key, answer.task),
         prompt=_prompt(answer),
         status=status,
         pieces=word_diff(answer.seen.response, text or "") if is_change else [],

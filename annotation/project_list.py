@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from schemas import AnnotationError
 
 # In this order people are asked to work: what blocks others first.
-URGENCY = ("practice", "dispute", "overlap", "main", "feedback", "test")
+URGENCY = ("practice", "dispute", "lead", "overlap", "main", "feedback", "test")
 
 
 class Project(BaseModel):
@@ -61,18 +61,19 @@ class ProjectList(BaseModel):
         known = [project.skipped_by for project in self.projects if project.skipped_by]
         return sum(one.get(annotator, 0) for one in known) if known else None
 
-    def link(self, key: str) -> str:
+    def link(self, key: str, task: int | None = None) -> str:
         """Return the address of an answer's task, else of its project; empty where it is not on this server.
 
         Args:
             key: `Annotation.key`, such as ``ls:3:12``.
+            task: `Annotation.task`, where the answer was pulled.
         """
         tool, _, rest = key.partition(":")
         number, _, annotation = rest.partition(":")
         project = next((one for one in self.projects if tool == "ls" and str(one.id) == number), None)
         if project is None or not self.url:
             return ""
-        task = project.tasks_by_annotation.get(annotation)
+        task = project.tasks_by_annotation.get(annotation, task)
         return self.address(project) + (f"?task={task}" if task is not None else "")
 
     def address(self, project: Project) -> str:

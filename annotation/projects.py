@@ -22,7 +22,8 @@ Purpose = Literal["main", "overlap", "lead", "dispute", "practice", "test", "fee
 MODEL_VERSION = "queue"
 _MARK = re.compile(r"^tuneloop: (?P<recipe>[^/\n]+)/(?P<rest>[^,\n]+), screen (?P<digest>[0-9a-f]+)$", re.MULTILINE)
 _TITLE_CHARS = 50  # Label Studio takes no longer one
-_PEOPLE: dict[Purpose, int] = {"overlap": 2, "test": 2}
+# Everybody practises on every item.
+_PEOPLE: dict[Purpose, int] = {"overlap": 2, "test": 2, "practice": 1000}
 _TOLD: dict[Purpose, str] = {
     "main": "",
     "overlap": ", two people each",

@@ -14,7 +14,7 @@ others at that rate, in an order of chance, and by them alone the share of wrong
 the id alone: neither a new row, a larger limit nor a new training run makes a random row a ranked one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -34,6 +34,7 @@ from annotation.suspicion import Floats, reason, suspicion
 from pipeline.annotations import annotation_files, read_annotations
 from pipeline.lots import lots
 from pipeline.recipe import Recipe
+from pipeline.reopening import REOPENED
 from pipeline.snapshot import Snapshot
 from schemas import Formatted, Template, arrow_schema
 
@@ -67,12 +68,14 @@ class Queued(NamedTuple):
         why: Its reasons in sentences for the reviewer; never empty.
         urgency: 0 to 1, never more than that of the row before it; 1 comes first. A random row has its neighbour's.
         kind: ranked, or random: only of these may errors be counted.
+        state: unreviewed, disputed, unsure, unconfirmed or to_write.
     """
 
     row: dict[str, Any]
     why: str
     urgency: float
     kind: Kind
+    state: str
 
 
 @dataclass(frozen=True)
@@ -121,13 +124,25 @@ class Queue:
             self._prove_unseen(texts)
             yield from (self._queued(int(row), texts[int(row)]) for row in some)
 
+    def rows_of(self, ids: Collection[str]) -> list[Queued]:
+        """Return those of some examples that are in the queue, in its order.
+
+        Raises:
+            SnapshotError: A file is damaged.
+        """
+        is_wanted = pc.is_in(self._rows.ids, value_set=pa.array(ids, pa.string())).to_numpy()
+        some = self._order[is_wanted[self._order]]
+        texts = self._read(some)
+        self._prove_unseen(texts)
+        return [self._queued(int(row), texts[int(row)]) for row in some]
+
     def _queued(self, row: int, text: dict[str, Any]) -> Queued:
-        urgency = float(self._urgency[row])
+        urgency, state = float(self._urgency[row]), STATES[self._rows.state[row]]
         if self._is_random[row]:
-            return Queued(text, BY_CHANCE, urgency, RANDOM)
-        said = [_STATES[STATES[self._rows.state[row]]][1]]
+            return Queued(text, BY_CHANCE, urgency, RANDOM, state)
+        said = [*_asked_again(text["marks"]), _STATES[state][1]]
         said.append(reason(self._run.surprise, self._rows.bits, row, text["template"]))
-        return Queued(text, " ".join(filter(None, said)) or NOTHING_KNOWN, urgency, "ranked")
+        return Queued(text, " ".join(filter(None, said)) or NOTHING_KNOWN, urgency, "ranked", state)
 
     def _read(self, rows: Numbers) -> dict[int, dict[str, Any]]:
         """Return number to row as Python values."""
@@ -150,6 +165,12 @@ class Queue:
         for column, hidden in (("id", held_out.ids), ("group", held_out.groups)):
             shown = pa.array([text[column] for text in texts.values()], pa.string())
             assert not pc.any(pc.is_in(shown, value_set=hidden)).as_py(), "a row of the test side stands in the queue"
+
+
+def _asked_again(marks: Iterable[str]) -> list[str]:
+    """Return what a row that was reopened is asked again for; it stands in its mark."""
+    start = f"{REOPENED}: "
+    return [f"Please answer this again: {mark.removeprefix(start)}" for mark in marks if mark.startswith(start)]
 
 
 def queue_of(

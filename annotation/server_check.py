@@ -91,7 +91,7 @@ def _projects(connection: Connection, recipe: str) -> Iterator[Finding]:
         if project.slot.purpose != "test" and settings.get("model_version") != MODEL_VERSION:
             yield Finding(
                 False,
-                f"{project.title!r} does not serve tasks in our order (model version {settings.get('model_version')!r})",
+                f"{project.title!r} serves tasks in another order: model version {settings.get('model_version')!r}",
                 f"in its settings, under Annotation, choose the prediction version {MODEL_VERSION!r}",
             )
 

@@ -13,7 +13,6 @@ from annotation.backup import restore as bring_back
 from annotation.cli_options import DataRoot, RecipeFile, say
 from annotation.connection import Connection, connect
 from annotation.export import reasons
-from annotation.projects import Slot, people_for
 from annotation.pull import Pulled, pull, write_projects
 from annotation.push import Pushed, push
 from annotation.server import Running, running
@@ -42,12 +41,12 @@ def start(
     Example: tuneloop annotate start --port 8081
     """
     connection, local = _server(data_root, port)
-    done = _push(connection, recipe, data_root, limit, test=False)
+    done = _push(connection, recipe, data_root, limit)
     _tell_push(done)
     say("")
     for slot, project in sorted(done.projects.items(), key=lambda one: (_URGENT[one[0].purpose], one[1].id)):
         left = project.n_tasks - project.n_finished
-        say(f"  {left:>6,} left   {connection.url}/projects/{project.id}/data   {project.title}{_people(slot)}")
+        say(f"  {left:>6,} left   {connection.url}/projects/{project.id}/data   {project.title}")
     if local:
         say("")
         say(f"log in at {connection.url} as {local.email}, password {local.password}")
@@ -70,6 +69,7 @@ def push_tasks(
     recipe: RecipeFile = None,
     data_root: DataRoot = Path("data"),
     limit: Limit = 2000,
+    practice: Annotated[Path | None, Parameter(help="a file of gold items instead, to practise on")] = None,
     test: Annotated[
         bool, Parameter(help="the test side instead: blind, two people each, in an order of chance")
     ] = False,
@@ -81,7 +81,7 @@ def push_tasks(
     if limit < 1:
         raise ConfigError(f"--limit is {limit}", where="tuneloop annotate push", fix="give 1 or more")
     connection = connect(data_root)
-    done = _push(connection, recipe, data_root, limit, test=test)
+    done = _push(connection, recipe, data_root, limit, test=test, practice=practice)
     _tell_push(done)
     sys.stdout.write(f"{sum(done.sent.values())}\n")
 
@@ -110,9 +110,7 @@ def backup(
     read = load_recipe(recipe)
     to = to or data_root / "backups" / f"{datetime.now(UTC):%Y-%m-%dT%H%M%SZ}.jsonl.gz"
     done = back_up(connect(data_root), read.name, to)
-    say(
-        f"{done.projects:,} projects, {done.tasks:,} tasks, {done.answers:,} answers in {to}; it names people"
-    )
+    say(f"{done.projects:,} projects, {done.tasks:,} tasks, {done.answers:,} answers in {to}; it names people")
     sys.stdout.write(f"{to}\n")
 
 
@@ -158,19 +156,22 @@ def _server(data_root: Path, port: int) -> tuple[Connection, Running | None]:
     return connection, local if local and local.url == connection.url else None
 
 
-def _push(connection: Connection, recipe: Path | None, data_root: Path, limit: int, *, test: bool) -> Pushed:
+def _push(
+    connection: Connection,
+    recipe: Path | None,
+    data_root: Path,
+    limit: int,
+    *,
+    test: bool = False,
+    practice: Path | None = None,
+) -> Pushed:
     read = load_recipe(recipe)
     templates = load_templates([Path(folder).expanduser() for folder in read.template_dirs])
     assignment = Assignment.of(data_root, read, templates)
-    wanted = assignment.test_side() if test else assignment.queue()
+    wanted = assignment.test_side() if test else assignment.practice(practice) if practice else assignment.queue()
     done = push(connection, read.name, wanted, assignment.config_of, assignment.shown_now, limit, say)
     write_projects(data_root, connection.url, done.projects.values())
     return done
-
-
-def _people(slot: Slot) -> str:
-    n = people_for(slot.purpose)
-    return f", {n} people each" if n > 1 else ""
 
 
 def _tell_push(done: Pushed) -> None:

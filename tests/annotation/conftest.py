@@ -141,7 +141,11 @@ def screen(label_studio: LabelStudio, chromium: Browser) -> Iterator[Screen]:
     form = session.get(f"{label_studio.url}/user/login/", timeout=60).text
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', form)
     assert found
-    fields = {"csrfmiddlewaretoken": found[1], "email": label_studio.running.email, "password": label_studio.running.password}
+    fields = {
+        "csrfmiddlewaretoken": found[1],
+        "email": label_studio.running.email,
+        "password": label_studio.running.password,
+    }
     session.post(f"{label_studio.url}/user/login/", data=fields, timeout=60)
     context = chromium.new_context(viewport={"width": WINDOW["width"], "height": WINDOW["height"]})
     for cookie in session.cookies:
