@@ -10,6 +10,7 @@ from a finished task letter by letter, whatever has become of the example since.
 from the data's response: a model's text in it would be accepted by tired people.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,8 @@ from pipeline.screen import screen
 from schemas import ConfigError, Message, Review, Screen, Seen, Template, nearest
 
 FIRST_ROUND = "1"
+# What Markdown would take for the start of a tag or of an address.
+_TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
 def guideline_digest(review: Review) -> str:
@@ -70,13 +73,21 @@ def task_of(
             "response": seen.response,
             "question": review.question,
             "guideline": guideline_digest(review),
-            "guideline_text": review.guideline,
+            "guideline_text": harmless_markdown(review.guideline),
             "error_types": [{"value": label} for label in review.error_types],
             "why": why,
             "round": round_,
             "model_answer": model_answer,
         }
     }
+
+
+def harmless_markdown(text: str) -> str:
+    r"""Return a text whose tags are shown and not obeyed, and whose pictures are named and not fetched.
+
+    ``3 < 4`` stays; ``<b>`` becomes ``&lt;b>``; ``![map](map.png)`` becomes ``!\[map](map.png)``.
+    """
+    return _TAG.sub("&lt;", text).replace("![", "!\\[")
 
 
 def review_of(row: Mapping[str, Any], templates: Mapping[str, tuple[Template, Path]]) -> Review:

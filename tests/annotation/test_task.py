@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.task import guideline_digest, plain_prompt, seen_of, task_of
+from annotation.task import guideline_digest, harmless_markdown, plain_prompt, seen_of, task_of
 from pipeline.screen import screen
 from schemas import Review
 
@@ -64,6 +64,13 @@ def test_the_config_has_the_controls_that_the_import_reads() -> None:
     assert [choice.get("value") for choice in tags["verdict"]] == ["accept", "edit", "reject", "unsure"]
     assert tags["verdict"].get("required") == "true"
     assert tags["response"].get("value") == "$response"  # the data's response, never a model's
+
+
+def test_a_guideline_is_markdown_whose_tags_and_pictures_do_nothing() -> None:
+    assert harmless_markdown("**3 < 4**, a <b>, </b>, <!-- c -->") == "**3 < 4**, a &lt;b>, &lt;/b>, &lt;!-- c -->"
+    assert harmless_markdown("![map](http://a.org/m.png)") == "!\\[map](http://a.org/m.png)"
+    task = task_of(row([], []), REVIEW.model_copy(update={"guideline": "<img src=x onerror=alert(1)>"}))
+    assert task["data"]["guideline_text"] == "&lt;img src=x onerror=alert(1)>"
 
 
 def test_a_changed_guideline_has_another_digest() -> None:
