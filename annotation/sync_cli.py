@@ -44,7 +44,7 @@ def start(
     done = _push(connection, recipe, data_root, limit)
     _tell_push(done)
     say("")
-    for slot, project in sorted(done.projects.items(), key=lambda one: (_URGENT[one[0].purpose], one[1].id)):
+    for _, project in sorted(done.projects.items(), key=lambda one: (_URGENT[one[0].purpose], one[1].id)):
         left = project.n_tasks - project.n_finished
         say(f"  {left:>6,} left   {connection.url}/projects/{project.id}/data   {project.title}")
     if local:

@@ -73,7 +73,7 @@ def _round(kind: str, kills: int, root: Path, rng: random.Random) -> None:
 
 def _begin(work: str, recipe: str, root: Path) -> "subprocess.Popen[str]":
     words = [sys.executable, str(_CLIENT), work, recipe, str(root), str(_TASKS)]
-    client = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    client = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=None, text=True)
     assert client.stdout is not None
     client.stdout.readline()  # imports are done, work begins
     return client
