@@ -50,10 +50,10 @@ def is_other_language(texts: Texts, kinds: Kinds) -> pa.Array:
 
 
 def leaves_word(texts: Texts, kinds: Kinds) -> pa.Array:
-    """Return which translations hold a word of their prompt that is a word of another language and not of theirs.
+    """Return which translations hold a word of their prompt that is a word of its language and not of theirs.
 
     Only words in small letters are looked at, of four letters or more: names stay as they are. The words known of a
-    language are those of pyspellchecker; the translation's own language is told by its commonest words.
+    language are those of pyspellchecker; both languages are told by their commonest words.
     """
     rows = np.flatnonzero(of_templates(texts, kinds.translation).to_numpy(zero_copy_only=False))
     found = np.zeros(len(texts.answer), bool)
@@ -64,21 +64,24 @@ def leaves_word(texts: Texts, kinds: Kinds) -> pa.Array:
 
 
 def _leaves_word(answer: pa.Array, prompt: pa.Array) -> NDArray[np.bool_]:
-    language = _language(answer)
+    own, original = _language(answer), _language(prompt)
     (row, word), (row_of_prompt, word_of_prompt) = _words(answer), _words(prompt)
     every = pa.concat_arrays([word, word_of_prompt]).dictionary_encode()
     code = every.indices.to_numpy(zero_copy_only=False).astype(np.int64)
     n, n_words = len(every.dictionary), len(word)
     is_copied = np.isin(row * n + code[:n_words], row_of_prompt * n + code[n_words:])
-    lists = [one.known for one in _lists()]
-    # Each different word is looked up once, and only those that were copied.
-    copied = np.unique(code[:n_words][is_copied])
-    known = np.zeros((n, len(lists)), bool)
-    for place, text in zip(copied, every.dictionary.take(pa.array(copied)).to_pylist(), strict=True):
-        known[place] = [text in one for one in lists]
-    spoken = language[row]
-    is_foreign = known[code[:n_words]].any(axis=1) & ~known[code[:n_words], spoken] & (spoken >= 0)
-    return np.asarray(np.bincount(row[is_copied & is_foreign], minlength=len(answer)) > 0)
+    # Only the copied words are looked up, and in no list but those of the two languages: each takes up to 80 MB.
+    row, code = row[is_copied], code[:n_words][is_copied]
+    texts = every.dictionary.take(pa.array(code)).to_pylist()
+    is_foreign = [
+        _knows(original[at], text) and own[at] >= 0 and not _knows(own[at], text)
+        for at, text in zip(row.tolist(), texts, strict=True)
+    ]
+    return np.asarray(np.bincount(row[np.array(is_foreign, bool)], minlength=len(answer)) > 0)
+
+
+def _knows(language: int, word: str) -> bool:
+    return language >= 0 and word in _lists()[language].known
 
 
 def _words(texts: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:

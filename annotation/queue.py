@@ -272,7 +272,7 @@ def _by_reason(rows: OpenRows, run: RowScores, is_random: Flags, is_stale: Flags
         consider(rule.name, rule.weight, (rows.bits >> np.uint32(place) & np.uint32(1)).astype(bool))
     for name, (weight, _) in _STATES.items():
         consider(name, weight, rows.state == STATES.index(name))
-    consider(_SURPRISE, 0.3, run.surprise.both >= 0.9)  # 0.9 ** 4 / 2: see suspicion
+    consider(_SURPRISE, 0.13, run.surprise.both >= 0.9)  # 0.9 ** 4 / 5: see suspicion
     consider("disputed", 2.0, rows.state == DISPUTED)
     consider("stale", 3.0, is_stale)
     names.append((RANDOM, -1.0))

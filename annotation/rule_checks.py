@@ -155,7 +155,7 @@ RULES: tuple[Rule, ...] = (
     Rule("absent_media", 0.8, "The prompt speaks of a picture or recording that is not there.", breaks=_lacks_media),
     Rule("mojibake", 0.8, "Some letters look garbled, such as Ã¼ for ü.", ("mojibake",)),
     Rule("wrong_sum", 0.7, "A sum in the answer does not compute.", breaks=_has_wrong_sum),
-    Rule("copies_input", 0.7, "The answer is the last paragraph of the prompt, unchanged.", breaks=_copies_input),
+    Rule("copies_input", 0.6, "The answer is the last paragraph of the prompt, unchanged.", breaks=_copies_input),
     Rule("numbers_differ", 0.6, "A number of the prompt is missing in the translation.", breaks=_numbers_differ),
     Rule(
         "other_language", 0.6, "The answer seems to be in another language than the prompt.", breaks=is_other_language
@@ -164,8 +164,8 @@ RULES: tuple[Rule, ...] = (
     Rule("stale", 0.5, "The text has changed since somebody answered it: please look again.", ("stale",)),
     Rule("conflict", 0.5, "Another example has the same prompt and a different response.", ("conflict",)),
     Rule("left_word", 0.5, "A word of the original seems to be left untranslated.", breaks=leaves_word),
-    Rule("cut_off", 0.5, "The answer seems to stop in mid-sentence.", breaks=_is_cut_off),
-    Rule("refusal", 0.5, "The answer refuses to answer.", breaks=_is_refusal),
+    Rule("cut_off", 0.7, "The answer seems to stop in mid-sentence.", breaks=_is_cut_off),
+    Rule("refusal", 0.4, "The answer refuses to answer.", breaks=_is_refusal),
     Rule("new_address", 0.5, "The answer names a web address that the prompt does not.", breaks=_names_page),
     Rule("wants_media", 0.4, "The prompt asks for a picture or a sound, which no text can be.", breaks=_wants_media),
     Rule("boilerplate", 0.25, "Other prompts have the very same long answer.", ("boilerplate",)),

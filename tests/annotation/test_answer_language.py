@@ -52,3 +52,20 @@ def test_rows_without_a_text_break_nothing():
     nothing = Texts(*(pa.array([None, None], pa.string()) for _ in range(2)), pa.array(["translate", "instruct"]))
     for rule in (is_other_language, leaves_word):
         assert not any(rule(nothing, KINDS).to_pylist())
+
+
+def test_a_row_is_judged_by_itself_whatever_stands_beside_it():
+    rows = [
+        (
+            "Der egret und der Vogel sind an dem See und in dem Wald.",
+            "The egret and the bird are at the lake: what is it?",
+        ),
+        (
+            "Le chien est dans la maison et il y a un chat sur le lit.",
+            "The dog is in the house and there is a cat on it.",
+        ),
+        ("Yes.", "Oui."),
+    ]
+    together = Texts(*(pa.array(list(one)) for one in zip(*rows, strict=True)), pa.array(["translate"] * 3))
+    alone = [leaves_word(texts(prompt, answer, "translate"), KINDS).to_pylist()[0] for answer, prompt in rows]
+    assert leaves_word(together, KINDS).to_pylist() == alone == [True, False, False]

@@ -105,7 +105,7 @@ def test_train_rows_come_in_order_of_suspicion_each_with_its_reason(tmp_path):
     costs = {"a": 1.0, "d": 2.0, "c": 3.0, "b": 4.0}
     trained(tmp_path, [line for one in rows for line in score(one, costs[one["id"]])])
     found = find(tmp_path)
-    # d 0.95 by its rule, c 0.5 by its rule and (5/8)**4 / 2, b (7/8)**4 / 2, a (1/8)**4 / 2
+    # d 0.95 by its rule, c 0.5 by its rule and (5/8)**4 / 5, b (7/8)**4 / 5, a (1/8)**4 / 5
     assert ids(found) == ["d", "c", "b", "a"]
     why = {one["id"]: pick.why for one, pick in found.rows}
     assert why["d"] == "The answer looks like a placeholder."
@@ -237,7 +237,7 @@ def test_rows_without_a_score_are_ranked_by_rules_alone_and_counted(tmp_path):
     split(tmp_path, rows)
     trained(tmp_path, score(rows[1], 2.0))
     found = find(tmp_path)
-    assert ids(found) == ["c", "b", "a"]  # 0.5 by the rule, 0.5**4 / 2 alone of its template, nothing
+    assert ids(found) == ["c", "b", "a"]  # 0.5 by the rule, 0.5**4 / 5 alone of its template, nothing
     assert found.n_unscored == 2
 
 

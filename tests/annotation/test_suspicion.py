@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -47,8 +48,8 @@ def test_rows_without_a_score_take_no_part_and_no_place():
 def test_rules_and_surprise_join_as_chances():
     surprise = surprise_of(names("sums", "sums"), np.array([1.0, 2]), np.array([1.0, 1]))
     bits = np.array([rule("conflict"), 0], np.uint32)
-    # Ranks 1/4 and 3/4 count as s**4 / 2; the rule conflict weighs 0.5.
-    assert suspicion(surprise, bits).tolist() == [1 - (1 - 0.5) * (1 - 0.25**4 / 2), 0.75**4 / 2]
+    # Ranks 1/4 and 3/4 count as s**4 / 5; the rule conflict weighs 0.5.
+    assert suspicion(surprise, bits).tolist() == pytest.approx([1 - (1 - 0.5) * (1 - 0.25**4 / 5), 0.75**4 / 5])
 
 
 def of_hundred(cost: float, before: float = 5.0) -> str:

@@ -1,5 +1,6 @@
 """Every setting is in its stage's key and in no earlier one: the test walks the models, so none can be forgotten."""
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
@@ -7,10 +8,10 @@ from typing import Any, Literal, get_args, get_origin
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from pipeline.code import Code
+from pipeline.code import ROOT, Code, read_module
 from pipeline.key import code_of_stage, input_files, key_parts, part_key, what_changed
 from pipeline.recipe import STAGES, Recipe, load_recipe
-from pipeline.stage import Inputs
+from pipeline.stage import Inputs, Stage
 from schemas import InputFile, nearest
 
 SAMPLE = load_recipe(None)
@@ -19,6 +20,18 @@ NO_CODE = Code("code", {})
 
 def keys(recipe: Recipe) -> dict[str, dict[str, str]]:
     return {stage.name: key_parts(stage, Inputs(), [], {}, NO_CODE) for stage in recipe.stages()}
+
+
+def files_behind(stage: Stage) -> set[Path]:
+    """Return every first-party file that a stage's module imports, however indirectly."""
+    seen: set[Path] = set()
+    left = [Path(sys.modules[type(stage).__module__].__file__ or "")]
+    while left:
+        path = left.pop()
+        if path not in seen:
+            seen.add(path)
+            left.extend(read_module(path, path.stat().st_mtime_ns).first_party)
+    return seen
 
 
 def others(value: Any, annotation: Any) -> Iterator[Any]:
@@ -115,6 +128,12 @@ def test_an_input_file_is_known_by_name_and_bytes(tmp_path: Path):
     (tmp_path / "a.txt").write_bytes(b"abc")
     (file,) = input_files(Inputs(files={"a.txt": tmp_path / "a.txt"}))
     assert (file.name, file.bytes, len(file.digest)) == ("a.txt", 3, 64)
+
+
+def test_what_people_review_is_in_no_stages_key_and_no_stages_code():
+    review = SAMPLE.review.model_copy(update={"random_share": 0.3, "target_error_rate": 0.01})
+    assert keys(SAMPLE.model_copy(update={"review": review})) == keys(SAMPLE)
+    assert ROOT / "schemas" / "review.py" not in {path for stage in SAMPLE.stages() for path in files_behind(stage)}
 
 
 def test_every_stage_has_a_code_digest_of_its_own():
