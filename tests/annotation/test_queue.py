@@ -1,8 +1,11 @@
+import json
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +22,7 @@ from schemas import (
     Annotated,
     Annotation,
     ConfigError,
+    Example,
     Formatted,
     PartFile,
     PartRecord,
@@ -27,6 +31,7 @@ from schemas import (
     arrow_schema,
     dropped_schema,
 )
+from schemas.report import Score
 
 Row = dict[str, Any]
 TEMPLATES = load_templates([])
@@ -84,6 +89,24 @@ def split(root: Path, **sides: str) -> None:
     with pa.OSFile(str(path), "wb") as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
     ledger.keep(root, "tiny", path, make_folder(root / "work"))
+
+
+def trained(root: Path, rows: Sequence[Row], **nll: float) -> Path:
+    """Write what a finished training run leaves, and the version of the split that it saw."""
+    work, schema = make_folder(root / "work" / "split"), arrow_schema(Example)
+    files = [write(work / "train-00000-of-00001.parquet", schema, [{**one, "split": "train"} for one in rows])]
+    commit(make_folder(root / "split"), Snapshot(work, Snapshot.draft("split", "s1", schema, files)))
+    folder = make_folder(root / "runs" / "aa11")
+    texts = {"split": "train", "template": "instruct", "source": "x", "metric": "rouge_l", "group": "g", "n_tokens": 2}
+    scores = [
+        {**texts, "example": name_id(name), "arm": arm, "nll": cost, "score": None, "answer": None}
+        for name, tuned in nll.items()
+        for arm, cost in (("base", 9.0), ("tuned", tuned))
+    ]
+    pq.write_table(pa.Table.from_pylist(scores, arrow_schema(Score)), folder / "scores.parquet")
+    (folder / "manifest.json").write_text(json.dumps({"key": "aa11", "recipe": "tiny", "parents": {"split": "s1"}}))
+    (root / "runs" / "latest-tiny").symlink_to("aa11")
+    return folder
 
 
 def queue(root: Path, random_share: float = 0.0) -> Queue:
@@ -207,6 +230,38 @@ def test_without_a_training_run_the_queue_says_so(tmp_path: Path) -> None:
     store(tmp_path, "annotate", [row("a")])
     found = queue(tmp_path)
     assert (found.scores, found.n_scored) == ("recipe 'tiny' has no finished training run", 0)
+
+
+def test_a_training_run_orders_what_no_rule_speaks_against_and_says_so(tmp_path: Path) -> None:
+    rows = [row("a"), row("b"), row("c"), row("d", answer="N/A"), row("e", "unreviewed", "pii:email")]
+    store(tmp_path, "annotate", rows)
+    trained(tmp_path, rows, a=1.0, b=3.0, c=2.0, d=0.5)
+    found = queue(tmp_path)
+    # The rules placeholder and pii weigh more than any surprise; e has no score and needs none.
+    shown = [*found.rows()]
+    assert names(shown) == ["d", "e", "b", "c", "a"]
+    assert (found.scores, found.n_scored, found.n_changed) == ("run aa11", 4, 0)
+    # b costs more than the other three: (4 - 0.5) / 4.
+    assert shown[2].why == "The trained model finds this answer less likely than 87 of 100 to instruct."
+
+
+def test_a_score_of_a_text_that_has_changed_since_is_left_out_and_counted(tmp_path: Path) -> None:
+    store(tmp_path, "annotate", [row("a"), {**row("b"), "n_completion_tokens": 9}, row("c")])
+    trained(tmp_path, [row("a"), row("b"), row("c")], a=1.0, b=3.0, c=2.0)
+    found = queue(tmp_path)
+    assert names([*found.rows()]) == ["c", "a", "b"]
+    assert (found.n_scored, found.n_changed) == (2, 1)
+
+
+def test_a_damaged_run_stops_nobody_from_reviewing(tmp_path: Path) -> None:
+    store(tmp_path, "annotate", [row("a")])
+    folder = trained(tmp_path, [row("a")], a=1.0)
+    (folder / "scores.parquet").write_bytes(b"PAR1")
+    assert "damaged parquet" in queue(tmp_path).scores
+    shutil.rmtree(tmp_path / "split")
+    found = queue(tmp_path)
+    assert found.scores == "run aa11 was trained on version s1, which is gone"
+    assert names([*found.rows()]) == ["a"]
 
 
 def test_every_tenth_row_is_one_of_those_set_apart_by_lot(tmp_path: Path) -> None:
