@@ -206,7 +206,14 @@ def _answer(
 
 
 # Field of the annotation to key of our task's data. A foreign `source` column can mean anything.
-_CARRIED = {"example": "example_id", "source": "source", "guideline": "guideline", "round": "round", "queue": "queue"}
+_CARRIED = {
+    "example": "example_id",
+    "source": "source",
+    "guideline": "guideline",
+    "round": "round",
+    "purpose": "purpose",
+    "queue": "queue",
+}
 
 
 def _named(data: Mapping[str, Any], key: str) -> str | None:

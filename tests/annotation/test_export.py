@@ -106,6 +106,13 @@ def test_every_annotator_is_heard_and_skips_are_counted_only() -> None:
     assert found.contradictions == {"reject_without_reason": 1}
 
 
+def test_an_answer_knows_why_it_was_asked() -> None:
+    task = ours(given(choices("verdict", "accept")))
+    assert only(read_tasks([task])).purpose is None
+    task["data"]["purpose"] = "practice"
+    assert only(read_tasks([task])).purpose == "practice"
+
+
 def test_ground_truth_is_an_answer_like_any_other() -> None:
     assert only(read_tasks([ours(given(choices("verdict", "accept"), ground_truth=True))])).verdict == "accept"
 
