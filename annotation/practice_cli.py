@@ -12,7 +12,7 @@ from annotation.people_names import by_number, shown_names
 from annotation.practice import practice_result
 from annotation.task_file import write_tasks_file
 from pipeline.annotations import annotation_files, read_annotations
-from pipeline.practice import record_passed
+from pipeline.practice import counting, passed, record_passed
 from pipeline.recipe import load_recipe
 from pipeline.template import load_templates
 
@@ -22,11 +22,14 @@ def practice(
     gold: Annotated[Path, Parameter(help="gold items, one JSON object a line")],
     pass_mark: Annotated[float, Parameter(help="share of the items that must be right, over 0.5")] = PASS_MARK,
     tasks_to: Annotated[Path | None, Parameter(help="also write the items as Label Studio tasks")] = None,
+    yes: Annotated[bool, Parameter(help="from now on let only who has passed vote")] = False,
     recipe: RecipePath = None,
     data_root: DataRoot = Path("data"),
     names: RealNames = False,
 ) -> None:
-    """Check gold items, say how each person did on them, and from now on let only who has passed vote.
+    """Check gold items and say how each person did on them; with --yes only who has passed votes from now on.
+
+    Once that is so, every further run of the command adds who has passed meanwhile.
 
     Example: tuneloop annotate practice --gold data/sample/gold.jsonl --tasks-to practice.json
     """
@@ -37,9 +40,19 @@ def practice(
     if tasks_to:
         write_tasks_file(tasks_to, practice_tasks(items, templates))
         sys.stderr.write(f"tasks written to {tasks_to}\n")
-    results = practice_result(read_annotations(annotation_files(data_root).values()), items, pass_mark)
-    record_passed(data_root, {who: one.passed_at for who, one in results.items() if one.passed_at})
-    sys.stderr.write("answers that people gave before passing do not vote; `tuneloop data` counts anew\n")
+    files = list(annotation_files(data_root).values())
+    answers, known = read_annotations(files), passed(files)
+    results = practice_result(answers, items, pass_mark)
+    newly = {who: one.passed_at for who, one in results.items() if one.passed_at}
+    if yes or known is not None:
+        new = record_passed(data_root, newly)
+        sys.stderr.write(f"{len(new):,} people have newly passed; `tuneloop data` counts their answers from then on\n")
+    else:
+        out = len(counting(answers, None)) - len(counting(answers, newly))
+        sys.stderr.write(
+            f"practice is not required yet: with --yes only who has passed votes, and {out:,} answers of today would "
+            "not count\n"
+        )
     shown = shown_names(data_root, results, real=names)
     for who in sorted(results, key=lambda who: by_number(shown[who])):
         one = results[who]

@@ -197,16 +197,29 @@ def test_the_sample_has_a_practice_round_over_its_templates() -> None:
     assert all(is_right(answer(item), item) for item in items)
 
 
-def test_the_command_says_who_passed_and_writes_it_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_says_who_passed_and_changes_nothing_until_told_yes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     items = read_gold(SAMPLE, TEMPLATES)
     lazy = [answer(item, "ben@b.org", n, verdict="accept", response=None) for n, item in enumerate(items)]
-    add_annotations(tmp_path, [*all_right(items, "ann@b.org"), *lazy])
+    real = [answer(items[0], who, 30, example="e", purpose="main") for who in ("ann@b.org", "ben@b.org")]
+    add_annotations(tmp_path, [*all_right(items, "ann@b.org"), *lazy, *real])
     app = App(name="annotate")
     app.command(practice)
-    words = ["practice", "--gold", str(SAMPLE), "--data-root", str(tmp_path), "--tasks-to", str(tmp_path / "t.json")]
-    app(words, exit_on_error=False, result_action="return_value")
-    said = capsys.readouterr()
-    assert said.out == "a1\tpassed\t16 of 16 right\t16 answered\na2\tnot passed\t7 of 16 right\t16 answered\n"
-    assert "16 gold items, 9 of them faulty; 80% must be right" in said.err
+
+    def run(*words: str) -> str:
+        words = ("practice", "--gold", str(SAMPLE), "--data-root", str(tmp_path), *words)
+        app(words, exit_on_error=False, result_action="return_value")
+        said = capsys.readouterr()
+        assert said.out == "a1\tpassed\t16 of 16 right\t16 answered\na2\tnot passed\t7 of 16 right\t16 answered\n"
+        return said.err
+
+    said = run("--tasks-to", str(tmp_path / "t.json"))
+    assert "16 gold items, 9 of them faulty; 80% must be right" in said
+    assert "with --yes only who has passed votes, and 1 answers of today would not count" in said
     assert len(json.loads((tmp_path / "t.json").read_text("utf-8"))) == 16
+    assert passed(annotation_files(tmp_path).values()) is None
+    assert "1 people have newly passed" in run("--yes")
     assert passed(annotation_files(tmp_path).values()) == {"ann@b.org": "2026-01-01T10:15:00.000000Z"}
+    # From then on every run adds who has passed meanwhile.
+    assert "0 people have newly passed" in run()

@@ -5,8 +5,11 @@ import pytest
 from cyclopts import App
 
 from annotation.reopen_cli import reopen
+from annotation.waiting import waiting
 from pipeline.annotations import add_annotations
+from pipeline.screen import screen
 from schemas import Annotation, ConfigError
+from tests.conftest import Project
 
 OLD, NEW = "5d01c3aa" * 4, "77ab0000" * 4
 
@@ -24,6 +27,11 @@ def answer(example: str, **more: Any) -> Annotation:
 def data(tmp_path: Path) -> Path:
     add_annotations(tmp_path, [answer("a"), answer("b", error_types=["too long"]), answer("c", guideline=NEW)])
     return tmp_path
+
+
+def response(row: Any) -> str:
+    text: str = row["completion"][0]["content"]
+    return text
 
 
 def run(*words: str) -> None:
@@ -48,6 +56,25 @@ def test_it_only_says_what_it_would_do_until_told_yes(data: Path, capsys: pytest
     said = capsys.readouterr()
     assert "0 of 2 answers" in said.err
     assert said.out == ""
+
+
+def test_a_reopened_example_waits_again_first_in_the_queue(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    project.run(workers=1)
+    row: Any = next(one for one in project.rows("annotate") if response(one) == "Brot")
+    given = answer(row["id"], source="questions", seen=screen(row["prompt"], row["completion"]))
+    add_annotations(project.data, [given])
+    project.run(workers=1)
+    assert "Brot" not in [response(one) for one in project.rows("annotate")]
+    run("--guideline", OLD, "--because", "Nouns alone.", "--data-root", str(project.data), "--yes")
+    # Nothing before annotate has to work again.
+    assert project.ran(workers=1) == ["annotate", "split"]
+    (again,) = [one for one in project.rows("annotate") if one["id"] == row["id"]]
+    assert (again["status"], again["marks"]) == ("unreviewed", ["stale", "reopened: Nouns alone."])
+    queue = waiting(project.data, "tiny")
+    if row["id"] in queue.table["id"].to_pylist():  # rows on the test side never wait
+        assert next(queue.rows())[1] == "Please answer this again: Nouns alone."
 
 
 def test_a_condition_that_fits_nothing_lists_what_there_is(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
