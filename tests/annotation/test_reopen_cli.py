@@ -7,6 +7,7 @@ from cyclopts import App
 from annotation.reopen_cli import reopen
 from annotation.waiting import waiting
 from pipeline.annotations import add_annotations
+from pipeline.explain import explain
 from pipeline.screen import screen
 from schemas import Annotation, ConfigError
 from tests.conftest import Project
@@ -72,6 +73,8 @@ def test_a_reopened_example_waits_again_first_in_the_queue(
     assert project.ran(workers=1) == ["annotate", "split"]
     (again,) = [one for one in project.rows("annotate") if one["id"] == row["id"]]
     assert (again["status"], again["marks"]) == ("unreviewed", ["stale", "reopened: Nouns alone."])
+    told = [line for chapter in explain(project.data, "tiny", row["id"]) for line in chapter.lines]
+    assert "to be given again: Nouns alone." in told
     queue = waiting(project.data, "tiny")
     if row["id"] in queue.table["id"].to_pylist():  # rows on the test side never wait
         assert next(queue.rows())[1] == "Please answer this again: Nouns alone."
