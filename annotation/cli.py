@@ -44,14 +44,6 @@ for _name, _target, _help in (
 ):
     app.command(_target, name=_name, help=_help)
 Keys = Annotated[list[str] | None, Parameter(help="key of the task's data that held it, if none of the usual")]
-# By name, so that a command loads only what it needs.
-app.command("annotation.desk_cli:status", name="status", help="what people did, what is left, what it cost")
-app.command("annotation.desk_cli:pay", name="pay", help="what each person is owed")
-app.command("annotation.pages_cli:pages", name="pages", help="a private page for each person, and the lead's")
-app.command("annotation.practice_cli:practice", name="practice", help="gold items, and who has passed them")
-app.command("annotation.reopen_cli:reopen", name="reopen", help="ask again what a new guideline touches")
-app.command("annotation.answers_cli:export", name="export", help="every answer as JSON or CSV")
-app.command("annotation.answers_cli:preferences", name="preferences", help="preferences as chosen and rejected")
 DataRoot = Annotated[Path, Parameter(help="folder of the store")]
 Controls = Annotated[list[str] | None, Parameter(help="name of that control on a screen of your own; may repeat")]
 

@@ -140,8 +140,11 @@ class Queue:
         urgency, state = float(self._urgency[row]), STATES[self._rows.state[row]]
         if self._is_random[row]:
             return Queued(text, BY_CHANCE, urgency, RANDOM, state)
-        said = [*_asked_again(text["marks"]), _STATES[state][1]]
-        said.append(reason(self._run.surprise, self._rows.bits, row, text["template"]))
+        why, again = reason(self._run.surprise, self._rows.bits, row, text["template"]), _asked_again(text["marks"])
+        if again:
+            # It is stale since the guideline has changed, not its text.
+            why = why.replace(RULES[_STALE].sentence, "").strip()
+        said = [*again, _STATES[state][1], why]
         return Queued(text, " ".join(filter(None, said)) or NOTHING_KNOWN, urgency, "ranked", state)
 
     def _read(self, rows: Numbers) -> dict[int, dict[str, Any]]:

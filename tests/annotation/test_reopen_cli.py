@@ -4,11 +4,12 @@ from typing import Any
 import pytest
 from cyclopts import App
 
+from annotation.queue import queue_of
 from annotation.reopen_cli import reopen
-from annotation.waiting import waiting
 from pipeline.annotations import add_annotations
 from pipeline.explain import explain
 from pipeline.screen import screen
+from pipeline.template import load_templates
 from schemas import Annotation, ConfigError
 from tests.conftest import Project
 
@@ -75,9 +76,9 @@ def test_a_reopened_example_waits_again_first_in_the_queue(
     assert (again["status"], again["marks"]) == ("unreviewed", ["stale", "reopened: Nouns alone."])
     told = [line for chapter in explain(project.data, "tiny", row["id"]) for line in chapter.lines]
     assert "to be given again: Nouns alone." in told
-    queue = waiting(project.data, "tiny")
-    if row["id"] in queue.table["id"].to_pylist():  # rows on the test side never wait
-        assert next(queue.rows())[1] == "Please answer this again: Nouns alone."
+    queue = queue_of(project.data, project.recipe, load_templates([]))
+    for queued in queue.rows_of([str(row["id"])]):  # rows on the test side never wait
+        assert queued.why == "Please answer this again: Nouns alone."
 
 
 def test_a_condition_that_fits_nothing_lists_what_there_is(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
