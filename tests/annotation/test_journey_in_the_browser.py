@@ -36,7 +36,7 @@ def signed_up(chromium: Browser, link: str, email: str) -> Iterator[Page]:
     page.fill("input[name=email]", email)
     page.fill("input[name=password]", PASSWORD)
     page.click("button[type=submit]")
-    page.wait_for_url("**/projects/**", timeout=60_000)
+    page.wait_for_function("!location.pathname.includes('signup')", timeout=60_000)
     yield page
     context.close()
 
