@@ -128,7 +128,12 @@ class Desk:
 
 
 def desk(
-    answers: Sequence[Annotation], projects: ProjectList, since: str, now: datetime, pay: Pay | None = None
+    answers: Sequence[Annotation],
+    projects: ProjectList,
+    since: str,
+    now: datetime,
+    pay: Pay | None = None,
+    votes: Sequence[Annotation] | None = None,
 ) -> Desk:
     """Return what was done since a moment.
 
@@ -138,9 +143,10 @@ def desk(
         since: As `annotation.period.since_moment` gives it.
         now: The present; the day it is in is no day of the forecast.
         pay: The rates, if there are any.
+        votes: The answers that vote, by which examples are disputed or accepted; all if left out.
     """
     times = working_times(answers)
-    outcomes = outcomes_of(answers)
+    outcomes = outcomes_of(answers if votes is None else votes)
     recent = [answer for answer in answers if answer.created_at >= since]
     by_person: dict[str, list[Annotation]] = defaultdict(list)
     for answer in recent:

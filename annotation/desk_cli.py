@@ -16,6 +16,7 @@ from annotation.people_names import by_number, shown_names
 from annotation.period import since_moment
 from annotation.project_list import read_projects
 from annotation.safe_csv import Cell, write_csv
+from annotation.voting import voting
 from annotation.working_time import RULE
 from pipeline.annotations import annotation_files, read_annotations
 from pipeline.recipe import load_recipe
@@ -134,8 +135,10 @@ def _desk(
 ) -> Desk:
     now = datetime.now(UTC)
     moment = since_moment(since, now)
-    answers = read_annotations(annotation_files(data_root).values())
-    return desk(answers, read_projects(data_root), moment, now, rates(recipe, pay_per_hour, pay_per_item))
+    files = list(annotation_files(data_root).values())
+    answers = read_annotations(files)
+    pay = rates(recipe, pay_per_hour, pay_per_item)
+    return desk(answers, read_projects(data_root), moment, now, pay, voting(answers, files))
 
 
 def rates(recipe: Path | None, per_hour: float | None, per_item: float | None) -> Pay:

@@ -15,6 +15,7 @@ from annotation.people_pages import OPEN_DISPUTES, disputes, person_pages, write
 from annotation.period import since_moment
 from annotation.practice import Practised, practice_result
 from annotation.project_list import read_projects
+from annotation.voting import voting
 from pipeline.annotations import annotation_files, pseudonyms, read_annotations
 from pipeline.recipe import load_recipe
 from pipeline.template import load_templates
@@ -47,9 +48,10 @@ def pages(
             # Of several rounds the one that was passed is shown, else the latest.
             if who not in practised or not practised[who].passed_at:
                 practised[who] = result
+    votes = voting(answers, files)
     pay: Pay = rates(recipe, None, None)
-    found = desk(answers, projects, since_moment(since, now), now, pay)
-    open_ones = disputes(answers, projects)
+    found = desk(answers, projects, since_moment(since, now), now, pay, votes)
+    open_ones = disputes(votes, projects)
     lead = {
         "desk": found,
         "columns": STATUS_COLUMNS,
@@ -59,7 +61,7 @@ def pages(
         "n_disputes": len(open_ones),
     }
     written = write_pages(
-        data_root / FOLDER, person_pages(answers, projects, found, known, practised), lead, projects, now
+        data_root / FOLDER, person_pages(answers, projects, found, known, practised, votes), lead, projects, now
     )
     sys.stderr.write(f"{len(written) - 1:,} people's pages and the lead's are in {data_root / FOLDER}\n")
     sys.stdout.write(f"{written[0]}\n")

@@ -104,6 +104,7 @@ def person_pages(
     desk: Desk,
     names: Mapping[str, str],
     practised: Mapping[str, Practised],
+    votes: Sequence[Annotation] | None = None,
 ) -> list[PersonPage]:
     """Return a page for everybody who has a pseudonym, in the order of these.
 
@@ -113,8 +114,9 @@ def person_pages(
         desk: What was done in the period.
         names: Annotator to pseudonym.
         practised: Annotator to result, for who took part in the practice round.
+        votes: The answers that vote; all if left out.
     """
-    outcomes, changed = outcomes_of(answers), corrections(answers)
+    outcomes, changed = outcomes_of(answers if votes is None else votes), corrections(answers)
     work = {one.who: one for one in desk.people[:-1]}
     by_person: dict[str, list[Annotation]] = {who: [] for who in names}
     for answer in sorted(answers, key=lambda one: (one.updated_at, one.key), reverse=True):
@@ -142,9 +144,9 @@ def person_pages(
     return pages
 
 
-def disputes(answers: Sequence[Annotation], projects: ProjectList) -> list[Dispute]:
-    """Return the examples that are disputed today, those with the newest answer first."""
-    outcomes = outcomes_of(answers)
+def disputes(votes: Sequence[Annotation], projects: ProjectList) -> list[Dispute]:
+    """Return the examples that are disputed by the answers that vote, those with the newest answer first."""
+    outcomes = outcomes_of(votes)
     open_ones = [outcome for outcome in outcomes.values() if outcome.status == "disputed"]
     open_ones.sort(key=lambda one: (one.answers[-1].updated_at, one.answers[-1].key), reverse=True)
     return [

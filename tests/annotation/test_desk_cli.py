@@ -7,7 +7,10 @@ import pytest
 from cyclopts import App
 
 from annotation.desk_cli import pay, status
-from pipeline.annotations import add_annotations
+from annotation.voting import voting
+from pipeline.annotations import add_annotations, annotation_files, read_annotations
+from pipeline.practice import record_passed
+from pipeline.reopening import Reopening, add_reopening
 from schemas import Annotation, ConfigError
 
 ANN, BEN = "ann@example.org", "ben@example.org"
@@ -72,6 +75,19 @@ def test_the_pay_sheet_sums_what_it_shows(data: Path, tmp_path: Path, capsys: py
         '"all",3,0,4.5,1.01',
     ]
     assert "ann@example.org" in capsys.readouterr().out
+
+
+def test_answers_that_do_not_vote_are_work_and_decide_nothing(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # Only ben has passed, so ann's reject of y is no outcome; then ben's word on x is asked for again.
+    record_passed(data, {BEN: "2020-01-01"})
+    run("status", "--data-root", str(data))
+    assert capsys.readouterr().out.splitlines()[3].split()[:2] == ["all", "3"]
+    files = list(annotation_files(data).values())
+    answers = read_annotations(files)
+    assert [one.annotator for one in voting(answers, files)] == [BEN]
+    listed = [(one.key, one.created_at, one.updated_at) for one in answers]
+    add_reopening(data, Reopening(at="2026-01-01", guideline="g", where={}, reason="why", answers=listed))
+    assert voting(answers, annotation_files(data).values()) == []
 
 
 def test_pay_without_a_rate_and_bad_rates_are_told(data: Path) -> None:
