@@ -11,8 +11,8 @@ from annotation.answers_file import write_answers
 from annotation.desk_cli import DataRoot, RealNames
 from annotation.people_names import shown_names
 from annotation.preferences import pairs_of, preferences_of
+from annotation.voting import voting
 from pipeline.annotations import annotation_files, read_annotations
-from pipeline.practice import counting, passed
 from schemas import ConfigError
 
 
@@ -47,7 +47,7 @@ def preferences(
     if to.suffix != ".parquet":
         raise ConfigError(f"no format goes by {to.suffix!r}", where=str(to), fix="end the name in .parquet")
     files = annotation_files(data_root).values()
-    pairs = pairs_of(preferences_of(counting(read_annotations(files), passed(files))))
+    pairs = pairs_of(preferences_of(voting(read_annotations(files), files)))
     try:
         pq.write_table(pairs.table, to)
     except OSError as error:
