@@ -156,8 +156,8 @@ def rates(recipe: Path | None, per_hour: float | None, per_item: float | None) -
         raise problem
     if per_hour is not None or per_item is not None:
         return Pay(per_hour, per_item)
-    review = getattr(load_recipe(recipe), "review", None)
-    return Pay(getattr(review, "pay_per_hour", None), getattr(review, "pay_per_item", None))
+    review = load_recipe(recipe).review
+    return Pay(review.pay_per_hour, review.pay_per_item)
 
 
 def _shown(found: Desk, data_root: Path, *, real: bool) -> list[Work]:

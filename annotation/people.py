@@ -15,6 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from annotation.connection import Connection
 from annotation.server import program, running
+from pipeline.annotations import name_people
 from pipeline.snapshot import make_folder
 from schemas import AnnotationError, ConfigError, ServiceError, Strict
 
@@ -82,6 +83,8 @@ def add_person(connection: Connection, data_root: Path, email: str, languages: l
         raise problem
     known = read_people(data_root)
     _write(data_root, known | {email: Person(languages=sorted(set(languages)))})
+    # A pseudonym before the first answer, so that there is a page for them.
+    name_people(data_root, [email])
     return f"{connection.url}{connection.get('/api/invite')['invite_url']}"
 
 
