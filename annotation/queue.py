@@ -25,13 +25,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from annotation.checked_texts import Kinds
-from annotation.disagreement import disagreements
 from annotation.error_rate import RANDOM
-from annotation.open_rows import DISPUTED, STATES, UNREVIEWED, OpenRows, open_rows
+from annotation.open_rows import STATES, UNREVIEWED, OpenRows, open_rows
 from annotation.row_scores import RowScores, row_scores
-from annotation.rule_checks import RULES
-from annotation.suspicion import Floats, reason, suspicion
-from pipeline.annotations import annotation_files, read_annotations
+from annotation.suspicion import Floats, reason
+from annotation.urgency import STALE_SENTENCE, by_reason, is_stale, state_sentence, urgency_of
 from pipeline.lots import lots
 from pipeline.recipe import Recipe
 from pipeline.reopening import REOPENED
@@ -43,21 +41,9 @@ Numbers = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 BY_CHANCE = "Chosen at random, to estimate how many answers are wrong."
 NOTHING_KNOWN = "Nothing speaks against this answer; nobody has checked it yet."
-# How likely a row of a state is to need a change, and what its reviewer is told. The weights are judgement.
-_STATES: Mapping[str, tuple[float, str]] = {
-    "unreviewed": (0.0, ""),
-    "disputed": (0.9, "People have answered this differently."),
-    "unsure": (0.6, "Somebody could not say."),
-    "unconfirmed": (0.2, "One person has answered this; a second look is wanted."),
-    "to_write": (0.3, "There is no response yet: please write one."),
-}
-_STALE = next(place for place, rule in enumerate(RULES) if rule.name == "stale")
-_SURPRISE = "surprise"
 _SALT = "review"
 _ROW = [field.name for field in arrow_schema(Formatted)]
 _ROWS_AT_ONCE = 8192
-# Keeps equals apart in the order of their groups, and nothing else.
-_TIE = 1e-6
 
 
 class Queued(NamedTuple):
@@ -143,8 +129,8 @@ class Queue:
         why, again = reason(self._run.surprise, self._rows.bits, row, text["template"]), _asked_again(text["marks"])
         if again:
             # It is stale since the guideline has changed, not its text.
-            why = why.replace(RULES[_STALE].sentence, "").strip()
-        said = [*again, _STATES[state][1], why]
+            why = why.replace(STALE_SENTENCE, "").strip()
+        said = [*again, state_sentence(int(self._rows.state[row])), why]
         return Queued(text, " ".join(filter(None, said)) or NOTHING_KNOWN, urgency, "ranked", state)
 
     def _read(self, rows: Numbers) -> dict[int, dict[str, Any]]:
@@ -198,24 +184,15 @@ def queue_of(
     """
     rows = open_rows(data_root, recipe.name, Kinds.of({name: template for name, (template, _) in templates.items()}))
     run = row_scores(data_root, recipe.name, rows)
-    doubt = _doubt(rows, run, _state_weights(data_root, rows))
-    is_stale = (rows.bits >> np.uint32(_STALE) & np.uint32(1)).astype(bool)
-    band = np.where(is_stale, 2, np.where(rows.state == DISPUTED, 1, 0))
-    # Each third of the scale belongs to one band, so that no sum of small reasons passes begun work.
-    urgency = (band + doubt) / 3 * (1 - _TIE) + _TIE * (1 - rows.group / 2.0**64)
-    lot = lots(rows.ids, _SALT)
-    is_random = (rows.state == UNREVIEWED) & ~is_stale & (lot < random_share)
+    urgency = urgency_of(data_root, rows, run)
+    by_lot = _set_apart(rows, random_share)
+    is_random = np.zeros(len(rows), bool)
+    is_random[by_lot] = True
     ranked = np.flatnonzero(~is_random)
     ranked = ranked[np.lexsort((rows.key[ranked], rows.group[ranked], -urgency[ranked]))]
-    by_lot = np.flatnonzero(is_random)
-    by_lot = by_lot[np.argsort(lot[by_lot], kind="stable")]
     order = _spread(ranked, by_lot, random_share)
-    urgency[is_random] = 0.0
-    # A random row must be served where it stands: it takes the urgency of the last ranked row before it.
-    shown = np.where(is_random[order], 2.0, urgency[order])
-    urgency[order] = np.where(shown[:1] > 1, 1.0, np.minimum.accumulate(shown)) if len(order) else []
     return Queue(
-        by_reason=_by_reason(rows, run, is_random, is_stale),
+        by_reason=by_reason(rows, run, is_random),
         n_left_out=rows.n_left_out,
         n_random=len(by_lot),
         has_split=rows.held_out is not None,
@@ -226,24 +203,15 @@ def queue_of(
         _run=run,
         _order=order,
         _is_random=is_random,
-        _urgency=urgency,
+        _urgency=_as_served(urgency, order, is_random),
     )
 
 
-def _state_weights(data_root: Path, rows: OpenRows) -> Floats:
-    """Return the weight of each row's state; disputed rows weigh the more, the more their people differ."""
-    weights: Floats = np.array([_STATES[name][0] for name in STATES])[rows.state]
-    disputed = np.flatnonzero(rows.state == DISPUTED)
-    if len(disputed):
-        ids = rows.ids.take(pa.array(disputed)).to_pylist()
-        differ = disagreements(read_annotations(annotation_files(data_root).values()), frozenset(ids))
-        # An answer given for a dropped duplicate has another id: then nothing is known of how far they differ.
-        weights[disputed] *= [0.5 + 0.5 * differ.get(id_, 1.0) for id_ in ids]
-    return weights
-
-
-def _doubt(rows: OpenRows, run: RowScores, state: Floats) -> Floats:
-    return np.asarray(1 - (1 - suspicion(run.surprise, rows.bits)) * (1 - state))
+def _set_apart(rows: OpenRows, share: float) -> Numbers:
+    """Return the rows set apart by lot, in the order of their lots; of what somebody has answered there are none."""
+    lot = lots(rows.ids, _SALT)
+    drawn = np.flatnonzero((rows.state == UNREVIEWED) & ~is_stale(rows.bits) & (lot < share))
+    return drawn[np.argsort(lot[drawn], kind="stable")]
 
 
 def _spread(ranked: Numbers, by_lot: Numbers, share: float) -> Numbers:
@@ -261,25 +229,11 @@ def _spread(ranked: Numbers, by_lot: Numbers, share: float) -> Numbers:
     return order
 
 
-def _by_reason(rows: OpenRows, run: RowScores, is_random: Flags, is_stale: Flags) -> dict[str, int]:
-    """Return the weightiest reason to how many rows have it, the most urgent reason first."""
-    best, code = np.zeros(len(rows)), np.zeros(len(rows), np.int16)
-    names: list[tuple[str, float]] = [("unreviewed", 0.0)]
-
-    def consider(name: str, weight: float, has_it: Flags) -> None:
-        names.append((name, weight))
-        wins = has_it & (weight > best)
-        best[wins], code[wins] = weight, len(names) - 1
-
-    for place, rule in enumerate(RULES):
-        consider(rule.name, rule.weight, (rows.bits >> np.uint32(place) & np.uint32(1)).astype(bool))
-    for name, (weight, _) in _STATES.items():
-        consider(name, weight, rows.state == STATES.index(name))
-    consider(_SURPRISE, 0.13, run.surprise.both >= 0.9)  # 0.9 ** 4 / 5: see suspicion
-    consider("disputed", 2.0, rows.state == DISPUTED)
-    consider("stale", 3.0, is_stale)
-    names.append((RANDOM, -1.0))
-    code[is_random] = len(names) - 1
-    counts = np.bincount(code, minlength=len(names))
-    ordered = sorted(zip(names, counts.tolist(), strict=True), key=lambda one: -one[0][1])
-    return {name: n for (name, _), n in ordered if n}
+def _as_served(urgency: Floats, order: Numbers, is_random: Flags) -> Floats:
+    """Return the urgency by which rows are served in this order: a random row has that of the ranked one before it."""
+    shown = np.where(is_random[order], 2.0, urgency[order])
+    served = np.minimum.accumulate(shown)
+    # With no ranked row before it there is none at all.
+    served[served > 1] = 0.0
+    urgency[order] = served
+    return urgency
