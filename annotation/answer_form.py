@@ -31,6 +31,8 @@ _NO_ITEMS = re.compile(
 _ASKED = re.compile(rf"{_ASKS[4:]} ({_COUNT}) ((?:[a-z-]+ ){{0,2}}[a-z-]+s)\b", re.IGNORECASE)
 _NUMBER = re.compile(rf"\b{_COUNT}\b", re.IGNORECASE)
 _LINE = r"^ {0,3}(?:\d{1,2}[.)]\s*\S|[-*•] ?[^-*•\s])"
+# In characters: a longer one holds more than a request, and the search takes the square of the length at worst.
+_LONGEST_PROMPT = 1000
 _TWO_ITEMS = rf"(?ms){_LINE}.*{_LINE}"
 _OFFERS = r"(?i)(?:choose from|labels?|one of|options?|categories|classes)\b[^:\n]{0,20}: *\S"
 _OPEN_ITEM = r"\n *\d{1,2}[.)]$|\n *[-*•]$"
@@ -57,7 +59,7 @@ def is_unfinished(texts: Texts) -> pa.Array:
 
 
 def _differs(answer: str, prompt: str) -> bool:
-    asked = _ASKED.search(prompt)
+    asked = _ASKED.search(prompt) if len(prompt) <= _LONGEST_PROMPT else None
     if asked is None or _NO_ITEMS.search(asked[2]) or len(_NUMBER.findall(prompt)) != 1:
         return False
     items = [found[1] for found in _ITEM.finditer(answer)]

@@ -31,6 +31,8 @@ _IS_PLAIN = re.compile(rf"^[^\d\n]{{0,60}}?({_SIDE})\s*=?\s*\??\.?$")
 _BULLET = re.compile(r"(?:^|\n)\s*[-*+–]\s*$")
 _SIDES = re.compile(_SIDE)
 _ROUNDED = Fraction(1, 200)
+# In characters; also keeps the search short, which takes the square of the length at worst.
+_LONGEST_SUM = 200
 
 
 def has_wrong_sum(text: str) -> bool:
@@ -43,7 +45,7 @@ def misses_sum(prompt: str, answer: str) -> bool:
 
     An answer without digits says nothing here, and neither does a lone 9/11 or 3-2, which need not be a sum.
     """
-    asked = _IS_PLAIN.match(prompt)
+    asked = _IS_PLAIN.match(prompt) if len(prompt) <= _LONGEST_SUM else None
     if asked is None or not re.search(r"\s[-−–/]\s|[+*x×·÷]", asked[1]):
         return False
     given = [one.group() for one in _SIDES.finditer(answer)]

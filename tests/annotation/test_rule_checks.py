@@ -3,6 +3,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from annotation.checked_texts import CHECKED, Kinds
 from annotation.rule_checks import RULES, broken_rules, count_rules, doubt_of, rules_of
@@ -165,6 +167,20 @@ def test_weights_of_several_rules_join_as_chances_and_are_counted():
     # 1 - (1 - 0.95) (1 - 0.5) (1 - 0.25); 0.95 alone; none
     assert doubt_of(bits).tolist() == pytest.approx([0.98125, 0.95, 0.0])
     assert count_rules(bits) == {"placeholder": 2, "conflict": 1, "pii": 1}
+
+
+@given(st.lists(st.tuples(st.text(max_size=60), st.text(max_size=60)), max_size=3))
+@settings(max_examples=15)  # every call compiles two dozen patterns anew
+def test_any_text_is_checked_and_a_row_by_itself_as_among_others(pairs):
+    rows = [row(answer, prompt, template) for prompt, answer in pairs for template in ("instruct", "translate")]
+    assert broken(*rows) == [broken(one)[0] for one in rows]
+
+
+@pytest.mark.parametrize(
+    "text", ["list " * 20_000, "1+" * 50_000, "1+1" + " " * 50_000 + "=2", "1. a\n" * 20_000, "`" * 99_999]
+)
+def test_a_long_text_made_to_be_slow_is_checked_all_the_same(text):
+    assert len(broken(row(text, text), row(text, f"Name three rivers. {text}"))) == 2
 
 
 def test_every_rule_has_a_bit_of_its_own_and_a_sentence():
