@@ -8,6 +8,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 
 from annotation.cli import app
 from pipeline import refs
+from pipeline.annotations import annotation_files, read_annotations
 from pipeline.recipe import load_recipe
 from pipeline.run import run_data
 from pipeline.snapshot import Snapshot
@@ -99,6 +100,8 @@ def test_tasks_go_out_and_answers_come_back_into_the_data(
     assert said.out == ""
     assert "2 answers from 1 people over 2 examples, in 3 tasks of which 1 are unanswered; 0 skipped" in said.err
     assert "2 new records in data/annotations/000001-" in said.err
+    kept = read_annotations(annotation_files(Path("data")).values())
+    assert {answer.queue for answer in kept} <= {"ranked", "random"}
 
     rows = data()
     assert {response: row["status"] for response, row in rows.items()} == {

@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from annotation.queue import BY_CHANCE, NOTHING_KNOWN, Queue, Queued, queue_of
@@ -64,7 +64,7 @@ def store(root: Path, stage: str, kept: Sequence[Row], dropped: Sequence[Row] = 
     gone = []
     if dropped:
         gone = [write(make_folder(folder / "dropped") / "ab.parquet", dropped_schema(Formatted), dropped)]
-    numbers = dict.fromkeys(("peak_memory_bytes", "rows_in", "rows_kept", "rows_dropped"), 1)
+    numbers: Mapping[str, Any] = dict.fromkeys(("peak_memory_bytes", "rows_in", "rows_kept", "rows_dropped"), 1)
     empty: Mapping[str, Any] = {
         name: {}
         for name in ("parents", "settings", "distributions", "dropped_by_reason", "counts", "facts", "key_parts")
@@ -303,6 +303,7 @@ def test_rows_that_somebody_has_answered_are_never_random(tmp_path: Path) -> Non
     assert queue(tmp_path, 0.99).n_random == 0
 
 
+@settings(max_examples=25)
 @given(
     states=st.lists(st.sampled_from(["unreviewed", "disputed", "unsure", "to_write", "accepted"]), max_size=25),
     share=st.sampled_from([0.0, 0.1, 0.35, 0.9]),
