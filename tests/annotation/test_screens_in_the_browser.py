@@ -135,6 +135,18 @@ def test_the_source_scrolls_apart_from_what_stands_beside_it(screen, kind) -> No
     assert box(screen, ".tl-choose") == before
 
 
+def test_opened_from_the_data_manager_it_is_all_in_sight_too(screen) -> None:
+    project, (id_,) = screen.server.project("review en", label_config("review"), [task("review")])
+    screen.page.goto(f"{screen.server.url}/projects/{project}/data?task={id_}")
+    screen.page.wait_for_selector(".tl", timeout=60_000)
+    screen.page.wait_for_timeout(500)
+    screen.picture("review-en-data-manager")
+    submit = box(screen, "button:has-text('Submit')")
+    for selector in (".tl-choose .lsf-choice >> nth=3", ".tl-more .ant-rate"):
+        assert_in_sight(screen, selector)
+        assert box(screen, selector)["y"] + box(screen, selector)["height"] <= submit["y"]
+
+
 def test_the_last_line_of_a_long_source_can_be_reached(screen) -> None:
     shown(screen, "review", prompt=SOURCE + "\n\nThe very end.")
     ends = screen.page.locator(".tl-shown").evaluate(
@@ -190,6 +202,18 @@ def test_an_untouched_box_keeps_the_response_and_counts_as_accepted(screen) -> N
     answer = read(screen.submit(task_id))
     assert (answer.verdict, answer.response, answer.contradiction) == ("accept", None, None)
     assert answer.seen == Seen(prompt=[{"role": "user", "content": SOURCE}], response=LONG)
+
+
+def test_where_a_project_takes_no_empty_answers_submit_waits_for_a_choice(screen) -> None:
+    # On the classify screen either of two lists will do, which no rule of a labelling config can say.
+    project, _ = screen.server.project("classify en", label_config("classify"), [task("classify")])
+    screen.server.call("PATCH", f"projects/{project}/", {"enable_empty_annotation": False})
+    for key in "1u":
+        screen.open(project)
+        submit = screen.page.locator("button:has-text('Submit')")
+        assert submit.is_disabled()
+        screen.page.keyboard.press(key)
+        assert submit.is_enabled()
 
 
 def test_without_a_verdict_nothing_is_sent(screen) -> None:
