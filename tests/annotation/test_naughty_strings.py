@@ -11,13 +11,13 @@ from annotation.screens import SCREENS, label_config
 from annotation.task import seen_of
 from annotation.verdict import same_text
 from pipeline.screen import screen as screen_of_row
-from schemas import Annotation, Review, Seen
+from schemas import Annotation, Message, Review, Seen
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
 
 
 @pytest.fixture
-def strings(shared_data) -> list[str]:
+def strings(shared_data: Any) -> list[str]:
     found: list[str] = json.loads((shared_data / "blns" / "blns.json").read_text("utf-8"))
     assert len(found) == 515
     return found
@@ -35,7 +35,7 @@ def row(prompt: str, response: str) -> dict[str, Any]:
 
 def answer(key: str, response: str | None, comment: str, errors: list[str], prompt: str, shown: str) -> Annotation:
     at = f"2026-03-01T09:00:0{key}Z"
-    seen = Seen(prompt=[{"role": "user", "content": prompt}], response=shown)
+    seen = Seen(prompt=[Message(role="user", content=prompt)], response=shown)
     fields = {"key": key, "example": "e1", "annotator": f"p{key}", "created_at": at, "updated_at": at, "seen": seen}
     verdict = "edit" if response is not None else "accept"
     return Annotation.model_validate(
@@ -43,7 +43,7 @@ def answer(key: str, response: str | None, comment: str, errors: list[str], prom
     )
 
 
-def test_every_string_comes_back_from_the_server_letter_by_letter(label_studio, strings) -> None:
+def test_every_string_comes_back_from_the_server_letter_by_letter(label_studio: Any, strings: Any) -> None:
     review = Review(question="Right?", error_types=["wrong"], guideline="G")
     rows = [row(text, text) for text in strings]
     sent = [screen_task_of(one, review, kind="review", why=text) for one, text in zip(rows, strings, strict=True)]
@@ -55,7 +55,7 @@ def test_every_string_comes_back_from_the_server_letter_by_letter(label_studio, 
     assert [seen_of(task["data"]) for task in stored] == shown
 
 
-def test_an_answer_with_every_string_comes_back_letter_by_letter(label_studio, strings) -> None:
+def test_an_answer_with_every_string_comes_back_letter_by_letter(label_studio: Any, strings: Any) -> None:
     task = screen_task_of(row("p", "r"), Review(question="Q", error_types=["e"], guideline="G"), kind="review")
     _, (id_,) = label_studio.project("naughty answers", label_config("review"), [task])
     for text in strings:
@@ -75,7 +75,7 @@ def test_an_answer_with_every_string_comes_back_letter_by_letter(label_studio, s
 
 
 @pytest.mark.parametrize("kind", SCREENS)
-def test_nothing_in_the_data_is_executed_or_loaded_by_a_screen(screen, strings, kind) -> None:
+def test_nothing_in_the_data_is_executed_or_loaded_by_a_screen(screen: Any, strings: Any, kind: Any) -> None:
     everything = "\n".join(strings)
     tags = [text for text in strings if "<" in text][:20]
     review = Review(question=everything, error_types=tags, guideline=everything, labels=tags)
@@ -114,4 +114,4 @@ def test_nothing_in_the_data_is_executed_or_loaded_by_a_screen(screen, strings, 
         screen.page.keyboard.press("a")
         (one,) = read_tasks([screen.submit(id_)]).answers
         assert (one.verdict, one.contradiction) == ("accept", None)
-        assert one.seen == Seen(prompt=[{"role": "user", "content": everything}], response=everything)
+        assert one.seen == Seen(prompt=[Message(role="user", content=everything)], response=everything)

@@ -5,7 +5,7 @@ import pytest
 from annotation.dispute import sides, told
 from annotation.screen_task import screen_task_of
 from annotation.words import words
-from schemas import Annotation, AnnotationError, Review, Seen
+from schemas import Annotation, AnnotationError, Message, Review, Seen
 
 REVIEW = Review(question="Right?", error_types=["wrong"], guideline="G", labels=["4", "5", "6"])
 PROMPT = [{"role": "user", "content": "2 + 2?"}]
@@ -20,13 +20,14 @@ ROW = {
 
 def answer(who: str, verdict: str, response: str | None = None, minute: int = 0, **more: Any) -> Annotation:
     at = f"2026-03-01T09:{minute:02}:00Z"
-    seen = Seen(prompt=PROMPT, response="5")
+    seen = Seen(prompt=[Message.model_validate(one) for one in PROMPT], response="5")
     fields = {"key": f"{who}{minute}", "example": "e1", "annotator": who, "created_at": at, "updated_at": at}
     return Annotation.model_validate({**fields, "seen": seen, "verdict": verdict, "response": response, **more})
 
 
 def data(kind: Any, **more: Any) -> dict[str, Any]:
-    return screen_task_of(ROW, REVIEW, kind=kind, **more)["data"]
+    made: dict[str, Any] = screen_task_of(ROW, REVIEW, kind=kind, **more)["data"]
+    return made
 
 
 def test_speakers_are_named_in_the_language_of_the_screen() -> None:
@@ -62,7 +63,7 @@ def test_two_answers_may_come_from_the_row() -> None:
 
 
 @pytest.mark.parametrize("second", [None, "", "5"])
-def test_nothing_to_compare_is_refused(second) -> None:
+def test_nothing_to_compare_is_refused(second: Any) -> None:
     with pytest.raises(AnnotationError, match="no two different answers to compare"):
         data("preference", second=second)
 

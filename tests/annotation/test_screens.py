@@ -4,14 +4,15 @@ from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from label_studio_sdk.label_interface import LabelInterface
+from label_studio_sdk.label_interface.interface import LabelInterface
 
 from annotation.screen_task import screen_task_of
 from annotation.screens import SCREENS, label_config, labels_of, languages, screen_of
 from annotation.words import words
-from schemas import Annotation, ConfigError, Review, Seen
+from schemas import Annotation, ConfigError, Message, Review, Seen, Verdict
 
 ROOT = Path(__file__).parents[2]
+VERDICTS: list[tuple[str, Verdict]] = [("ann", "accept"), ("ben", "reject")]
 REVIEW = Review(question="Is it right?", error_types=["wrong"], guideline="Right is right.")
 
 
@@ -33,11 +34,11 @@ def asks(screen: str, **more: Any) -> Review:
 
 
 def task(kind: Any, language: str) -> dict[str, Any]:
-    seen = Seen(prompt=[{"role": "user", "content": "2 + 2?"}], response="5")
+    seen = Seen(prompt=[Message(role="user", content="2 + 2?")], response="5")
     at = "2026-03-01T09:00:00Z"
     answers = [
         Annotation(key=who, example="e1", seen=seen, annotator=who, verdict=verdict, created_at=at, updated_at=at)
-        for who, verdict in (("ann", "accept"), ("ben", "reject"))
+        for who, verdict in VERDICTS
     ]
     given = row("" if kind == "write" else "5", {"labels": "4, 5"})
     return screen_task_of(given, REVIEW, kind=kind, language=language, second="4", answers=answers)
@@ -47,14 +48,14 @@ both = pytest.mark.parametrize(("kind", "language"), [(kind, name) for kind in S
 
 
 @both
-def test_label_studio_s_own_reader_takes_every_config_and_its_task(kind, language) -> None:
-    config = LabelInterface(label_config(kind, language))
+def test_label_studio_s_own_reader_takes_every_config_and_its_task(kind: Any, language: Any) -> None:
+    config: Any = LabelInterface(label_config(kind, language))
     config.validate()
     config.validate_task(task(kind, language))
 
 
 @both
-def test_every_variable_of_a_config_is_in_its_task_and_never_null(kind, language) -> None:
+def test_every_variable_of_a_config_is_in_its_task_and_never_null(kind: Any, language: Any) -> None:
     used = set(re.findall(r'"\$(\w+)"', label_config(kind, language)))
     data = task(kind, language)["data"]
     assert {"messages", "question", "why"} <= used <= set(data)
@@ -62,7 +63,7 @@ def test_every_variable_of_a_config_is_in_its_task_and_never_null(kind, language
 
 
 @pytest.mark.parametrize("kind", SCREENS)
-def test_stored_values_keys_and_controls_are_the_same_in_every_language(kind) -> None:
+def test_stored_values_keys_and_controls_are_the_same_in_every_language(kind: Any) -> None:
     def stored(language: str) -> list[tuple[str, str | None, str | None, str | None]]:
         tree = ElementTree.fromstring(label_config(kind, language))
         names = [
@@ -87,7 +88,7 @@ def test_stored_values_keys_and_controls_are_the_same_in_every_language(kind) ->
 
 
 @pytest.mark.parametrize("kind", SCREENS)
-def test_a_box_starts_from_the_data_s_response_and_from_nothing_else(kind) -> None:
+def test_a_box_starts_from_the_data_s_response_and_from_nothing_else(kind: Any) -> None:
     tree = ElementTree.fromstring(label_config(kind))
     starts = {tag.get("name"): tag.get("value") for tag in tree.iter("TextArea")}
     assert starts == {"comment": None} | ({} if kind in ("classify", "preference") else {"response": "$response"})
@@ -129,7 +130,7 @@ def test_a_language_that_the_screens_do_not_speak_is_refused_with_those_they_do(
         (row(), asks("preference"), "review"),  # nothing to compare with
     ],
 )
-def test_the_row_and_its_template_say_which_screen(given, review, kind) -> None:
+def test_the_row_and_its_template_say_which_screen(given: Any, review: Any, kind: Any) -> None:
     assert screen_of(given, review) == kind
 
 

@@ -11,7 +11,7 @@ from annotation.export import read_tasks
 from annotation.screen_task import screen_task_of
 from annotation.screens import SCREENS, label_config, languages
 from annotation.words import words
-from schemas import Annotation, Review, Seen
+from schemas import Annotation, Message, Review, Seen
 
 pytestmark = pytest.mark.slow
 
@@ -38,7 +38,7 @@ def row(prompt: str, response: str) -> dict[str, Any]:
 
 
 def answer(number: int, verdict: str, response: str | None = None, **more: Any) -> Annotation:
-    seen = Seen(prompt=[{"role": "user", "content": SOURCE}], response=LONG)
+    seen = Seen(prompt=[Message(role="user", content=SOURCE)], response=LONG)
     at = f"2026-03-0{number}T09:00:00Z"
     fields = {"key": str(number), "example": "e1", "annotator": f"p{number}", "created_at": at, "updated_at": at}
     return Annotation.model_validate({**fields, "seen": seen, "verdict": verdict, "response": response, **more})
@@ -51,8 +51,8 @@ ANSWERS = [
 ]
 
 
-def task(kind: str, language: str = "en", prompt: str = SOURCE, response: str = LONG, **more: Any) -> dict[str, Any]:
-    given = {
+def task(kind: Any, language: str = "en", prompt: str = SOURCE, response: str = LONG, **more: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
         "preference": {"second": f"In short: {SENTENCE * 30}"},
         "dispute": {"answers": ANSWERS},
         "classify": {"model_answer": "other"},
@@ -62,22 +62,22 @@ def task(kind: str, language: str = "en", prompt: str = SOURCE, response: str = 
     return screen_task_of(row(prompt, response), REVIEW, kind=kind, language=language, why=why, **{**given, **more})
 
 
-def shown(screen, kind: str, language: str = "en", **more: Any) -> int:
+def shown(screen: Any, kind: str, language: str = "en", **more: Any) -> int:
     """Show one task on a screen and return its id on the server."""
     tasks = [task(kind, language, **more)]
     project, ids = screen.server.project(f"{kind} {language}", label_config(kind, language), tasks)
     screen.open(project)
-    return ids[0]
+    return int(ids[0])
 
 
-def box(screen, selector: str) -> dict[str, float]:
+def box(screen: Any, selector: str) -> dict[str, float]:
     """Return where an element stands in the window."""
-    found = screen.page.locator(selector).first.bounding_box()
+    found: dict[str, float] | None = screen.page.locator(selector).first.bounding_box()
     assert found is not None, f"{selector} is not shown"
     return found
 
 
-def assert_in_sight(screen, selector: str) -> None:
+def assert_in_sight(screen: Any, selector: str) -> None:
     where = box(screen, selector)
     assert where["width"] > 0
     assert where["height"] > 0
@@ -100,7 +100,9 @@ def read(task: dict[str, Any]) -> Annotation:
 
 @pytest.mark.parametrize("language", languages())
 @pytest.mark.parametrize("kind", SCREENS)
-def test_what_is_chosen_and_submit_are_in_sight_beside_a_source_of_5000_characters(screen, kind, language) -> None:
+def test_what_is_chosen_and_submit_are_in_sight_beside_a_source_of_5000_characters(
+    screen: Any, kind: Any, language: Any
+) -> None:
     shown(screen, kind, language)
     screen.picture(f"{kind}-{language}")
     assert len(SOURCE) == 5_000
@@ -120,7 +122,7 @@ def test_what_is_chosen_and_submit_are_in_sight_beside_a_source_of_5000_characte
 
 
 @pytest.mark.parametrize("kind", SCREENS)
-def test_the_source_scrolls_apart_from_what_stands_beside_it(screen, kind) -> None:
+def test_the_source_scrolls_apart_from_what_stands_beside_it(screen: Any, kind: Any) -> None:
     shown(screen, kind)
     beside = {"classify": ".tl-labels", "preference": ".tl-a .tl-scroll", "dispute": ".tl-a .tl-scroll"}
     other = screen.page.locator(beside.get(kind, ".tl-box textarea"))
@@ -135,7 +137,7 @@ def test_the_source_scrolls_apart_from_what_stands_beside_it(screen, kind) -> No
     assert box(screen, ".tl-choose") == before
 
 
-def test_opened_from_the_data_manager_it_is_all_in_sight_too(screen) -> None:
+def test_opened_from_the_data_manager_it_is_all_in_sight_too(screen: Any) -> None:
     project, (id_,) = screen.server.project("review en", label_config("review"), [task("review")])
     screen.page.goto(f"{screen.server.url}/projects/{project}/data?task={id_}")
     screen.page.wait_for_selector(".tl", timeout=60_000)
@@ -147,7 +149,7 @@ def test_opened_from_the_data_manager_it_is_all_in_sight_too(screen) -> None:
         assert box(screen, selector)["y"] + box(screen, selector)["height"] <= submit["y"]
 
 
-def test_the_last_line_of_a_long_source_can_be_reached(screen) -> None:
+def test_the_last_line_of_a_long_source_can_be_reached(screen: Any) -> None:
     shown(screen, "review", prompt=SOURCE + "\n\nThe very end.")
     ends = screen.page.locator(".tl-shown").evaluate(
         """e => { e.scrollTop = 1e6;
@@ -157,7 +159,7 @@ def test_the_last_line_of_a_long_source_can_be_reached(screen) -> None:
     assert text <= pane < box(screen, "button:has-text('Submit')")["y"]
 
 
-def test_with_everything_open_the_verdict_stays_in_sight(screen) -> None:
+def test_with_everything_open_the_verdict_stays_in_sight(screen: Any) -> None:
     shown(screen, "review", "de")
     screen.page.click("text=Richtlinie")
     screen.page.click(f"text={words('de').model_answer}")
@@ -172,7 +174,7 @@ def test_with_everything_open_the_verdict_stays_in_sight(screen) -> None:
 
 
 @pytest.mark.parametrize("kind", ["review", "write", "chat"])
-def test_typing_in_the_box_never_moves_the_verdict(screen, kind) -> None:
+def test_typing_in_the_box_never_moves_the_verdict(screen: Any, kind: Any) -> None:
     task_id = shown(screen, kind, response="A bridge.")
     key = {"write": "w"}.get(kind, "e")
     screen.page.keyboard.press(key)
@@ -190,21 +192,21 @@ def test_typing_in_the_box_never_moves_the_verdict(screen, kind) -> None:
 
 
 @pytest.mark.parametrize(("key", "verdict"), [("a", "accept"), ("e", "edit"), ("r", "reject"), ("u", "unsure")])
-def test_a_key_chooses_and_the_same_word_is_stored_in_every_language(screen, key, verdict) -> None:
+def test_a_key_chooses_and_the_same_word_is_stored_in_every_language(screen: Any, key: Any, verdict: Any) -> None:
     task_id = shown(screen, "review", "de")
     screen.page.keyboard.press(key)
     assert result(screen.submit(task_id))["verdict"] == {"choices": [verdict]}
 
 
-def test_an_untouched_box_keeps_the_response_and_counts_as_accepted(screen) -> None:
+def test_an_untouched_box_keeps_the_response_and_counts_as_accepted(screen: Any) -> None:
     task_id = shown(screen, "review")
     screen.page.keyboard.press("a")
     answer = read(screen.submit(task_id))
     assert (answer.verdict, answer.response, answer.contradiction) == ("accept", None, None)
-    assert answer.seen == Seen(prompt=[{"role": "user", "content": SOURCE}], response=LONG)
+    assert answer.seen == Seen(prompt=[Message(role="user", content=SOURCE)], response=LONG)
 
 
-def test_where_a_project_takes_no_empty_answers_submit_waits_for_a_choice(screen) -> None:
+def test_where_a_project_takes_no_empty_answers_submit_waits_for_a_choice(screen: Any) -> None:
     # On the classify screen either of two lists will do, which no rule of a labelling config can say.
     project, _ = screen.server.project("classify en", label_config("classify"), [task("classify")])
     screen.server.call("PATCH", f"projects/{project}/", {"enable_empty_annotation": False})
@@ -216,14 +218,14 @@ def test_where_a_project_takes_no_empty_answers_submit_waits_for_a_choice(screen
         assert submit.is_enabled()
 
 
-def test_without_a_verdict_nothing_is_sent(screen) -> None:
+def test_without_a_verdict_nothing_is_sent(screen: Any) -> None:
     task_id = shown(screen, "review", "de")
     screen.page.click("button:has-text('Submit')")
     screen.page.wait_for_selector(f"text={words('de').verdict_missing}")
     assert screen.server.task(task_id)["annotations"] == []
 
 
-def test_the_model_s_answer_is_folded_away_and_takes_no_room_where_there_is_none(screen) -> None:
+def test_the_model_s_answer_is_folded_away_and_takes_no_room_where_there_is_none(screen: Any) -> None:
     shown(screen, "review", model_answer="A model wrote this.")
     assert not screen.page.get_by_text("A model wrote this.").is_visible()
     screen.page.click(f"text={words('en').model_answer}")
@@ -233,7 +235,7 @@ def test_the_model_s_answer_is_folded_away_and_takes_no_room_where_there_is_none
     assert not screen.page.get_by_text(words("en").model_answer).is_visible()
 
 
-def test_a_label_is_chosen_from_those_of_the_data(screen) -> None:
+def test_a_label_is_chosen_from_those_of_the_data(screen: Any) -> None:
     task_id = shown(screen, "classify", "de")
     assert "Label in den Daten:" in screen.page.inner_text(".tl-data")
     assert "billing" in screen.page.inner_text(".tl-data")
@@ -242,7 +244,7 @@ def test_a_label_is_chosen_from_those_of_the_data(screen) -> None:
     assert (answer.verdict, answer.response) == ("edit", "delivery")
 
 
-def test_the_better_answer_is_told_with_both_texts(screen) -> None:
+def test_the_better_answer_is_told_with_both_texts(screen: Any) -> None:
     task_id = shown(screen, "preference", response="Short.", second="Shorter.")
     screen.page.keyboard.press("b")
     done = screen.submit(task_id)
@@ -252,7 +254,7 @@ def test_the_better_answer_is_told_with_both_texts(screen) -> None:
     assert (answer.seen.response, answer.seen.other) == (data["answer_a"], data["answer_b"])
 
 
-def test_who_settles_a_dispute_sees_both_sides_unnamed_and_their_difference(screen) -> None:
+def test_who_settles_a_dispute_sees_both_sides_unnamed_and_their_difference(screen: Any) -> None:
     task_id = shown(screen, "dispute", response=LONG, answers=ANSWERS[:2])
     text = screen.page.inner_text(".tl")
     assert "accepted the response as it stands" in text
@@ -273,7 +275,7 @@ def test_who_settles_a_dispute_sees_both_sides_unnamed_and_their_difference(scre
     assert answer.adjudicated
 
 
-def test_a_box_that_was_closed_again_settles_nothing(screen) -> None:
+def test_a_box_that_was_closed_again_settles_nothing(screen: Any) -> None:
     task_id = shown(screen, "dispute", answers=ANSWERS[:2])
     side = "a" if task("dispute", answers=ANSWERS[:2])["data"]["a"]["verdict"] == "edit" else "b"
     screen.page.keyboard.press("w")
@@ -298,7 +300,7 @@ ROOM_AROUND = """(node, line) => {
 
 
 @pytest.mark.parametrize("text", [ARABIC, HEBREW])
-def test_text_from_right_to_left_starts_at_the_right(screen, text) -> None:
+def test_text_from_right_to_left_starts_at_the_right(screen: Any, text: Any) -> None:
     shown(screen, "review", prompt=f"Translate.\n{text}", response=text)
     screen.picture(f"review-right-to-left-{'arabic' if text == ARABIC else 'hebrew'}")
     conversation = screen.page.locator(".tl-shown [class*=dialoguetext]").first
@@ -311,9 +313,12 @@ def test_text_from_right_to_left_starts_at_the_right(screen, text) -> None:
 
 
 @pytest.mark.parametrize("kind", ["preference", "dispute"])
-def test_answers_side_by_side_start_at_the_right_too(screen, kind) -> None:
+def test_answers_side_by_side_start_at_the_right_too(screen: Any, kind: Any) -> None:
     # Of one word each: no mark divides the line, so its letters are one piece of text.
-    words = {"second": HEBREW.split()[0], "answers": [answer(1, "accept"), answer(2, "edit", HEBREW.split()[0])]}
+    words: dict[str, Any] = {
+        "second": HEBREW.split()[0],
+        "answers": [answer(1, "accept"), answer(2, "edit", HEBREW.split()[0])],
+    }
     arabic = ARABIC.split()[0]
     shown(screen, kind, response=arabic, **words)
     screen.picture(f"{kind}-right-to-left")

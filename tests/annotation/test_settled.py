@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from annotation.export import read_tasks
-from schemas import Annotation, Seen
+from schemas import Annotation, Message, Seen
 
 DATA = {
     "example_id": "e1",
@@ -57,7 +57,7 @@ def outcome(*results: dict[str, Any], **data: Any) -> tuple[Any, ...] | str:
         ([text("comment", "Hm.")], "no verdict"),
     ],
 )
-def test_a_dispute_is_settled_by_a_side_by_another_text_or_by_none(results, expected) -> None:
+def test_a_dispute_is_settled_by_a_side_by_another_text_or_by_none(results: Any, expected: Any) -> None:
     assert outcome(*results, screen="dispute", **SIDES) == expected
 
 
@@ -65,7 +65,7 @@ def test_who_settles_is_an_adjudicator_and_the_reason_is_kept() -> None:
     answer = read([choice("settled", "a"), text("comment", "Count again.")], screen="dispute", **SIDES)
     assert isinstance(answer, Annotation)
     assert (answer.adjudicated, answer.comment) == (True, "Count again.")
-    assert answer.seen == Seen(prompt=[{"role": "user", "content": "2 + 2?"}], response="5")
+    assert answer.seen == Seen(prompt=[Message(role="user", content="2 + 2?")], response="5")
 
 
 def test_a_side_without_a_text_settles_that_the_response_is_wrong_and_not_what_is_right() -> None:
@@ -91,7 +91,7 @@ def test_a_written_side_is_written_where_there_was_no_response() -> None:
         ([], "no verdict"),
     ],
 )
-def test_a_label_that_is_the_data_s_accepts_and_another_edits(results, expected) -> None:
+def test_a_label_that_is_the_data_s_accepts_and_another_edits(results: Any, expected: Any) -> None:
     assert outcome(*results, screen="classify") == expected
 
 
@@ -103,7 +103,7 @@ def test_a_label_that_is_the_data_s_accepts_and_another_edits(results, expected)
         ([choice("verdict", "reject"), text("comment", "No sum.")], ("reject", None, None)),
     ],
 )
-def test_a_response_is_written_or_cannot_be(results, expected) -> None:
+def test_a_response_is_written_or_cannot_be(results: Any, expected: Any) -> None:
     assert outcome(*results, screen="write", response="") == expected
 
 
@@ -111,7 +111,7 @@ PAIR = {"screen": "preference", "answer_a": "5", "answer_b": "4"}
 
 
 @pytest.mark.parametrize("word", ["a", "b", "tie", "both_bad"])
-def test_a_preference_keeps_both_texts_and_votes_for_nothing(word) -> None:
+def test_a_preference_keeps_both_texts_and_votes_for_nothing(word: Any) -> None:
     answer = read([choice("preferred", word), text("comment", "Hm.")], **PAIR)
     assert isinstance(answer, Annotation)
     assert (answer.verdict, answer.preferred, answer.response, answer.comment) == ("prefer", word, None, "Hm.")
@@ -119,7 +119,7 @@ def test_a_preference_keeps_both_texts_and_votes_for_nothing(word) -> None:
 
 
 @pytest.mark.parametrize(("selected", "word"), [("left", "a"), ("right", "b")])
-def test_label_studio_s_own_pairwise_names_itself_as_its_object_and_is_read(selected, word) -> None:
+def test_label_studio_s_own_pairwise_names_itself_as_its_object_and_is_read(selected: Any, word: Any) -> None:
     pairwise = {"from_name": "pref", "to_name": "pref", "type": "pairwise", "value": {"selected": selected}}
     answer = read([pairwise], **PAIR)
     assert isinstance(answer, Annotation)
