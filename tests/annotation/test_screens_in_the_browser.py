@@ -52,11 +52,12 @@ ANSWERS = [
 
 
 def task(kind: Any, language: str = "en", prompt: str = SOURCE, response: str = LONG, **more: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {
+    besides: dict[str, dict[str, Any]] = {
         "preference": {"second": f"In short: {SENTENCE * 30}"},
         "dispute": {"answers": ANSWERS},
         "classify": {"model_answer": "other"},
-    }.get(kind, {"model_answer": SENTENCE * 20})
+    }
+    given = besides.get(kind, {"model_answer": SENTENCE * 20})
     response = {"write": "", "classify": "billing"}.get(kind, response)
     why = words(language).why["conflict"]
     return screen_task_of(row(prompt, response), REVIEW, kind=kind, language=language, why=why, **{**given, **more})
