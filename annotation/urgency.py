@@ -31,6 +31,7 @@ _STATES: Mapping[str, tuple[float, str]] = {
     "to_write": (0.3, "There is no response yet: please write one."),
 }
 _STALE = next(place for place, rule in enumerate(RULES) if rule.name == "stale")
+STALE_SENTENCE = RULES[_STALE].sentence
 # Keeps equals apart in the order of their groups, and nothing else.
 _TIE = 1e-6
 

@@ -129,7 +129,7 @@ def test_three_people_answer_a_lead_settles_and_make_data_shows_it(
     assert run(["annotate", "pull", *options]) == 0
     assert "5 answers" in capsys.readouterr().err
     folder.run()
-    counts = folder.outcomes["annotate"].record.facts["counts"]
+    counts = folder.outcomes["annotate"].record.counts
     assert (counts["disputed"], counts["unsure"]) == (2, 1)
     assert run(["annotate", "push", *options]) == 0
     disputes = project_for("dispute")
