@@ -39,6 +39,7 @@ class Person(Strict):
 
     languages: list[str] = Field(title="codes of the languages they read, such as de")
     active: bool = Field(default=True, title="false: may not log in; the answers stay")
+    lead: bool = Field(default=False, title="true: their word settles disputes")
 
 
 _PEOPLE = TypeAdapter(dict[str, Person])
@@ -66,7 +67,18 @@ def read_people(data_root: Path) -> dict[str, Person]:
         ) from error
 
 
-def add_person(connection: Connection, data_root: Path, email: str, languages: list[str]) -> str:
+def leads(connection: Connection, data_root: Path) -> set[str]:
+    """Return the addresses of those whose word settles disputes: the token's owner, and who was added as a lead.
+
+    Raises:
+        AnnotationError: The list of people cannot be read.
+        ServiceError: The server does not answer, or refuses.
+    """
+    owner = str(connection.get("/api/current-user/whoami")["email"]).lower()
+    return {owner} | {email for email, person in read_people(data_root).items() if person.lead}
+
+
+def add_person(connection: Connection, data_root: Path, email: str, languages: list[str], *, lead: bool = False) -> str:
     """Write a person down and return the link by which they sign up; who is there keeps the account.
 
     Raises:
@@ -82,7 +94,7 @@ def add_person(connection: Connection, data_root: Path, email: str, languages: l
     if problem := ConfigError.of(problems):
         raise problem
     known = read_people(data_root)
-    _write(data_root, known | {email: Person(languages=sorted(set(languages)))})
+    _write(data_root, known | {email: Person(languages=sorted(set(languages)), lead=lead)})
     # A pseudonym before the first answer, so that there is a page for them.
     name_people(data_root, [email])
     return f"{connection.url}{connection.get('/api/invite')['invite_url']}"

@@ -20,6 +20,7 @@ def add(
     email: Email,
     *,
     languages: Annotated[str, Parameter(help="codes of the languages they read, with commas between")],
+    lead: Annotated[bool, Parameter(help="their word settles disputes")] = False,
     data_root: DataRoot = Path("data"),
 ) -> None:
     """Write a person down and print the link by which they sign up.
@@ -27,7 +28,7 @@ def add(
     Example: tuneloop annotate people add ann@example.org --languages de,en
     """
     given = [code.strip().lower() for code in languages.split(",") if code.strip()]
-    link = add_person(connect(data_root), data_root, email, given)
+    link = add_person(connect(data_root), data_root, email, given, lead=lead)
     say(f"{email} stands in {people_file(data_root)}; send this link: whoever has it can sign up, with that address")
     sys.stdout.write(f"{link}\n")
 
@@ -60,5 +61,5 @@ def list_people(*, data_root: DataRoot = Path("data")) -> None:
     """
     names = pseudonyms(annotation_files(data_root).values())
     for email, person in sorted(read_people(data_root).items()):
-        state = "" if person.active else "\tdisabled"
+        state = ("\tlead" if person.lead else "") + ("" if person.active else "\tdisabled")
         sys.stdout.write(f"{names.get(email, '-')}\t{email}\t{','.join(person.languages)}{state}\n")

@@ -19,6 +19,7 @@ from typing import Any
 
 from annotation.connection import Connection
 from annotation.export import Imported, Unreadable, read_tasks
+from annotation.people import leads
 from annotation.projects import Project, find_projects, people_for
 from annotation.restored import as_given
 from pipeline.annotations import add_annotations, annotation_files, read_annotations
@@ -28,7 +29,7 @@ from schemas.annotation import utc_time
 
 # Changes that were made within one another's time may be seen out of order.
 _MARGIN = timedelta(seconds=60)
-_BY_LEAD = ("lead", "dispute")
+_FOR_LEAD = ("lead", "dispute")
 _ANSWER = ("result", "completed_by", "created_at", "updated_at", "lead_time", "was_cancelled", "id", "meta")
 _PAGE = 500
 
@@ -43,6 +44,7 @@ class Pulled:
         new: Records that were not known.
         withdrawn: Answers that somebody has deleted.
         skipped: Presses of Skip in them.
+        not_by_lead: Answers in the projects for the lead by somebody who is none: they vote like others.
         unreadable: What gave no answer, and why.
         contradictions: Rule to how often verdict and text disagreed.
         projects: The recipe's projects.
@@ -53,6 +55,7 @@ class Pulled:
     new: int = 0
     withdrawn: int = 0
     skipped: int = 0
+    not_by_lead: int = 0
     unreadable: list[Unreadable] = field(default_factory=list)
     contradictions: dict[str, int] = field(default_factory=dict)
     projects: list[Project] = field(default_factory=list)
@@ -69,7 +72,7 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
     folder = make_folder(data_root / "label-studio")
     marks = _marks(folder, connection.url)
     done = Pulled(projects=[*find_projects(connection, recipe).values()])
-    people = _people(connection, folder)
+    people, deciding = _people(connection, folder), leads(connection, data_root)
     here = read_annotations(annotation_files(data_root).values())
     for project in done.projects:
         mark = marks.get(str(project.id))
@@ -78,7 +81,7 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
         )
         if not tasks:
             continue
-        found = _answers(tasks, project, people)
+        found = _answers(tasks, project, people, deciding)
         withdrawn = _withdrawn(tasks, project, here)
         _, n_new = add_annotations(data_root, [*found.answers, *withdrawn])
         done.tasks += len(tasks)
@@ -86,6 +89,8 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
         done.new += n_new
         done.withdrawn += len(withdrawn)
         done.skipped += found.skipped
+        if project.slot.purpose in _FOR_LEAD:
+            done.not_by_lead += sum(not answer.adjudicated for answer in found.answers)
         done.unreadable += found.unreadable
         for rule, n in found.contradictions.items():
             done.contradictions[rule] = done.contradictions.get(rule, 0) + n
@@ -117,7 +122,7 @@ def write_projects(data_root: Path, url: str, projects: Iterable[Project]) -> No
     _write(folder / "projects.json", {"url": url, "projects": told})
 
 
-def _answers(tasks: list[dict[str, Any]], project: Project, people: Mapping[int, str]) -> Imported:
+def _answers(tasks: list[dict[str, Any]], project: Project, people: Mapping[int, str], deciding: set[str]) -> Imported:
     """Return the answers in tasks, each with its author's address and what it was asked for."""
     numbers: dict[str, int] = {}
     for task in tasks:
@@ -126,13 +131,14 @@ def _answers(tasks: list[dict[str, Any]], project: Project, people: Mapping[int,
             one["completed_by"] = people.get(one["completed_by"], one["completed_by"])
             numbers[f"ls:{one.get('project', project.id)}:{one['id']}"] = task["id"]
     found = read_tasks(tasks)
-    by_lead = project.slot.purpose in _BY_LEAD
+    # Label Studio's free edition lets everybody into every project, so where an answer was given decides nothing.
+    for_lead = project.slot.purpose in _FOR_LEAD
     found.answers = [
         answer.model_copy(
             update={
                 "purpose": project.slot.purpose,
                 "task": numbers.get(answer.key),
-                "adjudicated": answer.adjudicated or by_lead,
+                "adjudicated": for_lead and answer.annotator in deciding,
             }
         )
         for answer in found.answers

@@ -195,6 +195,11 @@ def _tell_pull(done: Pulled) -> None:
     )
     if done.skipped:
         say(f"{done.skipped:,} skipped")
+    if done.not_by_lead:
+        say(
+            f"{done.not_by_lead:,} answers in projects for the lead are by people who are none and settle nothing: "
+            "tuneloop annotate people add EMAIL --languages en --lead"
+        )
     for rule, n in sorted(done.contradictions.items()):
         say(f"verdict and text disagreed, rule {rule}: {n:,}")
     for reason, n, first in reasons(done.unreadable):
