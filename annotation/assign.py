@@ -25,6 +25,7 @@ from annotation.gold import practice_tasks, read_gold
 from annotation.projects import Purpose, Slot
 from annotation.push import Wanted, task_key
 from annotation.queue import Queue, queue_of
+from annotation.reasons import in_language
 from annotation.screen_task import screen_task_of
 from annotation.screens import label_config, screen_of
 from annotation.task import FIRST_ROUND, review_of, seen_of
@@ -135,7 +136,7 @@ class Assignment:
             review,
             kind=kind,
             language=_spoken(language),
-            why=why,
+            why=in_language(why, _spoken(language)),
             round_=self.round,
             answers=self._standing(row) if purpose == "dispute" else (),
         )

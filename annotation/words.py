@@ -103,8 +103,6 @@ class Words(Strict):
     marked_texts: str
     further: str
 
-    why: dict[str, str] = Field(title="why an example waits, by reason")
-
 
 def languages() -> list[str]:
     """Return the languages that the screens speak, such as ``["de", "en"]``."""

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from annotation.export import read_tasks
+from annotation.reasons import in_language
 from annotation.screen_task import screen_task_of
 from annotation.screens import SCREENS, label_config, languages
 from annotation.words import words
@@ -59,7 +60,7 @@ def task(kind: Any, language: str = "en", prompt: str = SOURCE, response: str = 
     }
     given = besides.get(kind, {"model_answer": SENTENCE * 20})
     response = {"write": "", "classify": "billing"}.get(kind, response)
-    why = words(language).why["conflict"]
+    why = in_language("Another example has the same prompt and a different response.", language)
     return screen_task_of(row(prompt, response), REVIEW, kind=kind, language=language, why=why, **{**given, **more})
 
 
