@@ -142,9 +142,7 @@ def strata_of(data_root: Path, recipe: str, answers: Sequence[Annotation]) -> di
 
 def _compares(answer: Annotation) -> bool:
     is_left_out = answer.adjudicated or answer.verdict == "unsure"
-    # Records of older releases name neither.
-    withdrawn, purpose = getattr(answer, "withdrawn", False), getattr(answer, "purpose", None)
-    return not (is_left_out or withdrawn or purpose in _NO_COMPARISON)
+    return not (is_left_out or answer.purpose in _NO_COMPARISON)
 
 
 def _measured(

@@ -21,6 +21,7 @@ from typing import Any, cast
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from annotation.feedback import Feedback
 from annotation.gold import practice_tasks, read_gold
 from annotation.projects import Purpose, Slot
 from annotation.push import Wanted, task_key
@@ -58,7 +59,6 @@ class Assignment:
     recipe: Recipe
     templates: Mapping[str, tuple[Template, Path]]
     waits: Queue
-    round: str = FIRST_ROUND
     _answers: dict[str, list[Annotation]] = field(default_factory=dict)
 
     @staticmethod
@@ -107,15 +107,23 @@ class Assignment:
             slot = Slot(FIRST_ROUND, "practice", data["screen"], data["language"])
             yield Wanted(slot, data, round(place / len(items), 6))
 
-    def shown_now(self, purpose: Purpose, examples: Sequence[str]) -> dict[str, str]:
-        """Return, of the examples that wait still for that purpose, the key their task would have today."""
-        if purpose == "test":
-            return {row["id"]: self._key(row, "test") for row in self._test_rows(examples)}
+    def feedback(self, found: Feedback, run: str) -> Iterator[Wanted]:
+        """Yield the tasks of what a training run found, in its order, as a round of its own."""
+        for place, (row, pick) in enumerate(found.rows):
+            why, urgency = pick.why, 1 - place / max(1, len(found.rows))
+            yield self._wanted(row, "feedback", why, urgency, pick.queue, f"{run[:8]}", pick.model_answer)
+
+    def shown_now(self, slot: Slot, examples: Sequence[str]) -> dict[str, str]:
+        """Return, of the examples that wait still for what a slot is for, the key their task would have there today."""
+        if slot.purpose == "test":
+            return {row["id"]: self._key(row, "test", slot.round) for row in self._test_rows(examples)}
         found = {}
         for queued in self.waits.rows_of(examples):
             now = self._purpose(queued.row["id"], queued.state)
-            if {now, purpose} <= {"main", "overlap", "feedback"} or now == purpose:
-                found[queued.row["id"]] = self._key(queued.row, now)
+            if now == slot.purpose or {now, slot.purpose} <= {"main", "overlap"}:
+                found[queued.row["id"]] = self._key(queued.row, now, slot.round)
+            elif slot.purpose == "feedback":
+                found[queued.row["id"]] = self._key(queued.row, "feedback", slot.round)
         return found
 
     def config_of(self, slot: Slot) -> str:
@@ -128,7 +136,16 @@ class Assignment:
         share = int(value_digest(["overlap", example])[:8], 16) / _BUCKETS
         return "overlap" if share < self.recipe.review.overlap else "main"
 
-    def _wanted(self, row: Mapping[str, Any], purpose: Purpose, why: str, urgency: float, kind_of_queue: str) -> Wanted:
+    def _wanted(
+        self,
+        row: Mapping[str, Any],
+        purpose: Purpose,
+        why: str,
+        urgency: float,
+        kind_of_queue: str,
+        round_: str = FIRST_ROUND,
+        model_answer: str = "",
+    ) -> Wanted:
         review, language = review_of(row, self.templates), self._language(row)
         kind = "dispute" if purpose == "dispute" else screen_of(row, review)
         task = screen_task_of(
@@ -137,21 +154,22 @@ class Assignment:
             kind=kind,
             language=_spoken(language),
             why=in_language(why, _spoken(language)),
-            round_=self.round,
+            round_=round_,
+            model_answer=model_answer,
             answers=self._standing(row) if purpose == "dispute" else (),
         )
-        data = task["data"] | {"task_key": self._key(row, purpose), "purpose": purpose, "language": language}
+        data = task["data"] | {"task_key": self._key(row, purpose, round_), "purpose": purpose, "language": language}
         if kind_of_queue:
             data["queue"] = kind_of_queue
-        return Wanted(Slot(self.round, purpose, kind, language), data, round(1 - urgency, 6))
+        return Wanted(Slot(round_, purpose, kind, language), data, round(1 - urgency, 6))
 
-    def _key(self, row: Mapping[str, Any], purpose: Purpose) -> str:
+    def _key(self, row: Mapping[str, Any], purpose: Purpose, round_: str) -> str:
         """Return the key of the task: a row that waits for another reason, or has new answers, gives another one."""
         shown = screen(row["prompt"], row["completion"])
         stands_for = "" if purpose in {"main", "overlap"} else purpose
         said = [answer.key + answer.updated_at for answer in self._standing(row)]
         again = value_digest(said) if said and purpose != "test" else ""
-        return task_key(f"{self.round}/{stands_for}/{again}", row["id"], shown)
+        return task_key(f"{round_}/{stands_for}/{again}", row["id"], shown)
 
     def _standing(self, row: Mapping[str, Any]) -> list[Annotation]:
         shown, n = screen(row["prompt"], row["completion"]), len(row["completion"])

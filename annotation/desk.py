@@ -18,7 +18,7 @@ from annotation.period import LONG_AGO, day_of, days_between, week_of
 from annotation.preferences import is_comparison
 from annotation.project_list import ProjectList
 from annotation.working_time import WorkingTimes, working_times
-from pipeline.consensus import Outcome, consensus
+from pipeline.consensus import EXACT, Outcome, Rules, consensus
 from pipeline.screen import seen_digest
 from schemas import Annotation
 
@@ -134,6 +134,7 @@ def desk(
     now: datetime,
     pay: Pay | None = None,
     votes: Sequence[Annotation] | None = None,
+    rules: Rules = EXACT,
 ) -> Desk:
     """Return what was done since a moment.
 
@@ -144,9 +145,10 @@ def desk(
         now: The present; the day it is in is no day of the forecast.
         pay: The rates, if there are any.
         votes: The answers that vote, by which examples are disputed or accepted; all if left out.
+        rules: When edits agree, as the recipe says.
     """
     times = working_times(answers)
-    outcomes = outcomes_of(answers if votes is None else votes)
+    outcomes = outcomes_of(answers if votes is None else votes, rules)
     recent = [answer for answer in answers if answer.created_at >= since]
     by_person: dict[str, list[Annotation]] = defaultdict(list)
     for answer in recent:
@@ -168,13 +170,13 @@ def desk(
     )
 
 
-def outcomes_of(answers: Sequence[Annotation]) -> dict[str, Outcome]:
+def outcomes_of(answers: Sequence[Annotation], rules: Rules = EXACT) -> dict[str, Outcome]:
     """Return what the answers about each example come to, by `subject`; practice and comparisons are about none."""
     about: dict[str, list[Annotation]] = defaultdict(list)
     for answer in answers:
         if answer.purpose != PRACTICE and not is_comparison(answer):
             about[subject(answer)].append(answer)
-    return {which: consensus(given) for which, given in about.items()}
+    return {which: consensus(given, rules) for which, given in about.items()}
 
 
 def subject(answer: Annotation) -> str:

@@ -19,6 +19,7 @@ from annotation.safe_csv import Cell, write_csv
 from annotation.voting import voting
 from annotation.working_time import RULE
 from pipeline.annotations import annotation_files, read_annotations
+from pipeline.consensus import Rules
 from pipeline.recipe import load_recipe
 from schemas import ConfigError, DataError
 
@@ -138,7 +139,8 @@ def _desk(
     files = list(annotation_files(data_root).values())
     answers = read_annotations(files)
     pay = rates(recipe, pay_per_hour, pay_per_item)
-    return desk(answers, read_projects(data_root), moment, now, pay, voting(answers, files))
+    rules = Rules(load_recipe(recipe).annotate.same_edit_chrf)
+    return desk(answers, read_projects(data_root), moment, now, pay, voting(answers, files), rules)
 
 
 def rates(recipe: Path | None, per_hour: float | None, per_item: float | None) -> Pay:

@@ -7,9 +7,12 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
+from annotation.assign import Assignment
 from annotation.checked_texts import Kinds
 from annotation.cli import REVIEW_CONFIG, DataRoot
+from annotation.connection import connect
 from annotation.feedback import Feedback, Sizes, find_feedback
+from annotation.sync_cli import send, tell_push
 from annotation.task import review_of, task_of
 from annotation.task_file import LINES, write_tasks_file
 from annotation.training_run import TrainingRun, find_run
@@ -23,7 +26,8 @@ _VALIDATION_SHARE = 0.1
 
 def feedback(
     *,
-    to: Annotated[Path, Parameter(help="file to write: .jsonl for one task a line, .json for a list")],
+    to: Annotated[Path | None, Parameter(help="file to write: .jsonl for one task a line, .json for a list")] = None,
+    push: Annotated[bool, Parameter(help="send the tasks to Label Studio, as a round of their own")] = False,
     recipe: Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")] = None,
     data_root: DataRoot = Path("data"),
     run: Annotated[str | None, Parameter(help="key of a run, or its beginning; the newest if left out")] = None,
@@ -35,18 +39,28 @@ def feedback(
 ) -> None:
     """Write what the newest training run says people should look at, as Label Studio tasks in order of work.
 
-    Example: tuneloop feedback --to queue.jsonl --limit 200
+    Example: tuneloop feedback --push --limit 200
     """
+    if not to and not push:
+        raise ConfigError(
+            "nothing says where the tasks go", where="tuneloop feedback", fix="give --to queue.json, or --push"
+        )
     sizes = _sizes(limit, random_share, validation)
     read = load_recipe(recipe)
     templates = load_templates([Path(folder).expanduser() for folder in read.template_dirs])
     trained = find_run(data_root, read.name, run)
     kinds = Kinds.of({name: template for name, (template, _) in templates.items()})
     found = find_feedback(data_root, read.name, trained, kinds, sizes)
-    n = write_tasks_file(to, _tasks(found, templates, trained))
-    for line in _told(found, n, to, trained):
+    if push:
+        connection, assignment = connect(data_root), Assignment.of(data_root, read, templates)
+        wanted = assignment.feedback(found, trained.key)
+        tell_push(send(connection, data_root, read.name, assignment, wanted, limit))
+    if to:
+        write_tasks_file(to, _tasks(found, templates, trained))
+    for line in _told(found, len(found.rows), to, trained):
         sys.stderr.write(line + "\n")
-    sys.stdout.write(f"{to}\n")
+    if to:
+        sys.stdout.write(f"{to}\n")
 
 
 def _sizes(limit: int, random_share: float, validation: int | None) -> Sizes:
@@ -84,11 +98,11 @@ def _tasks(found: Feedback, templates: dict[str, tuple[Template, Path]], run: Tr
         yield {"data": {**task["data"], "queue": pick.queue}}
 
 
-def _told(found: Feedback, n: int, to: Path, run: TrainingRun) -> Iterator[str]:
+def _told(found: Feedback, n: int, to: Path | None, run: TrainingRun) -> Iterator[str]:
     """Yield what was chosen, what was left out, and how the file gets into Label Studio."""
     left = found.n_left_out
     yield (
-        f"{n:,} tasks written to {to} after run {run.key}: {found.n_of('ranked'):,} ranked and "
+        f"{n:,} tasks{f' written to {to}' if to else ''} after run {run.key}: {found.n_of('ranked'):,} ranked and "
         f"{found.n_of('random'):,} at random, of {found.n_open:,} train rows that nobody has reviewed; "
         f"{found.n_of('validation'):,} of validation, worst answers first"
     )
@@ -99,6 +113,8 @@ def _told(found: Feedback, n: int, to: Path, run: TrainingRun) -> Iterator[str]:
         yield f"also left out, since the data changed after the run: {left['gone']:,} gone, {left['changed']:,} changed"
     if found.n_unscored:
         yield f"{found.n_unscored:,} train rows have no score in this run"
+    if to is None:
+        return
     yield f"labelling config: {REVIEW_CONFIG}"
     if to.suffix == LINES:
         yield (

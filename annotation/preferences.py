@@ -70,7 +70,7 @@ def preferences_of(answers: Iterable[Annotation]) -> list[Preference]:
     """
     found: list[Preference] = []
     for answer in sorted(answers, key=lambda one: (one.updated_at, one.key)):
-        preferred, other = getattr(answer, "preferred", None), getattr(answer.seen, "other", None)
+        preferred, other = answer.preferred, answer.seen.other
         if preferred is None or other is None:
             continue
         found.append(
@@ -88,7 +88,7 @@ def preferences_of(answers: Iterable[Annotation]) -> list[Preference]:
 
 def is_comparison(answer: Annotation) -> bool:
     """Return whether an answer says which of two texts is better, and so nothing of the example's own response."""
-    return getattr(answer, "preferred", None) is not None
+    return answer.preferred is not None
 
 
 def pairs_of(preferences: Sequence[Preference]) -> Pairs:

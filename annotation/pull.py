@@ -2,6 +2,7 @@
 
     data/label-studio/pulled.json     for every project the newest change that was read
     data/label-studio/users.json      number of a person there to e-mail address
+    data/label-studio/skipped.json    who skipped which task
     data/label-studio/projects.json   the projects and how far they are, for those who report
 
 A pull may stop anywhere: the mark moves on only after the answers are on disk, and answers that are there already add
@@ -11,6 +12,7 @@ with the word `withdrawn`. A task or a project that is gone takes no answer with
 
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -94,6 +96,7 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
         done.unreadable += found.unreadable
         for rule, n in found.contradictions.items():
             done.contradictions[rule] = done.contradictions.get(rule, 0) + n
+        _note_skips(folder, connection.url, project, tasks)
         marks[str(project.id)] = max(utc_time(task["updated_at"]) for task in tasks)
         _write(folder / "pulled.json", {connection.url: marks})
     write_projects(data_root, connection.url, done.projects)
@@ -102,6 +105,8 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
 
 def write_projects(data_root: Path, url: str, projects: Iterable[Project]) -> None:
     """Write the list of projects and how far they are."""
+    folder = make_folder(data_root / "label-studio")
+    skips = _skips(folder, url)
     told = [
         {
             "id": project.id,
@@ -115,10 +120,10 @@ def write_projects(data_root: Path, url: str, projects: Iterable[Project]) -> No
             "answered": project.n_finished,
             "skipped": project.n_skipped,
             "left": max(0, project.n_tasks - project.n_finished),
+            "skipped_by": dict(Counter(who for one in skips.get(str(project.id), {}).values() for who in one)),
         }
         for project in projects
     ]
-    folder = make_folder(data_root / "label-studio")
     _write(folder / "projects.json", {"url": url, "projects": told})
 
 
@@ -159,6 +164,27 @@ def _withdrawn(tasks: list[dict[str, Any]], project: Project, here: list[Annotat
         and answer.key not in there
         and answer.created_at >= project.created_at
     ]
+
+
+def _note_skips(folder: Path, url: str, project: Project, tasks: list[dict[str, Any]]) -> None:
+    """Keep who skipped which task; a task that changed says anew who did."""
+    skips = _skips(folder, url)
+    mine = skips.setdefault(str(project.id), {})
+    for task in tasks:
+        who = [str(one["completed_by"]) for one in task["annotations"] if one.get("was_cancelled")]
+        mine.pop(str(task["id"]), None)
+        if who:
+            mine[str(task["id"])] = who
+    _write(folder / "skipped.json", {url: skips})
+
+
+def _skips(folder: Path, url: str) -> dict[str, dict[str, list[str]]]:
+    """Return project to task to the people who skipped it."""
+    try:
+        skips: dict[str, dict[str, list[str]]] = json.loads((folder / "skipped.json").read_text("utf-8")).get(url, {})
+    except (OSError, ValueError):
+        return {}
+    return skips
 
 
 def _since(mark: str | None) -> list[dict[str, object]]:

@@ -12,7 +12,7 @@ An answered task is never touched.
 """
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -78,7 +78,7 @@ def push(
     recipe: str,
     wanted: Iterable[Wanted],
     config_of: Callable[[Slot], str],
-    shown_now: Callable[[Purpose, Sequence[str]], Mapping[str, str]],
+    shown_now: Callable[[Slot, Sequence[str]], Mapping[str, str]],
     limit: int,
     say: Callable[[str], None] = lambda _: None,
 ) -> Pushed:
@@ -89,9 +89,9 @@ def push(
         recipe: Name of the recipe.
         wanted: Tasks, the most urgent first; read only as far as needed.
         config_of: Returns the screen of a slot.
-        shown_now: Given a purpose and ids of examples, returns those that wait for it still, with the key their task
-            would have today.
-        limit: Unanswered tasks on the server at most.
+        shown_now: Given a slot and ids of examples, returns those that wait still for what it is for, with the key
+            their task would have there today.
+        limit: Unanswered tasks on the server at most; practice, test and feedback count apart.
         say: Told how far it is.
 
     Raises:
@@ -101,18 +101,19 @@ def push(
     known = _there(connection, done.projects.values())
     known = _without_doubles(connection, known, done)
     known = _without_outdated(connection, known, shown_now, done)
-    n_open = sum(not task.is_touched for task in known)
+    n_open = Counter(_pool(task.slot.purpose) for task in known if not task.is_touched)
     keys = {task.key for task in known}
     lots: dict[Slot, list[Wanted]] = defaultdict(list)
     for one in wanted:
-        if n_open >= limit:
+        pool = _pool(one.slot.purpose)
+        if n_open[pool] >= limit:
             break
         key = str(one.data["task_key"])
         if key in keys:
             done.there += 1
             continue
         keys.add(key)
-        n_open += 1
+        n_open[pool] += 1
         lots[one.slot].append(one)
     for slot, lot in lots.items():
         project = ensure_project(connection, recipe, slot, config_of(slot), done.projects)
@@ -126,9 +127,13 @@ def push(
     return done
 
 
+def _pool(purpose: Purpose) -> str:
+    return purpose if purpose in {"practice", "test", "feedback"} else "queue"
+
+
 class _There(NamedTuple):
     project: int
-    purpose: Purpose
+    slot: Slot
     id: int
     key: str
     example: str
@@ -148,7 +153,7 @@ def _there(connection: Connection, projects: Iterable[Project]) -> list[_There]:
                 found.append(
                     _There(
                         project.id,
-                        project.slot.purpose,
+                        project.slot,
                         task["id"],
                         data["task_key"],
                         str(data.get("example_id") or ""),
@@ -172,18 +177,18 @@ def _without_doubles(connection: Connection, tasks: list[_There], done: Pushed) 
 def _without_outdated(
     connection: Connection,
     tasks: list[_There],
-    shown_now: Callable[[Purpose, Sequence[str]], Mapping[str, str]],
+    shown_now: Callable[[Slot, Sequence[str]], Mapping[str, str]],
     done: Pushed,
 ) -> list[_There]:
     """Remove unanswered tasks whose example shows another text today, or waits no more."""
-    by_purpose: dict[Purpose, list[_There]] = defaultdict(list)
+    by_slot: dict[Slot, list[_There]] = defaultdict(list)
     for task in tasks:
         # Practice shows no example of the data.
-        if not task.is_touched and task.purpose != "practice":
-            by_purpose[task.purpose].append(task)
+        if not task.is_touched and task.slot.purpose != "practice":
+            by_slot[task.slot].append(task)
     gone: set[int] = set()
-    for purpose, some in by_purpose.items():
-        now = shown_now(purpose, sorted({task.example for task in some}))
+    for slot, some in by_slot.items():
+        now = shown_now(slot, sorted({task.example for task in some}))
         removed = _delete(connection, [task for task in some if task.key != now.get(task.example)])
         gone |= removed
         n_replaced = sum(task.id in removed and task.example in now for task in some)

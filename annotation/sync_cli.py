@@ -1,6 +1,7 @@
 """`tuneloop annotate start | stop | push | pull | backup | restore | doctor`: the server, and work to and from it."""
 
 import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -14,7 +15,7 @@ from annotation.cli_options import DataRoot, RecipeFile, say
 from annotation.connection import Connection, connect
 from annotation.export import reasons
 from annotation.pull import Pulled, pull, write_projects
-from annotation.push import Pushed, push
+from annotation.push import Pushed, Wanted, push
 from annotation.server import Running, running
 from annotation.server import start as start_server
 from annotation.server import stop as stop_server
@@ -42,7 +43,7 @@ def start(
     """
     connection, local = _server(data_root, port)
     done = _push(connection, recipe, data_root, limit)
-    _tell_push(done)
+    tell_push(done)
     say("")
     for _, project in sorted(done.projects.items(), key=lambda one: (_URGENT[one[0].purpose], one[1].id)):
         left = project.n_tasks - project.n_finished
@@ -82,7 +83,7 @@ def push_tasks(
         raise ConfigError(f"--limit is {limit}", where="tuneloop annotate push", fix="give 1 or more")
     connection = connect(data_root)
     done = _push(connection, recipe, data_root, limit, test=test, practice=practice)
-    _tell_push(done)
+    tell_push(done)
     sys.stdout.write(f"{sum(done.sent.values())}\n")
 
 
@@ -169,12 +170,20 @@ def _push(
     templates = load_templates([Path(folder).expanduser() for folder in read.template_dirs])
     assignment = Assignment.of(data_root, read, templates)
     wanted = assignment.test_side() if test else assignment.practice(practice) if practice else assignment.queue()
-    done = push(connection, read.name, wanted, assignment.config_of, assignment.shown_now, limit, say)
+    return send(connection, data_root, read.name, assignment, wanted, limit)
+
+
+def send(
+    connection: Connection, data_root: Path, recipe: str, assignment: Assignment, wanted: Iterable[Wanted], limit: int
+) -> Pushed:
+    """Send tasks, and write down how far the projects are."""
+    done = push(connection, recipe, wanted, assignment.config_of, assignment.shown_now, limit, say)
     write_projects(data_root, connection.url, done.projects.values())
     return done
 
 
-def _tell_push(done: Pushed) -> None:
+def tell_push(done: Pushed) -> None:
+    """Say what a push did."""
     sent = sum(done.sent.values())
     say(f"{sent:,} tasks sent, {done.there:,} were there already")
     if done.replaced or done.withdrawn or done.doubles:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from annotation.connection import Connection
-from annotation.projects import Purpose, find_projects
+from annotation.projects import Slot, find_projects
 from annotation.push import Pushed, Wanted, push
 from tests.annotation.conftest import LabelStudio
 from tests.annotation.fault_proxy import FaultProxy
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.slow
 def send(connection: Connection, recipe: str, wanted: Sequence[Wanted], limit: int = 1000) -> Pushed:
     """Push, where all wanted examples wait still."""
 
-    def shown_now(_: Purpose, examples: Sequence[str]) -> Mapping[str, str]:
+    def shown_now(_: Slot, examples: Sequence[str]) -> Mapping[str, str]:
         keys = {str(one.data["example_id"]): str(one.data["task_key"]) for one in wanted}
         return {example: keys[example] for example in examples if example in keys}
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from annotation.connection import Connection
-from annotation.projects import Purpose, Slot
+from annotation.projects import Slot
 from annotation.pull import pull
 from annotation.push import Wanted, push, task_key
 from annotation.screens import label_config
@@ -42,7 +42,7 @@ def main(work: str, recipe: str, root: Path, n: int) -> None:
     wanted = sum_tasks(n)
     keys = {str(one.data["example_id"]): str(one.data["task_key"]) for one in wanted}
 
-    def shown_now(_: Purpose, examples: Sequence[str]) -> Mapping[str, str]:
+    def shown_now(_: Slot, examples: Sequence[str]) -> Mapping[str, str]:
         return {example: keys[example] for example in examples}
 
     server = running(root)
