@@ -137,3 +137,31 @@ def test_a_spoiled_pull_loses_nothing(label_studio: LabelStudio, recipe_name: st
     with FaultProxy(label_studio.running.url, [fault], lambda line: "GET /api/tasks/" in line) as proxy:
         done = pull(Connection(proxy.url, label_studio.running.token), tmp_path, recipe_name)
     assert (proxy.hits[fault], done.new, len(there(tmp_path))) == (1, 3, 3)
+
+
+def test_who_skipped_what_is_known_until_they_answer(
+    label_studio: LabelStudio, recipe_name: str, tmp_path: Path
+) -> None:
+    connection = label_studio.connection
+    send(connection, recipe_name, [sum_task(1), sum_task(2)])
+    first, second = tasks_of(connection, recipe_name)
+    accept(connection, second)
+    pull(connection, tmp_path, recipe_name)
+    connection.send("POST", f"/api/tasks/{first}/annotations/", {"result": [], "was_cancelled": True})
+    assert pull(connection, tmp_path, recipe_name).skipped == 1
+    told = json.loads((tmp_path / "label-studio" / "projects.json").read_text())
+    assert told["projects"][0]["skipped_by"] == {"lead@localhost.example": 1}
+
+
+def test_in_a_project_for_the_lead_only_a_lead_settles(
+    label_studio: LabelStudio, recipe_name: str, tmp_path: Path
+) -> None:
+    connection = label_studio.connection
+    send(connection, recipe_name, [sum_task(1, purpose="lead")])
+    (task,) = tasks_of(connection, recipe_name)
+    number = accept(connection, task)
+    connection.send("POST", "/api/users/", {"username": "eve", "email": "eve@example.org", "password": "x" * 12})
+    eve = next(one["id"] for one in connection.get("/api/users/") if one["email"] == "eve@example.org")
+    connection.send("PATCH", f"/api/annotations/{number}/", {"completed_by": eve})
+    done = pull(connection, tmp_path, recipe_name)
+    assert (done.not_by_lead, [found.adjudicated for found in there(tmp_path)]) == (1, [False])
