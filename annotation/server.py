@@ -85,20 +85,28 @@ def start(data_root: Path, port: int = 8080, say: Callable[[str], None] = lambda
         url = f"http://127.0.0.1:{port}"
         _await(process, url, folder)
         found = Running(url, account["token"], account["email"], account["password"], begun=True)
-        _check_token(found)
+        try:
+            _check_token(found)
+        except ServiceError:
+            # Left running, the next start would take it for good.
+            stop(data_root)
+            raise
         return found
 
 
 def running(data_root: Path) -> Running | None:
     """Return the local server if it runs and answers, else None."""
     folder = data_root / "label-studio"
+    state = _state(folder)
     try:
-        state = json.loads((folder / "server.json").read_text("utf-8"))
         account = json.loads((folder / "credentials.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    url = f"http://127.0.0.1:{state['port']}"
-    if not _is_ours(int(state["pid"]), folder) or not _answers(url):
+    if state is None:
+        return None
+    pid, port = state
+    url = f"http://127.0.0.1:{port}"
+    if not _is_ours(pid, folder) or not _answers(url):
         return None
     return Running(url, account["token"], account["email"], account["password"], begun=False)
 
@@ -106,13 +114,10 @@ def running(data_root: Path) -> Running | None:
 def stop(data_root: Path) -> bool:
     """Stop the local server; return whether it was running."""
     folder = data_root / "label-studio"
-    try:
-        state = json.loads((folder / "server.json").read_text("utf-8"))
-    except (OSError, ValueError):
-        return False
-    pid = int(state["pid"])
-    was_running = _is_ours(pid, folder)
-    if was_running:
+    state = _state(folder)
+    was_running = state is not None and _is_ours(state[0], folder)
+    if state and was_running:
+        pid = state[0]
         os.killpg(pid, signal.SIGTERM)
         until = time.monotonic() + _STOPS_IN
         while _is_ours(pid, folder) and time.monotonic() < until:
@@ -127,6 +132,15 @@ def program() -> Path:
     """Return where the server's own environment has, or would have, its command."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return cache / "tuneloop" / f"label-studio-{VERSION}" / "bin" / "label-studio"
+
+
+def _state(folder: Path) -> tuple[int, int] | None:
+    """Return number of process and port as server.json has them, or None without a good one."""
+    try:
+        state = json.loads((folder / "server.json").read_text("utf-8"))
+        return int(state["pid"]), int(state["port"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _folder(data_root: Path) -> Path:
@@ -264,7 +278,9 @@ def _is_ours(pid: int, folder: Path) -> bool:
         environment = Path(f"/proc/{pid}/environ").read_bytes()
     except OSError:
         return False
-    return b"label-studio" in words and str((folder / "server").absolute()).encode() in environment
+    # The whole value: the path of one folder may be the end of another's.
+    ours = f"LABEL_STUDIO_BASE_DATA_DIR={(folder / 'server').absolute()}".encode()
+    return b"label-studio" in words and ours in environment.split(b"\0")
 
 
 def _lives(pid: int) -> bool:
