@@ -100,14 +100,29 @@ def _data_root_with_server(base: Path, own: Path) -> Path:
     return own
 
 
+def _installed_base(factory: pytest.TempPathFactory) -> Path:
+    """Return the folder that all workers share; skip, saying so, where no server is installed and this is no CI."""
+    if not (program().parent.parent / ".whole").exists() and not os.environ.get("CI"):
+        pytest.skip("Label Studio is not installed: run `make annotate` once, it does so")
+    base = factory.getbasetemp()
+    return base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+
+
+@pytest.fixture
+def stopped_server(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> Iterator[Path]:
+    """Yield a data root of the test's own whose server has its database and does not run; stopped afterwards too."""
+    root = _data_root_with_server(_installed_base(tmp_path_factory), tmp_path / "data")
+    try:
+        yield root
+    finally:
+        stop(root)
+
+
 @pytest.fixture(scope="session")
 def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStudio]:
     """Yield a server of this worker's own; skip, saying so, where none is installed and this is no CI."""
-    if not (program().parent.parent / ".whole").exists() and not os.environ.get("CI"):
-        pytest.skip("Label Studio is not installed: run `make annotate` once, it does so")
     base = tmp_path_factory.getbasetemp()
-    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
-    root = _data_root_with_server(shared, base / "label-studio-data")
+    root = _data_root_with_server(_installed_base(tmp_path_factory), base / "label-studio-data")
     try:
         yield LabelStudio(root, start(root, 0))
     finally:

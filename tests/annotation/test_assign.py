@@ -37,7 +37,7 @@ def queued(project: Project) -> list[Wanted]:
     return [*assignment(project).queue()]
 
 
-def keys(tasks: Sequence[Wanted]) -> dict[str, str]:
+def keys(tasks: Sequence[Wanted]) -> dict[object, str]:
     return {one.data["example_id"]: one.data["task_key"] for one in tasks}
 
 
