@@ -26,6 +26,7 @@ _FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds
 _TIMEOUT = 120.0
 _PAGE = 1000
 _SHOWN = 300
+_NOT_LET_IN = {401, 403}
 
 
 class UnansweredError(ServiceError):
@@ -43,11 +44,14 @@ class Connection:
 
     Attributes:
         url: Address of the server, without a slash at the end.
+
+    Raises:
+        ServiceError: What is given can be no address or no token, or the token has expired.
     """
 
     def __init__(self, url: str, token: str, *, timeout: float = _TIMEOUT) -> None:
-        self.url = url.rstrip("/")
-        self._token = token
+        self.url, self._token = url.strip().rstrip("/"), token.strip()
+        _refuse_impossible(self.url, self._token)
         self._client = httpx.Client(base_url=self.url, timeout=timeout)
         self._sdk = self._signed_in()
 
@@ -150,12 +154,11 @@ class Connection:
             # A token may end before its time: sign in anew, once.
             self._sdk = self._signed_in()
             response = self._asked(method, path, query, body, place)
-        if response.status_code in {401, 403}:
-            raise ServiceError(
-                f"the server does not let us in: {_said(response)}",
-                where=place,
-                fix=f"set {TOKEN} to a token of a person who may do this (Account & Settings, Personal Access Token)",
-            )
+        if response.status_code in _NOT_LET_IN:
+            raise _not_let_in(_said(response), place)
+        if response.is_redirect:
+            to = response.headers.get("location", "another place")
+            raise ServiceError(f"the server sends us on to {to}", where=place, fix=f"set {URL} to where it leads")
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
             raise _unanswered(f"the server answers {response.status_code}: {_said(response)}", place, response)
         if not response.is_success:
@@ -183,13 +186,21 @@ class Connection:
                 headers={"Authorization": headers["Authorization"]},
                 json=body,
             )
-        except (httpx.HTTPError, ApiError) as error:
+        except ApiError as error:
+            if error.status_code in _NOT_LET_IN:
+                raise _not_let_in(str(error.body)[:_SHOWN], place) from error
+            raise _unanswered(f"no fresh token: the server answers {error.status_code}", place) from error
+        except ValueError as error:
+            # The page of a proxy before the server, where the answer to our token should be.
+            raise _unanswered("no fresh token: the server answers with something else", place) from error
+        except httpx.HTTPError as error:
             raise _unanswered(f"no answer: {type(error).__name__}: {error}", place) from error
 
     def _signed_in(self) -> LabelStudio:
         try:
+            # With its slash, or the last part of an address such as https://example.org/label is taken off it.
             return LabelStudio(  # type: ignore[no-untyped-call]
-                base_url=self.url, api_key=self._token, max_retries=0, timeout=_TIMEOUT
+                base_url=f"{self.url}/", api_key=self._token, max_retries=0, timeout=_TIMEOUT
             )
         except ApiError as error:
             raise ServiceError(
@@ -217,6 +228,32 @@ def connect(data_root: Path) -> Connection:
             fix=f"run `make annotate` for a local one, or set {URL} and {TOKEN} for your team's",
         )
     return Connection(local.url, local.token)
+
+
+def _refuse_impossible(url: str, token: str) -> None:
+    try:
+        address = httpx.URL(url)
+        is_address = address.scheme in {"http", "https"} and bool(address.host)
+    except httpx.InvalidURL:
+        is_address = False
+    problems = []
+    if not is_address:
+        fix = f"set {URL} to one such as https://label.example.org"
+        problems.append(ServiceError(f"{url!r} is no address of a server", where=URL, fix=fix))
+    if not token.isascii() or not token.isprintable() or " " in token:
+        # What it is stays unsaid: it may be a good one with a mark too many.
+        fix = f"set {TOKEN} to the token alone, as Label Studio shows it"
+        problems.append(ServiceError("the token has characters that no token has", where=TOKEN, fix=fix))
+    if problem := ServiceError.of(problems):
+        raise problem
+
+
+def _not_let_in(said: str, place: str) -> ServiceError:
+    return ServiceError(
+        f"the server does not let us in: {said}",
+        where=place,
+        fix=f"set {TOKEN} to a token of a person who may do this (Account & Settings, Personal Access Token)",
+    )
 
 
 def _unanswered(what: str, place: str, response: httpx.Response | None = None) -> UnansweredError:
