@@ -37,7 +37,7 @@ def queued(project: Project) -> list[Wanted]:
     return [*assignment(project).queue()]
 
 
-def keys(tasks: Sequence[Wanted]) -> dict[object, str]:
+def keys(tasks: Sequence[Wanted]) -> dict[str, str]:
     return {one.data["example_id"]: one.data["task_key"] for one in tasks}
 
 
@@ -176,7 +176,7 @@ def test_keys_stay_when_nothing_changes_and_change_with_the_text(make_project: M
     project.replace("questions.jsonl", "carbon dioxide", "carbon monoxide")
     project.run()
     after = keys(queued(project))
-    of_gas = {row["id"] for row in project.rows("format") if "Which gas" in str(row["prompt"])}
+    of_gas = {str(row["id"]) for row in project.rows("format") if "Which gas" in str(row["prompt"])}
     assert {example for example in before.keys() & after.keys() if before[example] != after[example]} <= of_gas
     assert not set(before.values()) & {after[example] for example in of_gas & after.keys()}
 
@@ -193,7 +193,7 @@ def test_a_key_changes_when_a_row_gets_another_answer_and_only_that_row_s(make_p
     project.run()
     second = keys(queued(project))
     assert first[row["id"]] != second[row["id"]]
-    assert all(first[other["id"]] == second[other["id"]] for other in others)
+    assert all(first[str(other["id"])] == second[str(other["id"])] for other in others)
 
 
 def test_an_answer_to_a_text_that_has_changed_does_not_make_another_task(make_project: Make) -> None:

@@ -94,7 +94,7 @@ def test_the_credentials_of_another_server_are_refused_each_time(stopped_server:
     path.write_text(json.dumps(json.loads(path.read_text()) | {"token": "f" * 40}))
     for _ in range(2):
         with pytest.raises(
-            ServiceError, match="the token in credentials.json is not the one in its database"
+            ServiceError, match=r"the token in credentials\.json is not the one in its database"
         ) as caught:
             start(stopped_server, 0)
         assert "move both away" in caught.value.fix
