@@ -79,7 +79,11 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
     for project in done.projects:
         mark = marks.get(str(project.id))
         tasks = connection.tasks(
-            project.id, ["data", "project", "annotations", *_ANSWER], _since(mark), whole=True, page_size=_PAGE
+            project.id,
+            ["data", "project", "annotations", *_ANSWER],
+            _since(mark, any(answer.key.startswith(f"ls:{project.id}:") for answer in here)),
+            whole=True,
+            page_size=_PAGE,
         )
         if not tasks:
             continue
@@ -97,7 +101,7 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
         for rule, n in found.contradictions.items():
             done.contradictions[rule] = done.contradictions.get(rule, 0) + n
         _note_skips(folder, connection.url, project, tasks)
-        marks[str(project.id)] = max(utc_time(task["updated_at"]) for task in tasks)
+        marks[str(project.id)] = _read_up_to(tasks, found, project)
         _write(folder / "pulled.json", {connection.url: marks})
     write_projects(data_root, connection.url, done.projects)
     return done
@@ -187,7 +191,22 @@ def _skips(folder: Path, url: str) -> dict[str, dict[str, list[str]]]:
     return skips
 
 
-def _since(mark: str | None) -> list[dict[str, object]]:
+def _read_up_to(tasks: list[dict[str, Any]], found: Imported, project: Project) -> str:
+    """Return the mark: the newest change, but none after an answer that could not be used; it is told of again."""
+    used = {answer.key for answer in found.answers}
+    unused = [
+        utc_time(task["updated_at"])
+        for task in tasks
+        for one in task["annotations"]
+        if not one["was_cancelled"] and f"ls:{one.get('project', project.id)}:{one['id']}" not in used
+    ]
+    return min([max(utc_time(task["updated_at"]) for task in tasks), *unused])
+
+
+def _since(mark: str | None, has_answers: bool) -> list[dict[str, object]]:
+    if mark is None and has_answers:
+        # The mark was lost or the server has a new address: some of these may be deleted there by now.
+        return []
     if mark is None:
         # Nobody's answers are known yet, so only tasks that have some need a look.
         return [{"filter": "filter:tasks:total_annotations", "operator": "greater", "type": "Number", "value": 0}]

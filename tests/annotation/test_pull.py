@@ -165,3 +165,33 @@ def test_in_a_project_for_the_lead_only_a_lead_settles(
     connection.send("PATCH", f"/api/annotations/{number}/", {"completed_by": eve})
     done = pull(connection, tmp_path, recipe_name)
     assert (done.not_by_lead, [found.adjudicated for found in there(tmp_path)]) == (1, [False])
+
+
+def test_a_deleted_answer_is_noticed_even_after_the_mark_is_lost(
+    label_studio: LabelStudio, recipe_name: str, tmp_path: Path
+) -> None:
+    connection = label_studio.connection
+    send(connection, recipe_name, [sum_task(1)])
+    number = accept(connection, tasks_of(connection, recipe_name)[0])
+    pull(connection, tmp_path, recipe_name)
+    (tmp_path / "label-studio" / "pulled.json").unlink()
+    connection.send("DELETE", f"/api/annotations/{number}/")
+    assert pull(connection, tmp_path, recipe_name).withdrawn == 1
+
+
+def test_an_answer_that_cannot_be_used_is_told_of_at_every_pull_until_it_is_mended(
+    label_studio: LabelStudio, recipe_name: str, tmp_path: Path
+) -> None:
+    connection = label_studio.connection
+    send(connection, recipe_name, [sum_task(1), sum_task(2)])
+    first, second = tasks_of(connection, recipe_name)
+    number = answer(connection, first, "perhaps")
+    accept(connection, second)
+    for _ in range(2):
+        done = pull(connection, tmp_path, recipe_name)
+        assert [one.reason for one in done.unreadable] == ["unknown verdict"]
+    assert [found.task for found in there(tmp_path)] == [second]
+    mended = [{"from_name": "verdict", "to_name": "messages", "type": "choices", "value": {"choices": ["reject"]}}]
+    connection.send("PATCH", f"/api/annotations/{number}/", {"result": mended})
+    done = pull(connection, tmp_path, recipe_name)
+    assert (done.unreadable, done.new) == ([], 1)
