@@ -55,6 +55,7 @@ class Pushed:
         replaced: Unanswered tasks that were removed since their example's text has changed.
         withdrawn: Unanswered tasks that were removed since their example waits no more.
         doubles: Unanswered tasks that were there twice, of which one was removed.
+        is_full: True if more waits, and `limit` tasks are there unanswered.
         projects: The projects of the recipe afterwards.
         changed_by_hand: Titles of projects whose screen somebody has changed.
     """
@@ -64,6 +65,7 @@ class Pushed:
     replaced: int = 0
     withdrawn: int = 0
     doubles: int = 0
+    is_full: bool = False
     projects: dict[Slot, Project] = field(default_factory=dict)
     changed_by_hand: list[str] = field(default_factory=list)
 
@@ -107,6 +109,7 @@ def push(
     for one in wanted:
         pool = _pool(one.slot.purpose)
         if n_open[pool] >= limit:
+            done.is_full = True
             break
         key = str(one.data["task_key"])
         if key in keys:
@@ -128,6 +131,7 @@ def push(
 
 
 def _pool(purpose: Purpose) -> str:
+    """Return what a task is counted under for the limit: a full queue must not keep practice or tests away."""
     return purpose if purpose in {"practice", "test", "feedback"} else "queue"
 
 

@@ -14,10 +14,12 @@ import os
 import secrets
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,7 @@ from schemas import ServiceError
 VERSION = "1.23.2"
 LEAD = "lead@localhost.example"
 _LOCK_FILE = ROOT / "locks" / "label-studio.txt"
+_DATABASE = Path("server") / "label_studio.sqlite3"
 _STARTS_IN = 300.0  # seconds; the first start makes the database, which took 31 to 40 s on two shared cores
 _STOPS_IN = 15.0
 _POLL = 0.25
@@ -69,21 +72,27 @@ def start(data_root: Path, port: int = 8080, say: Callable[[str], None] = lambda
     """
     folder = _folder(data_root)
     with locked(folder, "the local Label Studio"):
-        known = running(data_root)
+        known = running(data_root) or _after_its_start(data_root, say)
         if known:
             return known
         program = _installed(say)
         account = _account(folder)
         port = port or _free_port()
         _refuse_taken(port)
-        is_first = not (folder / "server" / "label_studio.sqlite3").exists()
+        _set_aside_half_made(folder, say)
+        is_first = not (folder / _DATABASE).exists()
         say(
             f"starting Label Studio {VERSION} on port {port}" + (", for the first time: about 40 s" if is_first else "")
         )
         process = _spawn(program, folder, account, port)
         _write_private(folder / "server.json", {"pid": process.pid, "port": port})
         url = f"http://127.0.0.1:{port}"
-        _await(process, url, folder)
+        try:
+            _await(process, url, folder)
+        except BaseException:
+            # Also after Ctrl-C: two that make one database at a time spoil it.
+            _end(process.pid, folder)
+            raise
         found = Running(url, account["token"], account["email"], account["password"], begun=True)
         try:
             _check_token(found)
@@ -115,9 +124,19 @@ def stop(data_root: Path) -> bool:
     """Stop the local server; return whether it was running."""
     folder = data_root / "label-studio"
     state = _state(folder)
-    was_running = state is not None and _is_ours(state[0], folder)
-    if state and was_running:
-        pid = state[0]
+    return state is not None and _end(state[0], folder)
+
+
+def program() -> Path:
+    """Return where the server's own environment has, or would have, its command."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return cache / "tuneloop" / f"label-studio-{VERSION}" / "bin" / "label-studio"
+
+
+def _end(pid: int, folder: Path) -> bool:
+    """End the server with all its processes; return whether it lived."""
+    was_running = _is_ours(pid, folder)
+    if was_running:
         os.killpg(pid, signal.SIGTERM)
         until = time.monotonic() + _STOPS_IN
         while _is_ours(pid, folder) and time.monotonic() < until:
@@ -128,10 +147,40 @@ def stop(data_root: Path) -> bool:
     return was_running
 
 
-def program() -> Path:
-    """Return where the server's own environment has, or would have, its command."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return cache / "tuneloop" / f"label-studio-{VERSION}" / "bin" / "label-studio"
+def _after_its_start(data_root: Path, say: Callable[[str], None]) -> Running | None:
+    """Return a server that an earlier command began and was killed over, once it answers; else None, and it is gone."""
+    folder = data_root / "label-studio"
+    state = _state(folder)
+    if state is None:
+        return None
+    pid = state[0]
+    if _is_ours(pid, folder):
+        say(f"Label Studio was begun before, process {pid}: waiting for it")
+    until = time.monotonic() + _STARTS_IN
+    while _is_ours(pid, folder) and time.monotonic() < until:
+        if known := running(data_root):
+            return known
+        time.sleep(_POLL)
+    _end(pid, folder)
+    return None
+
+
+def _set_aside_half_made(folder: Path, say: Callable[[str], None]) -> None:
+    """Move a database away that a first start was cut off over: it cannot be finished, and nobody was ever in it."""
+    path = folder / _DATABASE
+    if not path.exists():
+        return
+    with closing(sqlite3.connect(path)) as database:
+        try:
+            # The account of the lead is the last thing that a first start makes.
+            if database.execute("SELECT count(*) FROM htx_user").fetchone()[0]:
+                return
+        except sqlite3.OperationalError as error:
+            if "no such table" not in str(error):
+                return
+    aside = path.with_suffix(f".cut-off-{time.time_ns()}")
+    path.rename(aside)
+    say(f"an earlier first start was cut off; what it had made is now {aside}")
 
 
 def _state(folder: Path) -> tuple[int, int] | None:
@@ -224,9 +273,6 @@ def _await(process: "subprocess.Popen[bytes]", url: str, folder: Path) -> None:
     while not _answers(url):
         if process.poll() is not None or time.monotonic() > until:
             how = f"ended with code {process.returncode}" if process.poll() is not None else "did not answer in time"
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            (folder / "server.json").unlink(missing_ok=True)
             raise ServiceError(
                 f"Label Studio {how}: {_tail(log.read_text('utf-8', 'replace'))}",
                 where=str(log),

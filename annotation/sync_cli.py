@@ -49,11 +49,13 @@ def start(
         left = project.n_tasks - project.n_finished
         say(f"  {left:>6,} left   {connection.url}/projects/{project.id}/data   {project.title}")
     if local:
+        where = "" if data_root == Path("data") else f" --data-root {data_root}"
         say("")
         say(f"log in at {connection.url} as {local.email}, password {local.password}")
-        say("invite people: tuneloop annotate people add EMAIL --languages en")
-        say(f"bring answers in: tuneloop annotate pull{f' --recipe {recipe}' if recipe else ''}, then make data")
-        say("stop it: make annotate-stop")
+        say(f"invite people: tuneloop annotate people add EMAIL --languages en{where}")
+        of_recipe = f" --recipe {recipe}" if recipe else ""
+        say(f"bring answers in: tuneloop annotate pull{of_recipe}{where}, then tuneloop data{of_recipe}{where}")
+        say(f"stop it: tuneloop annotate stop{where}")
     sys.stdout.write(f"{connection.url}\n")
 
 
@@ -186,6 +188,8 @@ def tell_push(done: Pushed) -> None:
     """Say what a push did."""
     sent = sum(done.sent.values())
     say(f"{sent:,} tasks sent, {done.there:,} were there already")
+    if done.is_full:
+        say("more waits; as many tasks as --limit allows lie there unanswered")
     if done.replaced or done.withdrawn or done.doubles:
         say(
             f"removed, all without an answer: {done.replaced:,} whose text has changed, {done.withdrawn:,} that wait "

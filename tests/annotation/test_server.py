@@ -2,15 +2,19 @@
 
 import json
 import os
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
+import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from annotation.connection import Connection
-from annotation.server import running, start, stop
+from annotation.server import program, running, start, stop
 from schemas import ServiceError
 from tests.annotation.conftest import LabelStudio
 
@@ -156,3 +160,46 @@ def test_a_folder_whose_path_ends_like_ours_is_another(tmp_path: Path) -> None:
         assert not stop(root)
         assert other.poll() is None
         other.kill()
+
+
+def test_a_start_that_was_killed_is_taken_over_and_a_half_made_database_is_set_aside(tmp_path: Path) -> None:
+    if not program().exists():
+        pytest.skip("Label Studio is not installed: make annotate")
+    server = tmp_path / "label-studio" / "server"
+    server.mkdir(parents=True)
+    with closing(sqlite3.connect(server / "label_studio.sqlite3")) as database:
+        # What a first start leaves behind that is cut off before it has made the lead's account.
+        database.execute("CREATE TABLE labels_manager_label (id INTEGER)")
+    code = f"from pathlib import Path; from annotation.server import start; start(Path({str(tmp_path)!r}), 0)"
+    begun = subprocess.Popen([sys.executable, "-c", code])
+    state = tmp_path / "label-studio" / "server.json"
+    try:
+        until = time.monotonic() + 120
+        while not state.exists() and time.monotonic() < until:
+            time.sleep(0.1)
+        begun.kill()
+        begun.wait()
+        pid = json.loads(state.read_text())["pid"]
+        found = start(tmp_path, 0)
+        assert not found.begun
+        assert json.loads(state.read_text())["pid"] == pid
+        assert len(list(server.glob("label_studio.cut-off-*"))) == 1
+    finally:
+        stop(tmp_path)
+
+
+def test_an_interrupted_start_leaves_no_server_behind(tmp_path: Path) -> None:
+    if not program().exists():
+        pytest.skip("Label Studio is not installed: make annotate")
+    code = f"from pathlib import Path; from annotation.server import start; start(Path({str(tmp_path)!r}), 0)"
+    begun = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    state = tmp_path / "label-studio" / "server.json"
+    until = time.monotonic() + 120
+    while not state.exists() and time.monotonic() < until:
+        time.sleep(0.1)
+    pid = json.loads(state.read_text())["pid"]
+    begun.send_signal(signal.SIGINT)
+    begun.wait(60)
+    assert not state.exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
