@@ -78,17 +78,16 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
     here = read_annotations(annotation_files(data_root).values())
     for project in done.projects:
         mark = marks.get(str(project.id))
+        known = [answer for answer in here if _is_of(answer, project)]
+        # Without a mark, as behind another port, a deletion shows only in tasks that have no answer left.
+        filters = _since(mark) if mark or not known else []
         tasks = connection.tasks(
-            project.id,
-            ["data", "project", "annotations", *_ANSWER],
-            _since(mark, any(answer.key.startswith(f"ls:{project.id}:") for answer in here)),
-            whole=True,
-            page_size=_PAGE,
+            project.id, ["data", "project", "annotations", *_ANSWER], filters, whole=True, page_size=_PAGE
         )
         if not tasks:
             continue
         found = _answers(tasks, project, people, deciding)
-        withdrawn = _withdrawn(tasks, project, here)
+        withdrawn = _withdrawn(tasks, project, known)
         _, n_new = add_annotations(data_root, [*found.answers, *withdrawn])
         done.tasks += len(tasks)
         done.answers += len(found.answers)
@@ -155,18 +154,19 @@ def _answers(tasks: list[dict[str, Any]], project: Project, people: Mapping[int,
     return found
 
 
-def _withdrawn(tasks: list[dict[str, Any]], project: Project, here: list[Annotation]) -> list[Annotation]:
-    """Return the last record of answers that these tasks had and have no more."""
+def _withdrawn(tasks: list[dict[str, Any]], project: Project, known: list[Annotation]) -> list[Annotation]:
+    """Return the last record of answers that these tasks had and have no more, or that became a press of Skip."""
     changed = {task["id"]: task for task in tasks}
-    there = {f"ls:{one.get('project', project.id)}:{one['id']}" for task in tasks for one in task["annotations"]}
+    there = {
+        f"ls:{one.get('project', project.id)}:{one['id']}"
+        for task in tasks
+        for one in task["annotations"]
+        if not one.get("was_cancelled")
+    }
     return [
         answer.model_copy(update={"withdrawn": True, "updated_at": utc_time(changed[answer.task]["updated_at"])})
-        for answer in here
-        # Numbers count from 1 again on a server that was set up anew: its projects are younger than the answer.
-        if answer.task in changed
-        and answer.key.startswith(f"ls:{project.id}:")
-        and answer.key not in there
-        and answer.created_at >= project.created_at
+        for answer in known
+        if answer.task in changed and answer.key not in there
     ]
 
 
@@ -203,10 +203,12 @@ def _read_up_to(tasks: list[dict[str, Any]], found: Imported, project: Project) 
     return min([max(utc_time(task["updated_at"]) for task in tasks), *unused])
 
 
-def _since(mark: str | None, has_answers: bool) -> list[dict[str, object]]:
-    if mark is None and has_answers:
-        # The mark was lost or the server has a new address: some of these may be deleted there by now.
-        return []
+def _is_of(answer: Annotation, project: Project) -> bool:
+    # Numbers count from 1 again on a server that was set up anew: its projects are younger than the answer.
+    return answer.key.startswith(f"ls:{project.id}:") and answer.created_at >= project.created_at
+
+
+def _since(mark: str | None) -> list[dict[str, object]]:
     if mark is None:
         # Nobody's answers are known yet, so only tasks that have some need a look.
         return [{"filter": "filter:tasks:total_annotations", "operator": "greater", "type": "Number", "value": 0}]

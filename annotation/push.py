@@ -13,7 +13,7 @@ An answered task is never touched.
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -83,6 +83,7 @@ def push(
     shown_now: Callable[[Slot, Sequence[str]], Mapping[str, str]],
     limit: int,
     say: Callable[[str], None] = lambda _: None,
+    answered: Collection[int] = (),
 ) -> Pushed:
     """Bring the server to where it has the first `limit` wanted tasks that nobody has answered, each once.
 
@@ -95,6 +96,8 @@ def push(
             their task would have there today.
         limit: Unanswered tasks on the server at most; practice, test and feedback count apart.
         say: Told how far it is.
+        answered: Numbers of tasks that have an answer here. Without one on the server it was deleted there, and the
+            task stays until a pull has seen that.
 
     Raises:
         ServiceError: The server does not answer, or refuses.
@@ -102,19 +105,19 @@ def push(
     done = Pushed(projects=find_projects(connection, recipe))
     known = _there(connection, done.projects.values())
     known = _without_doubles(connection, known, done)
-    known = _without_outdated(connection, known, shown_now, done)
+    known = _without_outdated(connection, known, shown_now, answered, done)
     n_open = Counter(_pool(task.slot.purpose) for task in known if not task.is_touched)
     keys = {task.key for task in known}
     lots: dict[Slot, list[Wanted]] = defaultdict(list)
     for one in wanted:
-        pool = _pool(one.slot.purpose)
-        if n_open[pool] >= limit:
-            done.is_full = True
-            break
         key = str(one.data["task_key"])
         if key in keys:
             done.there += 1
             continue
+        pool = _pool(one.slot.purpose)
+        if n_open[pool] >= limit:
+            done.is_full = True
+            break
         keys.add(key)
         n_open[pool] += 1
         lots[one.slot].append(one)
@@ -182,13 +185,14 @@ def _without_outdated(
     connection: Connection,
     tasks: list[_There],
     shown_now: Callable[[Slot, Sequence[str]], Mapping[str, str]],
+    answered: Collection[int],
     done: Pushed,
 ) -> list[_There]:
     """Remove unanswered tasks whose example shows another text today, or waits no more."""
     by_slot: dict[Slot, list[_There]] = defaultdict(list)
     for task in tasks:
         # Practice shows no example of the data.
-        if not task.is_touched and task.slot.purpose != "practice":
+        if not task.is_touched and task.slot.purpose != "practice" and task.id not in answered:
             by_slot[task.slot].append(task)
     gone: set[int] = set()
     for slot, some in by_slot.items():

@@ -1,5 +1,6 @@
 """`tuneloop annotate start | stop | push | pull | backup | restore | doctor`: the server, and work to and from it."""
 
+import os
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -12,7 +13,7 @@ from annotation.assign import Assignment
 from annotation.backup import back_up
 from annotation.backup import restore as bring_back
 from annotation.cli_options import DataRoot, RecipeFile, say
-from annotation.connection import Connection, connect
+from annotation.connection import TOKEN, URL, Connection, connect
 from annotation.export import reasons
 from annotation.pull import Pulled, pull, write_projects
 from annotation.push import Pushed, Wanted, push
@@ -20,6 +21,7 @@ from annotation.server import Running, running
 from annotation.server import start as start_server
 from annotation.server import stop as stop_server
 from annotation.server_check import findings
+from pipeline.annotations import annotation_files, read_annotations
 from pipeline.recipe import load_recipe
 from pipeline.template import load_templates
 from schemas import ConfigError, ServiceError
@@ -153,6 +155,9 @@ def _server(data_root: Path, port: int) -> tuple[Connection, Running | None]:
     try:
         connection = connect(data_root)
     except ServiceError:
+        if os.environ.get(URL) or os.environ.get(TOKEN):
+            # Somebody means another server: tasks must not land on this machine instead.
+            raise
         found = start_server(data_root, port, say)
         return Connection(found.url, found.token), found
     local = running(data_root)
@@ -179,7 +184,9 @@ def send(
     connection: Connection, data_root: Path, recipe: str, assignment: Assignment, wanted: Iterable[Wanted], limit: int
 ) -> Pushed:
     """Send tasks, and write down how far the projects are."""
-    done = push(connection, recipe, wanted, assignment.config_of, assignment.shown_now, limit, say)
+    answers = read_annotations(annotation_files(data_root).values())
+    answered = {answer.task for answer in answers if answer.task is not None}
+    done = push(connection, recipe, wanted, assignment.config_of, assignment.shown_now, limit, say, answered)
     write_projects(data_root, connection.url, done.projects.values())
     return done
 

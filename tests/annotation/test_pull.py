@@ -87,6 +87,54 @@ def test_a_deleted_answer_counts_no_more_and_is_kept(
     assert sum(1 for path in tmp_path.glob("annotations/*.jsonl") for _ in path.open()) == 3
 
 
+def test_a_deletion_is_seen_behind_another_address_too(
+    label_studio: LabelStudio, recipe_name: str, tmp_path: Path
+) -> None:
+    connection = label_studio.connection
+    send(connection, recipe_name, [sum_task(1), sum_task(2)])
+    first, second = tasks_of(connection, recipe_name)
+    number = accept(connection, first)
+    accept(connection, second)
+    pull(connection, tmp_path, recipe_name)
+    connection.send("DELETE", f"/api/annotations/{number}/")
+    moved = Connection(connection.url.replace("127.0.0.1", "localhost"), label_studio.running.token)
+    assert pull(moved, tmp_path, recipe_name).withdrawn == 1
+    assert [found.task for found in there(tmp_path)] == [second]
+
+
+def test_an_answer_that_became_a_press_of_skip_counts_no_more_until_it_is_given_again(
+    label_studio: LabelStudio, recipe_name: str, tmp_path: Path
+) -> None:
+    connection = label_studio.connection
+    send(connection, recipe_name, [sum_task(1)])
+    (task,) = tasks_of(connection, recipe_name)
+    number = accept(connection, task)
+    pull(connection, tmp_path, recipe_name)
+    connection.send("PATCH", f"/api/annotations/{number}/", {"was_cancelled": True})
+    done = pull(connection, tmp_path, recipe_name)
+    assert (done.withdrawn, done.skipped, there(tmp_path)) == (1, 1, [])
+    connection.send("PATCH", f"/api/annotations/{number}/", {"was_cancelled": False})
+    pull(connection, tmp_path, recipe_name)
+    assert [found.task for found in there(tmp_path)] == [task]
+
+
+def test_a_task_whose_answer_was_deleted_stays_until_a_pull_has_seen_that(
+    label_studio: LabelStudio, recipe_name: str, tmp_path: Path
+) -> None:
+    connection = label_studio.connection
+    send(connection, recipe_name, [sum_task(1), sum_task(2)])
+    first, second = tasks_of(connection, recipe_name)
+    number = accept(connection, first)
+    pull(connection, tmp_path, recipe_name)
+    connection.send("DELETE", f"/api/annotations/{number}/")
+    answered = {one.task for one in there(tmp_path) if one.task is not None}
+    assert send(connection, recipe_name, [sum_task(2)], answered=answered).withdrawn == 0
+    assert pull(connection, tmp_path, recipe_name).withdrawn == 1
+    assert there(tmp_path) == []
+    assert send(connection, recipe_name, [sum_task(2)]).withdrawn == 1
+    assert tasks_of(connection, recipe_name) == [second]
+
+
 def test_a_deleted_task_or_project_takes_no_answer_with_it(
     label_studio: LabelStudio, recipe_name: str, tmp_path: Path
 ) -> None:

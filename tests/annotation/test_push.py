@@ -1,7 +1,7 @@
 """Tasks on a real server: each once, whatever happens."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import pytest
 
@@ -15,14 +15,20 @@ from tests.annotation.sums import accept, config_of, sum_task
 pytestmark = pytest.mark.slow
 
 
-def send(connection: Connection, recipe: str, wanted: Sequence[Wanted], limit: int = 1000) -> Pushed:
+def send(
+    connection: Connection,
+    recipe: str,
+    wanted: Sequence[Wanted],
+    limit: int = 1000,
+    answered: Collection[int] = (),
+) -> Pushed:
     """Push, where all wanted examples wait still."""
 
     def shown_now(_: Slot, examples: Sequence[str]) -> Mapping[str, str]:
         keys = {str(one.data["example_id"]): str(one.data["task_key"]) for one in wanted}
         return {example: keys[example] for example in examples if example in keys}
 
-    return push(connection, recipe, wanted, config_of, shown_now, limit)
+    return push(connection, recipe, wanted, config_of, shown_now, limit, answered=answered)
 
 
 def keys_there(connection: Connection, recipe: str) -> Counter[str]:
