@@ -10,6 +10,7 @@ from cyclopts import Parameter
 from annotation.desk import Pay, desk
 from annotation.desk_cli import STATUS_COLUMNS, DataRoot, RecipePath, Since, rates, status_lines, status_rows
 from annotation.gold import PASS_MARK, read_gold
+from annotation.people import read_people
 from annotation.people_names import shown_names
 from annotation.people_pages import OPEN_DISPUTES, disputes, person_pages, write_pages
 from annotation.period import since_moment
@@ -60,8 +61,9 @@ def pages(
         "disputes": open_ones[:OPEN_DISPUTES],
         "n_disputes": len(open_ones),
     }
+    reads = {who: person.languages for who, person in read_people(data_root).items()}
     written = write_pages(
-        data_root / FOLDER, person_pages(answers, projects, found, known, practised, votes), lead, projects, now
+        data_root / FOLDER, person_pages(answers, projects, found, known, practised, votes, reads), lead, projects, now
     )
     sys.stderr.write(f"{len(written) - 1:,} people's pages and the lead's are in {data_root / FOLDER}\n")
     sys.stdout.write(f"{written[0]}\n")

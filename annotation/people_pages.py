@@ -6,7 +6,7 @@ script; all texts are escaped. They name people, so the folder is for its owner 
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -31,9 +31,11 @@ OPEN_DISPUTES = 100
 INDEX = "index.html"
 _LEAST_TIMES = 5
 _PROMPT_SHOWN = 200
+_FOR_LEADS = ("dispute", "lead")
 WHY = {
     "practice": "Practice: your answers count once you have passed",
     "dispute": "Disputes: people answered differently, and your word settles it",
+    "lead": "Others were unsure of these: your word settles it",
     "overlap": "Two people answer each of these",
     "main": "Review",
     "feedback": "What a trained model found odd",
@@ -105,6 +107,7 @@ def person_pages(
     names: Mapping[str, str],
     practised: Mapping[str, Practised],
     votes: Sequence[Annotation] | None = None,
+    reads: Mapping[str, Collection[str]] | None = None,
 ) -> list[PersonPage]:
     """Return a page for everybody who has a pseudonym, in the order of these.
 
@@ -115,6 +118,7 @@ def person_pages(
         names: Annotator to pseudonym.
         practised: Annotator to result, for who took part in the practice round.
         votes: The answers that vote; all if left out.
+        reads: Annotator to the languages they read; who is not in it reads all.
     """
     outcomes, changed = outcomes_of(answers if votes is None else votes), corrections(answers)
     work = {one.who: one for one in desk.people[:-1]}
@@ -124,7 +128,7 @@ def person_pages(
     pages = []
     for who in sorted(names, key=lambda who: by_number(names[who])):
         given, mine = by_person[who], changed.get(who, [])
-        to_do = _to_do(given, projects, desk, practised.get(who))
+        to_do = _to_do(given, projects, desk, practised.get(who), (reads or {}).get(who))
         known = [one.minutes for one in to_do if one.minutes is not None]
         pages.append(
             PersonPage(
@@ -192,10 +196,16 @@ def write_pages(
     return [folder / name for name in texts]
 
 
-def _to_do(given: Sequence[Annotation], projects: ProjectList, desk: Desk, practised: Practised | None) -> list[ToDo]:
-    """Return the work left for a person.
+def _to_do(
+    given: Sequence[Annotation],
+    projects: ProjectList,
+    desk: Desk,
+    practised: Practised | None,
+    reads: Collection[str] | None,
+) -> list[ToDo]:
+    """Return the work left for a person, in the languages they read.
 
-    Disputes are for who has settled one before. Practice is for who has not finished it. Minutes are by the person's
+    Disputes and what others were unsure of are for who has settled one before. Practice is for who has not finished it. Minutes are by the person's
     own median, or by everybody's before there are enough answers.
     """
     own = [desk.times.seconds[answer.key, answer.created_at] for answer in given]
@@ -206,7 +216,8 @@ def _to_do(given: Sequence[Annotation], projects: ProjectList, desk: Desk, pract
         left = project.left
         if project.purpose == PRACTICE and practised is not None:
             left = practised.total - practised.answered
-        if left and (settles or project.purpose != "dispute"):
+        is_read = reads is None or project.language in reads
+        if left and is_read and (settles or project.purpose not in _FOR_LEADS):
             minutes = None if seconds is None else left * seconds / 60
             why = WHY.get(project.purpose, project.purpose)
             found.append(ToDo(project, left, projects.address(project), why, minutes))

@@ -62,6 +62,21 @@ def test_what_to_do_is_in_order_of_urgency_with_minutes() -> None:
     assert [one.project.title for one in settler.to_do] == ["Disputes", "Twice", "Round 1"]
 
 
+def test_nobody_is_sent_to_a_language_they_do_not_read_nor_to_what_waits_for_the_lead() -> None:
+    some = ProjectList(
+        url=PROJECTS.url,
+        projects=[
+            Project(id=1, title="English", left=5),
+            Project(id=2, title="French", language="fr", left=5),
+            Project(id=3, title="For the lead", purpose="lead", left=5),
+        ],
+    )
+    found = desk([], some, "2026-11-20T00:00:00.000000Z", NOW)
+    ann, ben = person_pages([], some, found, {ANN: "a1", BEN: "a2"}, {}, reads={ANN: ["de", "en"]})
+    assert [one.project.title for one in ann.to_do] == ["English"]
+    assert [one.project.title for one in ben.to_do] == ["English", "French"]  # of ben nothing is written down
+
+
 def test_a_newcomer_has_a_page_and_no_times_are_made_up() -> None:
     page = page_of(BEN)
     assert (page.answers, page.minutes, page.work) == ([], None, None)
