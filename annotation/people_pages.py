@@ -205,8 +205,8 @@ def _to_do(
 ) -> list[ToDo]:
     """Return the work left for a person, in the languages they read.
 
-    Disputes and what others were unsure of are for who has settled one before. Practice is for who has not finished it. Minutes are by the person's
-    own median, or by everybody's before there are enough answers.
+    Disputes and what others were unsure of are for who has settled one before. Practice is for who has not finished
+    it. Minutes are by the person's own median, or by everybody's before there are enough answers.
     """
     own = [desk.times.seconds[answer.key, answer.created_at] for answer in given]
     seconds = median(own) if len(own) >= _LEAST_TIMES else desk.times.typical
