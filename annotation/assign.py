@@ -53,12 +53,16 @@ class Assignment:
         recipe: The recipe.
         templates: Name to template and its file.
         waits: The queue.
+        n_since: Rows of the queue met so far whose answers have changed since the data were made; none is asked
+            again before the data are made anew.
     """
 
     data_root: Path
     recipe: Recipe
     templates: Mapping[str, tuple[Template, Path]]
     waits: Queue
+    n_since: int = 0
+    _since: frozenset[str] = frozenset()
     _answers: dict[str, list[Annotation]] = field(default_factory=dict)
 
     @staticmethod
@@ -70,14 +74,24 @@ class Assignment:
         """
         waits = queue_of(data_root, recipe, templates, random_share=recipe.review.random_share)
         answers: dict[str, list[Annotation]] = defaultdict(list)
-        for answer in read_annotations(annotation_files(data_root).values()):
+        files = annotation_files(data_root)
+        for answer in read_annotations(files.values()):
             if answer.example:
                 answers[answer.example].append(answer)
-        return Assignment(data_root, recipe, templates, waits, _answers=answers)
+        record = refs.newest(data_root, "annotate", recipe.name)
+        counted = {one.name.removeprefix("annotations/") for one in record.inputs} if record else set()
+        in_data = read_annotations(path for name, path in files.items() if name in counted)
+        now = {_record(answer) for given in answers.values() for answer in given}
+        # Answers that came, and answers that were withdrawn.
+        since = frozenset(example for _, _, example in now ^ {_record(answer) for answer in in_data} if example)
+        return Assignment(data_root, recipe, templates, waits, _since=since, _answers=answers)
 
     def queue(self) -> Iterator[Wanted]:
         """Yield the tasks of what waits, the most urgent first."""
         for queued in self.waits.rows(None):
+            if queued.row["id"] in self._since:
+                self.n_since += 1
+                continue
             purpose = self._purpose(queued.row["id"], queued.state)
             yield self._wanted(queued.row, purpose, queued.why, queued.urgency, queued.kind)
 
@@ -119,6 +133,8 @@ class Assignment:
             return {row["id"]: self._key(row, "test", slot.round) for row in self._test_rows(examples)}
         found = {}
         for queued in self.waits.rows_of(examples):
+            if queued.row["id"] in self._since:
+                continue
             now = self._purpose(queued.row["id"], queued.state)
             if now == slot.purpose or {now, slot.purpose} <= {"main", "overlap"}:
                 found[queued.row["id"]] = self._key(queued.row, now, slot.round)
@@ -197,6 +213,10 @@ class Assignment:
 
 
 _TEST_PEOPLE = 2
+
+
+def _record(answer: Annotation) -> tuple[str, str, str | None]:
+    return answer.key, answer.updated_at, answer.example
 
 
 def _spoken(language: str) -> str:

@@ -188,6 +188,8 @@ def send(
     answered = {answer.task for answer in answers if answer.task is not None}
     done = push(connection, recipe, wanted, assignment.config_of, assignment.shown_now, limit, say, answered)
     write_projects(data_root, connection.url, done.projects.values())
+    if assignment.n_since:
+        say(f"{assignment.n_since:,} rows have new answers that the data do not know of: run tuneloop data, then push")
     return done
 
 

@@ -135,7 +135,7 @@ def test_a_test_row_waits_until_two_different_people_have_answered_it(make_proje
     assert still_waits()
     add_annotations(project.data, [answer_of(row, "ben", "accept")])
     assert not still_waits()
-    assert assignment(project).shown_now("test", [str(row["id"])]) == {}
+    assert assignment(project).shown_now(Slot("1", "test", "review", "en"), [str(row["id"])]) == {}
 
 
 def test_without_a_split_there_is_no_test_side_to_show(make_project: Make) -> None:
@@ -214,22 +214,22 @@ def test_shown_now_leaves_out_what_waits_no_more_and_gives_the_keys_of_today(mak
     project = made(make_project)
     first, second, *_ = waiting_rows(project)
     ids = [first["id"], second["id"], "0" * 32]
-    before = assignment(project).shown_now("main", ids)
+    before = assignment(project).shown_now(Slot("1", "main", "review", "en"), ids)
     assert before == {one: key for one, key in keys(queued(project)).items() if one in ids}
     assert len(before) == 2
     add_annotations(project.data, [answer_of(first, "ann", "accept"), answer_of(second, "ann", "unsure")])
     project.run()
     now = assignment(project)
     # The first is done; the second waits for the lead, so its old task goes.
-    assert now.shown_now("main", ids) == {}
-    assert now.shown_now("lead", ids) == {second["id"]: keys(queued(project))[second["id"]]}
+    assert now.shown_now(Slot("1", "main", "review", "en"), ids) == {}
+    assert now.shown_now(Slot("1", "lead", "review", "en"), ids) == {second["id"]: keys(queued(project))[second["id"]]}
 
 
 def test_a_task_of_main_stays_when_its_row_would_go_to_overlap_today(make_project: Make) -> None:
     project = made(make_project)
     before = keys(queued(project))
     project.replace("recipe.toml", "overlap = 0.0", "overlap = 1.0")
-    assert assignment(project).shown_now("main", [*before]) == before
+    assert assignment(project).shown_now(Slot("1", "main", "review", "en"), [*before]) == before
 
 
 def test_practice_tasks_have_keys_each_another_and_the_same_each_time(make_project: Make) -> None:
@@ -244,3 +244,37 @@ def test_practice_tasks_have_keys_each_another_and_the_same_each_time(make_proje
     explanations = [json.loads(line)["explanation"] for line in GOLD.read_text("utf-8").split("\n") if line.strip()]
     shown = json.dumps([dict(one.data) for one in tasks], ensure_ascii=False)
     assert not any(explanation in shown for explanation in explanations)
+
+
+LATER = "2026-11-26T11:00:00Z"
+
+
+def test_what_was_answered_since_the_data_were_made_is_not_asked_again(project: Any, monkeypatch: Any) -> None:
+    monkeypatch.chdir(project.root)
+    project.run()
+    before = [one.data for one in assignment(project).queue()]
+    task = before[0]
+    answer = Annotation.model_validate(
+        {
+            "key": "ls:1:1", "example": task["example_id"], "annotator": "ann@example.org", "verdict": "unsure",
+            "seen": {
+                "prompt": [{key: one[key] for key in ("role", "content")} for one in task["messages"]],
+                "response": task["response"],
+            },
+            "created_at": "2026-11-26T10:00:00Z", "updated_at": "2026-11-26T10:00:00Z",
+        }
+    )  # fmt: skip
+    add_annotations(project.root / "data", [answer])
+    since = assignment(project)
+    assert {one.data["example_id"] for one in since.queue()} == {one["example_id"] for one in before[1:]}
+    assert since.n_since == 1
+    assert since.shown_now(Slot("1", "main", "review", "en"), [task["example_id"]]) == {}
+    # Once the data know of it, somebody else is asked: the first could not say.
+    project.run()
+    again = assignment(project)
+    (lead,) = [one for one in again.queue() if one.data["example_id"] == task["example_id"]]
+    assert (lead.slot.purpose, again.n_since) == ("lead", 0)
+    # She takes it back: the row is nobody's to settle, and no task is made of what the data still say.
+    add_annotations(project.root / "data", [answer.model_copy(update={"withdrawn": True, "updated_at": LATER})])
+    taken_back = assignment(project)
+    assert {one.data["example_id"] for one in taken_back.queue()} == {one["example_id"] for one in before[1:]}
