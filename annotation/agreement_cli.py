@@ -12,7 +12,7 @@ from annotation.annotator_quality import Quality, annotator_quality
 from annotation.safe_csv import Cell, write_csv
 from pipeline.annotations import annotation_files, pseudonyms, read_annotations
 from pipeline.recipe import load_recipe
-from schemas import AnnotationError, ConfigError
+from schemas import AnnotationError
 
 _COLUMNS = (
     "template", "language", "question", "measure", "items", "answers", "value", "low", "high", "same", "why",
@@ -136,14 +136,7 @@ def _write(path: Path, lines: Sequence[Line], people: Sequence[Quality], names: 
     Raises:
         ConfigError: The file cannot be written.
     """
-    try:
-        n = write_csv(path, _COLUMNS, [*_question_cells(lines, names), *_person_cells(people, names)])
-    except OSError as error:
-        raise ConfigError(
-            f"the CSV file cannot be written: {error.strerror}",
-            where=str(path),
-            fix="name a file in a folder that exists",
-        ) from error
+    n = write_csv(path, _COLUMNS, [*_question_cells(lines, names), *_person_cells(people, names)])
     _say(f"{n:,} lines written to {path}")
 
 

@@ -102,8 +102,9 @@ def test_without_answers_the_command_says_how_to_get_some(rows: dict[str, dict[s
 
 def test_a_csv_file_that_cannot_be_written_is_named(rows: dict[str, dict[str, Any]]) -> None:
     add_annotations(Path("data"), [answer(rows["5"], ANN, "accept")])
-    with pytest.raises(ConfigError, match="the CSV file cannot be written"):
+    with pytest.raises(ConfigError, match="cannot be written: No such file") as caught:
         run("--csv", "nowhere/agreement.csv")
+    assert caught.value.where == "nowhere/agreement.csv"
 
 
 def test_answers_about_other_data_are_told_without_a_template(
