@@ -15,6 +15,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any, cast
 
@@ -87,8 +88,9 @@ class Assignment:
         return Assignment(data_root, recipe, templates, waits, _since=since, _answers=answers)
 
     def queue(self) -> Iterator[Wanted]:
-        """Yield the tasks of what waits, the most urgent first."""
-        for queued in self.waits.rows(None):
+        """Yield the tasks of what waits: what is the lead's first, then the others, the most urgent of each first."""
+        others = (queued for queued in self.waits.rows(None) if queued.state not in _BY_STATUS)
+        for queued in chain(self.waits.rows_in(_BY_STATUS), others):
             if queued.row["id"] in self._since:
                 self.n_since += 1
                 continue

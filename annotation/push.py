@@ -29,6 +29,9 @@ _TRIES = 6
 _SETTLES = 1.0  # seconds between looks at what became of a request
 _LOOKS = 3
 _KEYS_A_LOOK = 1000
+_POOLS: dict[Purpose, str] = {
+    "test": "test", "practice": "practice", "feedback": "feedback", "dispute": "lead", "lead": "lead",
+}  # fmt: skip
 
 
 class Wanted(NamedTuple):
@@ -94,7 +97,8 @@ def push(
         config_of: Returns the screen of a slot.
         shown_now: Given a slot and ids of examples, returns those that wait still for what it is for, with the key
             their task would have there today.
-        limit: Unanswered tasks on the server at most; practice, test and feedback count apart.
+        limit: Unanswered tasks on the server at most; those of the queue, of the lead, of the test side, of practice
+            and of feedback each count for themselves.
         say: Told how far it is.
         answered: Numbers of tasks that have an answer here. Without one on the server it was deleted there, and the
             task stays until a pull has seen that.
@@ -117,6 +121,8 @@ def push(
         pool = _pool(one.slot.purpose)
         if n_open[pool] >= limit:
             done.is_full = True
+            if pool == "lead":
+                continue  # these come first, and there may be room for the others
             break
         keys.add(key)
         n_open[pool] += 1
@@ -134,8 +140,8 @@ def push(
 
 
 def _pool(purpose: Purpose) -> str:
-    """Return what a task is counted under for the limit: a full queue must not keep practice or tests away."""
-    return purpose if purpose in {"practice", "test", "feedback"} else "queue"
+    """Return what a task is counted under for the limit: a full queue must keep nothing of the others away."""
+    return _POOLS.get(purpose, "queue")
 
 
 class _There(NamedTuple):

@@ -103,7 +103,18 @@ class Queue:
         Raises:
             SnapshotError: A file is damaged.
         """
-        first = self._order[:limit]
+        return self._in_turn(self._order[:limit])
+
+    def rows_in(self, states: Collection[str]) -> Iterator[Queued]:
+        """Yield the rows in some states, in the queue's order.
+
+        Raises:
+            SnapshotError: A file is damaged.
+        """
+        wanted = [STATES.index(state) for state in states]
+        return self._in_turn(self._order[np.isin(self._rows.state[self._order], wanted)])
+
+    def _in_turn(self, first: Numbers) -> Iterator[Queued]:
         for start in range(0, len(first), _ROWS_AT_ONCE):
             some = first[start : start + _ROWS_AT_ONCE]
             texts = self._read(some)

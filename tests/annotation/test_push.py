@@ -163,10 +163,12 @@ def test_a_spoiled_look_at_the_server_sends_nothing_twice(
     assert (sum(again.sent.values()), again.there) == (0, 20)
 
 
-def test_a_full_queue_keeps_neither_practice_nor_tests_away(label_studio: LabelStudio, recipe_name: str) -> None:
+def test_a_full_queue_keeps_no_practice_no_tests_and_no_disputes_away(
+    label_studio: LabelStudio, recipe_name: str
+) -> None:
     first = send(label_studio.connection, recipe_name, [sum_task(1), sum_task(2)], limit=1)
     assert (sum(first.sent.values()), first.is_full) == (1, True)
-    for purpose in ("practice", "test"):
+    for purpose in ("practice", "test", "dispute"):
         one = sum_task(3)
         there = Wanted(one.slot._replace(purpose=purpose), {**one.data, "task_key": purpose}, one.score)
         done = send(label_studio.connection, recipe_name, [there], limit=1)
