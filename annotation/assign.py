@@ -87,7 +87,7 @@ class Assignment:
         since = frozenset(example for _, _, example in now ^ {_record(answer) for answer in in_data} if example)
         return Assignment(data_root, recipe, templates, waits, _since=since, _answers=answers)
 
-    def queue(self) -> Iterator[Wanted]:
+    def queue(self, round_: str = FIRST_ROUND) -> Iterator[Wanted]:
         """Yield the tasks of what waits: what is the lead's first, then the others, the most urgent of each first."""
         others = (queued for queued in self.waits.rows(None) if queued.state not in _BY_STATUS)
         for queued in chain(self.waits.rows_in(_BY_STATUS), others):
@@ -95,7 +95,7 @@ class Assignment:
                 self.n_since += 1
                 continue
             purpose = self._purpose(queued.row["id"], queued.state)
-            yield self._wanted(queued.row, purpose, queued.why, queued.urgency, queued.kind)
+            yield self._wanted(queued.row, purpose, queued.why, queued.urgency, queued.kind, round_)
 
     def test_side(self) -> Iterator[Wanted]:
         """Yield the tasks of the test side that fewer than two people have answered, in an order of chance.

@@ -1,6 +1,7 @@
 """`tuneloop annotate start | stop | push | pull | backup | restore | doctor`: the server, and work to and from it."""
 
 import os
+import re
 import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -21,12 +22,14 @@ from annotation.server import Running, running
 from annotation.server import start as start_server
 from annotation.server import stop as stop_server
 from annotation.server_check import findings
+from annotation.task import FIRST_ROUND
 from pipeline.annotations import annotation_files, read_annotations
 from pipeline.recipe import load_recipe
 from pipeline.template import load_templates
 from schemas import ConfigError, ServiceError
 
 _URGENT: dict[str, int] = {"dispute": 0, "lead": 1, "practice": 2, "overlap": 3, "main": 4, "feedback": 5, "test": 6}
+_ROUND = re.compile(r"[A-Za-z0-9-]{1,20}")
 Limit = Annotated[int, Parameter(help="unanswered tasks in Label Studio at most, the most urgent first")]
 
 
@@ -74,6 +77,9 @@ def push_tasks(
     recipe: RecipeFile = None,
     data_root: DataRoot = Path("data"),
     limit: Limit = 2000,
+    round_: Annotated[
+        str, Parameter(name="--round", help="name of the round; another one makes projects of its own")
+    ] = FIRST_ROUND,
     practice: Annotated[Path | None, Parameter(help="a file of gold items instead, to practise on")] = None,
     test: Annotated[
         bool, Parameter(help="the test side instead: blind, two people each, in an order of chance")
@@ -85,8 +91,12 @@ def push_tasks(
     """
     if limit < 1:
         raise ConfigError(f"--limit is {limit}", where="tuneloop annotate push", fix="give 1 or more")
+    if not _ROUND.fullmatch(round_):
+        raise ConfigError(
+            f"--round is {round_!r}", where="tuneloop annotate push", fix="give up to 20 letters and digits, such as 2"
+        )
     connection = connect(data_root)
-    done = _push(connection, recipe, data_root, limit, test=test, practice=practice)
+    done = _push(connection, recipe, data_root, limit, test=test, practice=practice, round_=round_)
     tell_push(done)
     sys.stdout.write(f"{sum(done.sent.values())}\n")
 
@@ -172,11 +182,12 @@ def _push(
     *,
     test: bool = False,
     practice: Path | None = None,
+    round_: str = FIRST_ROUND,
 ) -> Pushed:
     read = load_recipe(recipe)
     templates = load_templates([Path(folder).expanduser() for folder in read.template_dirs])
     assignment = Assignment.of(data_root, read, templates)
-    wanted = assignment.test_side() if test else assignment.practice(practice) if practice else assignment.queue()
+    wanted = assignment.test_side() if test else assignment.practice(practice) if practice else assignment.queue(round_)
     return send(connection, data_root, read.name, assignment, wanted, limit)
 
 
