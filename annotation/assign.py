@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 
 from annotation.feedback import Feedback
 from annotation.gold import practice_tasks, read_gold
-from annotation.projects import Purpose, Slot
+from annotation.projects import Purpose, Slot, people_for
 from annotation.push import Wanted, task_key
 from annotation.queue import Queue, queue_of
 from annotation.reasons import in_language
@@ -185,8 +185,11 @@ class Assignment:
         """Return the key of the task: a row that waits for another reason, or has new answers, gives another one."""
         shown = screen(row["prompt"], row["completion"])
         stands_for = "" if purpose in {"main", "overlap"} else purpose
-        said = [answer.key + answer.updated_at for answer in self._standing(row)]
-        again = value_digest(said) if said and purpose != "test" else ""
+        given = self._standing(row)
+        # A task that two people are to answer is the same for the second.
+        for_second = purpose == "overlap" and len({answer.annotator for answer in given}) < people_for(purpose)
+        said = [answer.key + answer.updated_at for answer in given]
+        again = value_digest(said) if said and purpose != "test" and not for_second else ""
         return task_key(f"{round_}/{stands_for}/{again}", row["id"], shown)
 
     def _standing(self, row: Mapping[str, Any]) -> list[Annotation]:
@@ -211,10 +214,7 @@ class Assignment:
             if examples is not None:
                 chosen = pc.and_(chosen, pc.is_in(batch.column("id"), value_set=pa.array(examples, pa.string())))
             rows += batch.filter(chosen).to_pylist()
-        return [row for row in rows if len({answer.annotator for answer in self._standing(row)}) < _TEST_PEOPLE]
-
-
-_TEST_PEOPLE = 2
+        return [row for row in rows if len({answer.annotator for answer in self._standing(row)}) < people_for("test")]
 
 
 def _record(answer: Annotation) -> tuple[str, str, str | None]:

@@ -150,7 +150,9 @@ def _settings(recipe: str, slot: Slot, config: str) -> dict[str, object]:
 def _title(recipe: str, slot: Slot) -> str:
     round_ = "" if slot.round == "1" else f" {slot.round}"
     tail = f": {slot.screen} ({slot.language}){_TOLD[slot.purpose]}{round_}"
-    return f"{recipe[: max(3, _TITLE_CHARS - len(tail))]}{tail}"[:_TITLE_CHARS]
+    room = max(4, _TITLE_CHARS - len(tail))
+    name = recipe if len(recipe) <= room else f"{recipe[: room - 1]}…"
+    return f"{name}{tail}"[:_TITLE_CHARS]
 
 
 def _digest(config: str) -> str:

@@ -101,7 +101,7 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
             done.contradictions[rule] = done.contradictions.get(rule, 0) + n
         _note_skips(folder, connection.url, project, tasks)
         marks[str(project.id)] = _read_up_to(tasks, found, project)
-        _write(folder / "pulled.json", {connection.url: marks})
+        _keep(folder / "pulled.json", connection.url, marks)
     write_projects(data_root, connection.url, done.projects)
     return done
 
@@ -179,7 +179,7 @@ def _note_skips(folder: Path, url: str, project: Project, tasks: list[dict[str, 
         mine.pop(str(task["id"]), None)
         if who:
             mine[str(task["id"])] = who
-    _write(folder / "skipped.json", {url: skips})
+    _keep(folder / "skipped.json", url, skips)
 
 
 def _skips(folder: Path, url: str) -> dict[str, dict[str, list[str]]]:
@@ -237,8 +237,17 @@ def _people(connection: Connection, folder: Path) -> dict[int, str]:
     there = [one for one in connection.get("/api/users/") if "@" in str(one["email"])]
     now = known | {int(one["id"]): str(one["email"]).lower() for one in there}
     if now != known:
-        _write(path, {connection.url: [[number, now[number]] for number in sorted(now)]})
+        _keep(path, connection.url, [[number, now[number]] for number in sorted(now)])
     return now
+
+
+def _keep(path: Path, url: str, value: object) -> None:
+    """Write what is known of one server beside what is known of others."""
+    try:
+        whole = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        whole = {}
+    _write(path, {**whole, url: value})
 
 
 def _write(path: Path, value: object) -> None:

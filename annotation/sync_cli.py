@@ -16,6 +16,7 @@ from annotation.backup import restore as bring_back
 from annotation.cli_options import DataRoot, RecipeFile, say
 from annotation.connection import TOKEN, URL, Connection, connect
 from annotation.export import reasons
+from annotation.open_rows import newest_version
 from annotation.pull import Pulled, pull, write_projects
 from annotation.push import Pushed, Wanted, push
 from annotation.server import Running, running
@@ -46,6 +47,8 @@ def start(
 
     Example: tuneloop annotate start --port 8081
     """
+    # Looked at before a server is started for nothing.
+    newest_version(data_root, load_recipe(recipe).name)
     connection, local = _server(data_root, port)
     done = _push(connection, recipe, data_root, limit)
     tell_push(done)
