@@ -47,9 +47,7 @@ def start(
 
     Example: tuneloop annotate start --port 8081
     """
-    # Looked at before a server is started for nothing.
-    newest_version(data_root, load_recipe(recipe).name)
-    connection, local = _server(data_root, port)
+    connection, local = _server(data_root, port, load_recipe(recipe).name)
     done = _push(connection, recipe, data_root, limit)
     tell_push(done)
     say("")
@@ -163,7 +161,7 @@ def doctor(*, recipe: RecipeFile = None, data_root: DataRoot = Path("data")) -> 
         )
 
 
-def _server(data_root: Path, port: int) -> tuple[Connection, Running | None]:
+def _server(data_root: Path, port: int, recipe: str) -> tuple[Connection, Running | None]:
     """Return the way to the server of the environment, else to the local one, which is started if need be."""
     try:
         connection = connect(data_root)
@@ -171,6 +169,8 @@ def _server(data_root: Path, port: int) -> tuple[Connection, Running | None]:
         if os.environ.get(URL) or os.environ.get(TOKEN):
             # Somebody means another server: tasks must not land on this machine instead.
             raise
+        # No server is started for nothing.
+        newest_version(data_root, recipe)
         found = start_server(data_root, port, say)
         return Connection(found.url, found.token), found
     local = running(data_root)
