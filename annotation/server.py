@@ -124,7 +124,12 @@ def stop(data_root: Path) -> bool:
     """Stop the local server; return whether it was running."""
     folder = data_root / "label-studio"
     state = _state(folder)
-    return state is not None and _end(state[0], folder)
+    if state is None or not _end(state[0], folder):
+        return False
+    until = time.monotonic() + _STOPS_IN
+    while _is_taken(state[1]) and time.monotonic() < until:
+        time.sleep(_POLL)
+    return True
 
 
 def program() -> Path:
@@ -175,7 +180,8 @@ def _set_aside_half_made(folder: Path, say: Callable[[str], None]) -> None:
             # The account of the lead is the last thing that a first start makes.
             if database.execute("SELECT count(*) FROM htx_user").fetchone()[0]:
                 return
-        except sqlite3.OperationalError as error:
+        except sqlite3.DatabaseError as error:
+            # Another fault is Label Studio's to tell.
             if "no such table" not in str(error):
                 return
     aside = path.with_suffix(f".cut-off-{time.time_ns()}")
@@ -300,13 +306,17 @@ def _check_token(server: Running) -> None:
 
 
 def _refuse_taken(port: int) -> None:
+    if _is_taken(port):
+        raise ServiceError(
+            f"port {port} is taken by another program",
+            where=f"127.0.0.1:{port}",
+            fix="give another one, such as --port 8081, or stop that program",
+        )
+
+
+def _is_taken(port: int) -> bool:
     with socket.socket() as one:
-        if one.connect_ex(("127.0.0.1", port)) == 0:
-            raise ServiceError(
-                f"port {port} is taken by another program",
-                where=f"127.0.0.1:{port}",
-                fix="give another one, such as --port 8081, or stop that program",
-            )
+        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _free_port() -> int:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from cyclopts import App
-from playwright.sync_api import Dialog, Request, sync_playwright
+from playwright.sync_api import Browser, Dialog, Request
 
 from annotation.corrections import corrections
 from annotation.desk import desk
@@ -21,7 +21,6 @@ from schemas import Annotation, AnnotationError
 ANN, BEN, LEAD = "ann@example.org", "ben@example.org", "lead@example.org"
 NAMES = {ANN: "a1", BEN: "a2", LEAD: "a3"}
 NOW = datetime(2026, 11, 27, 12, tzinfo=UTC)
-CHROMIUM = Path("/usr/bin/chromium")
 PROJECTS = ProjectList(
     url="http://127.0.0.1:8080/",
     projects=[
@@ -197,8 +196,7 @@ def test_pages_are_for_their_owner_alone_and_every_text_is_escaped(
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not CHROMIUM.exists(), reason="no /usr/bin/chromium")
-def test_a_real_browser_shows_the_pages_without_running_anything(tmp_path: Path) -> None:
+def test_a_real_browser_shows_the_pages_without_running_anything(tmp_path: Path, chromium: Browser) -> None:
     folder = written(tmp_path)
     ran: list[str] = []
 
@@ -210,18 +208,16 @@ def test_a_real_browser_shows_the_pages_without_running_anything(tmp_path: Path)
         if not request.url.startswith("file:"):
             ran.append(request.url)
 
-    with sync_playwright() as play:
-        browser = play.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-gpu"])
-        page = browser.new_page(viewport={"width": 1366, "height": 768})
-        page.on("dialog", dismiss)
-        page.on("request", note)
-        for name in ("index.html", "a1.html", "a4.html"):
-            page.goto((folder / name).as_uri())
-            # Nothing reaches beyond the right edge, however long a word is.
-            assert page.evaluate("document.documentElement.scrollWidth") == 1366, name
-        page.goto((folder / "a1.html").as_uri())
-        assert page.locator("h2").first.inner_text() == "What to do now"
-        assert page.get_by_role("link", name="open the project").count() == 3
-        assert page.locator("ins", has_text="fine").count() == 1
-        browser.close()
+    page = chromium.new_page(viewport={"width": 1366, "height": 768})
+    page.on("dialog", dismiss)
+    page.on("request", note)
+    for name in ("index.html", "a1.html", "a4.html"):
+        page.goto((folder / name).as_uri())
+        # Nothing reaches beyond the right edge, however long a word is.
+        assert page.evaluate("document.documentElement.scrollWidth") == 1366, name
+    page.goto((folder / "a1.html").as_uri())
+    assert page.locator("h2").first.inner_text() == "What to do now"
+    assert page.get_by_role("link", name="open the project").count() == 3
+    assert page.locator("ins", has_text="fine").count() == 1
+    page.close()
     assert ran == []
