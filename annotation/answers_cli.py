@@ -8,7 +8,8 @@ import pyarrow.parquet as pq
 from cyclopts import Parameter
 
 from annotation.answers_file import write_answers
-from annotation.desk_cli import DataRoot, RealNames
+from annotation.cli_options import DataRoot
+from annotation.desk_cli import RealNames
 from annotation.people_names import shown_names
 from annotation.preferences import pairs_of, preferences_of
 from annotation.voting import voting

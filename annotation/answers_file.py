@@ -8,12 +8,12 @@ them: who names a colleague there is not hidden by the pseudonyms.
 """
 
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from annotation.safe_csv import Cell, write_csv
 from annotation.task import plain_prompt
+from annotation.whole_file import whole_file
 from schemas import Annotation, ConfigError
 
 FORMATS = (".json", ".csv")
@@ -40,17 +40,9 @@ def write_answers(path: Path, answers: Sequence[Annotation], names: Mapping[str,
         return write_csv(path, COLUMNS, _rows(answers, names))
     if path.suffix != ".json":
         raise ConfigError(f"no format goes by {path.suffix!r}", where=str(path), fix="end the name in .json or .csv")
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     whole = [{**answer.model_dump(), "annotator": names[answer.annotator]} for answer in answers]
-    try:
-        draft.write_text(json.dumps(whole, ensure_ascii=False, indent=1) + "\n", encoding="utf-8", newline="\n")
-        draft.replace(path)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}", where=str(path), fix="name a file in a folder that is there"
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(json.dumps(whole, ensure_ascii=False, indent=1) + "\n")
     return len(answers)
 
 

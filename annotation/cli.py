@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
+from annotation.cli_options import DataRoot, say
 from annotation.export import Imported, called, people, read_export, reasons
 from annotation.queue import Queue, Queued, queue_of
 from annotation.refusal import refusal
@@ -45,7 +46,6 @@ for _name, _target, _help in (
 ):
     app.command(_target, name=_name, help=_help)
 Keys = Annotated[list[str] | None, Parameter(help="key of the task's data that held it, if none of the usual")]
-DataRoot = Annotated[Path, Parameter(help="folder of the store")]
 Controls = Annotated[list[str] | None, Parameter(help="name of that control on a screen of your own; may repeat")]
 
 
@@ -68,10 +68,10 @@ def write_tasks(
     queue = queue_of(data_root, read, templates, random_share=read.review.random_share)
     found = queue.rows(limit)
     n = write_tasks_file(to, (_task(one, review_of(one.row, templates)) for one in found))
-    _say(f"{n:,} tasks written to {to} of {queue.n:,} that wait: {_told(queue)}")
+    say(f"{n:,} tasks written to {to} of {queue.n:,} that wait: {_told(queue)}")
     for line in _left_out(queue):
-        _say(line)
-    _say(f"labelling config: {REVIEW_CONFIG}")
+        say(line)
+    say(f"labelling config: {REVIEW_CONFIG}")
     sys.stdout.write(f"{to}\n")
 
 
@@ -117,9 +117,9 @@ def import_answers(
         raise problem
     path, n = add_annotations(data_root, found.answers)
     for line in _summary(found, adjudicator or []):
-        _say(line)
+        say(line)
     nothing = "every answer was here already" if found.answers else "nobody has answered yet"
-    _say(f"{n:,} new records in {path}" if path else f"nothing new: {nothing}")
+    say(f"{n:,} new records in {path}" if path else f"nothing new: {nothing}")
 
 
 def _meanings(pairs: list[str]) -> dict[str, Verdict]:
@@ -192,7 +192,3 @@ def _summary(found: Imported, adjudicators: list[str]) -> Iterable[str]:
         yield f"  {one.place}: {one.reason}"
     if hidden > 0:
         yield f"  and {hidden:,} more"
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(line + "\n")

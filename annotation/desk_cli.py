@@ -11,6 +11,7 @@ from cyclopts import Parameter
 from rich.console import Console
 from rich.table import Table
 
+from annotation.cli_options import DataRoot, RecipeFile
 from annotation.desk import EVERYBODY, Desk, Pay, Work, desk
 from annotation.people_names import by_number, shown_names
 from annotation.period import since_moment
@@ -23,10 +24,8 @@ from pipeline.consensus import Rules
 from pipeline.recipe import load_recipe
 from schemas import ConfigError, DataError
 
-DataRoot = Annotated[Path, Parameter(help="folder of the store")]
 Since = Annotated[str, Parameter(help="7d, 24h, 2w, a date such as 2026-11-01, or all")]
 CsvFile = Annotated[Path | None, Parameter(name="--csv", help="also write a CSV file for spreadsheets")]
-RecipePath = Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")]
 RealNames = Annotated[bool, Parameter(name="--names", help="show e-mail addresses instead of a1, a2, ...")]
 Rate = Annotated[float | None, Parameter(help="instead of the recipe's [review]")]
 
@@ -41,7 +40,7 @@ def status(
     *,
     since: Since = "7d",
     csv_file: CsvFile = None,
-    recipe: RecipePath = None,
+    recipe: RecipeFile = None,
     data_root: DataRoot = Path("data"),
     names: RealNames = False,
     pay_per_hour: Rate = None,
@@ -65,7 +64,7 @@ def pay(
     *,
     since: Since = "7d",
     csv_file: CsvFile = None,
-    recipe: RecipePath = None,
+    recipe: RecipeFile = None,
     data_root: DataRoot = Path("data"),
     names: RealNames = False,
     pay_per_hour: Rate = None,
@@ -131,6 +130,11 @@ def _cut(found: Desk) -> str:
     return told + (f" and {found.times.n_untimed:,} came without a time" if found.times.n_untimed else "")
 
 
+def rules_of(recipe: Path | None) -> Rules:
+    """Return when a recipe lets edits agree."""
+    return Rules(load_recipe(recipe).annotate.same_edit_chrf)
+
+
 def _desk(
     data_root: Path, since: str, recipe: Path | None, pay_per_hour: float | None, pay_per_item: float | None
 ) -> Desk:
@@ -139,8 +143,7 @@ def _desk(
     files = list(annotation_files(data_root).values())
     answers = read_annotations(files)
     pay = rates(recipe, pay_per_hour, pay_per_item)
-    rules = Rules(load_recipe(recipe).annotate.same_edit_chrf)
-    return desk(answers, read_projects(data_root), moment, now, pay, voting(answers, files), rules)
+    return desk(answers, read_projects(data_root), moment, now, pay, voting(answers, files), rules_of(recipe))
 
 
 def rates(recipe: Path | None, per_hour: float | None, per_item: float | None) -> Pay:

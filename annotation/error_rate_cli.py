@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from annotation.cli import DataRoot
+from annotation.cli_options import DataRoot
 from annotation.error_rate import ErrorRate, enough, error_rate, n_more
 from pipeline.annotations import annotation_files, read_annotations
 from pipeline.recipe import load_recipe

@@ -9,7 +9,8 @@ from cyclopts import Parameter
 
 from annotation.assign import Assignment
 from annotation.checked_texts import Kinds
-from annotation.cli import REVIEW_CONFIG, DataRoot
+from annotation.cli import REVIEW_CONFIG
+from annotation.cli_options import DataRoot
 from annotation.connection import connect
 from annotation.feedback import Feedback, Sizes, find_feedback
 from annotation.sync_cli import send, tell_push

@@ -7,8 +7,9 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from annotation.cli_options import DataRoot, RecipeFile
 from annotation.desk import Pay, desk
-from annotation.desk_cli import STATUS_COLUMNS, DataRoot, RecipePath, Since, rates, status_lines, status_rows
+from annotation.desk_cli import STATUS_COLUMNS, Since, rates, rules_of, status_lines, status_rows
 from annotation.gold import PASS_MARK, read_gold
 from annotation.people import read_people
 from annotation.people_names import shown_names
@@ -31,7 +32,7 @@ def pages(
         list[Path] | None, Parameter(help="gold items of a practice round, to show results; may repeat")
     ] = None,
     pass_mark: Annotated[float, Parameter(help="share of the gold items that must be right")] = PASS_MARK,
-    recipe: RecipePath = None,
+    recipe: RecipeFile = None,
     data_root: DataRoot = Path("data"),
 ) -> None:
     """Write a page for each annotator and one for the lead to data/people, which only you can read.
@@ -49,10 +50,10 @@ def pages(
             # Of several rounds the one that was passed is shown, else the latest.
             if who not in practised or not practised[who].passed_at:
                 practised[who] = result
-    votes = voting(answers, files)
+    votes, rules = voting(answers, files), rules_of(recipe)
     pay: Pay = rates(recipe, None, None)
-    found = desk(answers, projects, since_moment(since, now), now, pay, votes)
-    open_ones = disputes(votes, projects)
+    found = desk(answers, projects, since_moment(since, now), now, pay, votes, rules)
+    open_ones = disputes(votes, projects, rules)
     lead = {
         "desk": found,
         "columns": STATUS_COLUMNS,
@@ -63,7 +64,11 @@ def pages(
     }
     reads = {who: person.languages for who, person in read_people(data_root).items()}
     written = write_pages(
-        data_root / FOLDER, person_pages(answers, projects, found, known, practised, votes, reads), lead, projects, now
+        data_root / FOLDER,
+        person_pages(answers, projects, found, known, practised, votes, reads, rules),
+        lead,
+        projects,
+        now,
     )
     sys.stderr.write(f"{len(written) - 1:,} people's pages and the lead's are in {data_root / FOLDER}\n")
     sys.stdout.write(f"{written[0]}\n")

@@ -6,7 +6,6 @@ The folder is private: names and addresses stand there and in data/annotations, 
 """
 
 import json
-import os
 import re
 import subprocess
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from pydantic import Field, TypeAdapter, ValidationError
 
 from annotation.connection import Connection
+from annotation.private_file import write_private
 from annotation.server import program, running
 from pipeline.annotations import name_people
 from pipeline.snapshot import make_folder
@@ -152,7 +152,4 @@ def _shut_out(data_root: Path, email: str, active: bool) -> int:
 def _write(data_root: Path, people: dict[str, Person]) -> None:
     path = people_file(data_root)
     make_folder(path.parent).chmod(0o700)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(_PEOPLE.dump_python(people), file, indent=1, ensure_ascii=False, sort_keys=True)
-    draft.replace(path)
+    write_private(path, json.dumps(_PEOPLE.dump_python(people), indent=1, ensure_ascii=False, sort_keys=True))

@@ -5,7 +5,6 @@ why, and what the last answers were. The lead's page, `index.html`, has everythi
 script; all texts are escaped. They name people, so the folder is for its owner alone (mode 0700) and part of no report.
 """
 
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,9 +18,10 @@ from annotation.corrections import Correction, corrections, text_of
 from annotation.desk import PRACTICE, Desk, Work, outcomes_of, subject
 from annotation.people_names import by_number
 from annotation.practice import Practised
+from annotation.private_file import write_private
 from annotation.project_list import Project, ProjectList
 from annotation.word_diff import Piece, word_diff
-from pipeline.consensus import Outcome
+from pipeline.consensus import EXACT, Outcome, Rules
 from pipeline.screen import shown_prompt
 from schemas import Annotation, ConfigError
 
@@ -108,6 +108,7 @@ def person_pages(
     practised: Mapping[str, Practised],
     votes: Sequence[Annotation] | None = None,
     reads: Mapping[str, Collection[str]] | None = None,
+    rules: Rules = EXACT,
 ) -> list[PersonPage]:
     """Return a page for everybody who has a pseudonym, in the order of these.
 
@@ -119,8 +120,9 @@ def person_pages(
         practised: Annotator to result, for who took part in the practice round.
         votes: The answers that vote; all if left out.
         reads: Annotator to the languages they read; who is not in it reads all.
+        rules: When edits agree, as the recipe says.
     """
-    outcomes, changed = outcomes_of(answers if votes is None else votes), corrections(answers)
+    outcomes, changed = outcomes_of(answers if votes is None else votes, rules), corrections(answers)
     work = {one.who: one for one in desk.people[:-1]}
     by_person: dict[str, list[Annotation]] = {who: [] for who in names}
     for answer in sorted(answers, key=lambda one: (one.updated_at, one.key), reverse=True):
@@ -148,9 +150,9 @@ def person_pages(
     return pages
 
 
-def disputes(votes: Sequence[Annotation], projects: ProjectList) -> list[Dispute]:
+def disputes(votes: Sequence[Annotation], projects: ProjectList, rules: Rules = EXACT) -> list[Dispute]:
     """Return the examples that are disputed by the answers that vote, those with the newest answer first."""
-    outcomes = outcomes_of(votes)
+    outcomes = outcomes_of(votes, rules)
     open_ones = [outcome for outcome in outcomes.values() if outcome.status == "disputed"]
     open_ones.sort(key=lambda one: (one.answers[-1].updated_at, one.answers[-1].key), reverse=True)
     return [
@@ -188,7 +190,7 @@ def write_pages(
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
         for name, text in texts.items():
-            _write_private(folder / name, text)
+            write_private(folder / name, text)
     except OSError as error:
         raise ConfigError(
             f"cannot be written: {error.strerror}", where=str(folder), fix="give --data-root a folder that is yours"
@@ -254,11 +256,3 @@ def _prompt(answer: Annotation) -> str:
 
 def _clock(moment: str) -> str:
     return moment[:16].replace("T", " ")
-
-
-def _write_private(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-        file.write(text)
-    draft.replace(path)

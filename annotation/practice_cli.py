@@ -6,7 +6,8 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from annotation.desk_cli import DataRoot, RealNames, RecipePath
+from annotation.cli_options import DataRoot, RecipeFile
+from annotation.desk_cli import RealNames
 from annotation.gold import FAULTY, PASS_MARK, practice_tasks, read_gold
 from annotation.people_names import by_number, shown_names
 from annotation.practice import practice_result
@@ -23,7 +24,7 @@ def practice(
     pass_mark: Annotated[float, Parameter(help="share of the items that must be right, over 0.5")] = PASS_MARK,
     tasks_to: Annotated[Path | None, Parameter(help="also write the items as Label Studio tasks")] = None,
     yes: Annotated[bool, Parameter(help="from now on let only who has passed vote")] = False,
-    recipe: RecipePath = None,
+    recipe: RecipeFile = None,
     data_root: DataRoot = Path("data"),
     names: RealNames = False,
 ) -> None:

@@ -11,7 +11,6 @@ with the word `withdrawn`. A task or a project that is gone takes no answer with
 """
 
 import json
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from typing import Any
 from annotation.connection import Connection
 from annotation.export import Imported, Unreadable, read_tasks
 from annotation.people import leads
+from annotation.private_file import write_private
 from annotation.projects import Project, find_projects, people_for
 from annotation.restored import as_given
 from pipeline.annotations import add_annotations, annotation_files, read_annotations
@@ -76,6 +76,7 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
     done = Pulled(projects=[*find_projects(connection, recipe).values()])
     people, deciding = _people(connection, folder), leads(connection, data_root)
     here = read_annotations(annotation_files(data_root).values())
+    records: list[Annotation] = []
     for project in done.projects:
         mark = marks.get(str(project.id))
         known = [answer for answer in here if _is_of(answer, project)]
@@ -88,10 +89,9 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
             continue
         found = _answers(tasks, project, people, deciding)
         withdrawn = _withdrawn(tasks, project, known)
-        _, n_new = add_annotations(data_root, [*found.answers, *withdrawn])
+        records += [*found.answers, *withdrawn]
         done.tasks += len(tasks)
         done.answers += len(found.answers)
-        done.new += n_new
         done.withdrawn += len(withdrawn)
         done.skipped += found.skipped
         if project.slot.purpose in _FOR_LEAD:
@@ -101,7 +101,9 @@ def pull(connection: Connection, data_root: Path, recipe: str) -> Pulled:
             done.contradictions[rule] = done.contradictions.get(rule, 0) + n
         _note_skips(folder, connection.url, project, tasks)
         marks[str(project.id)] = _read_up_to(tasks, found, project)
-        _keep(folder / "pulled.json", connection.url, marks)
+    # Adding reads all that is there, so it is done once; the marks follow when the answers are on disk.
+    _, done.new = add_annotations(data_root, records)
+    _keep(folder / "pulled.json", connection.url, marks)
     write_projects(data_root, connection.url, done.projects)
     return done
 
@@ -127,7 +129,7 @@ def write_projects(data_root: Path, url: str, projects: Iterable[Project]) -> No
         }
         for project in projects
     ]
-    _write(folder / "projects.json", {"url": url, "projects": told})
+    write_private(folder / "projects.json", json.dumps({"url": url, "projects": told}, indent=1))
 
 
 def _answers(tasks: list[dict[str, Any]], project: Project, people: Mapping[int, str], deciding: set[str]) -> Imported:
@@ -247,11 +249,4 @@ def _keep(path: Path, url: str, value: object) -> None:
         whole = json.loads(path.read_text("utf-8"))
     except (OSError, ValueError):
         whole = {}
-    _write(path, {**whole, url: value})
-
-
-def _write(path: Path, value: object) -> None:
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1)
-    draft.replace(path)
+    write_private(path, json.dumps({**whole, url: value}, indent=1))

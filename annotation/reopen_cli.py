@@ -9,7 +9,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-from annotation.desk_cli import DataRoot
+from annotation.cli_options import DataRoot
 from pipeline.annotations import annotation_files, read_annotations
 from pipeline.reopening import CONDITIONS, Reopening, add_reopening, guidelines, read_reopened, touched
 from schemas import Annotation, ConfigError, DataError, nearest

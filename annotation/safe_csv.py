@@ -11,11 +11,10 @@ cells in which only apostrophes precede such a sign, so that `unescaped` gives b
 """
 
 import csv
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from schemas import ConfigError
+from annotation.whole_file import whole_file
 
 # The full-width signs are read as their plain ones by spreadsheets set to East Asian languages.
 SIGNS = frozenset("=+-@\t\r\n＝＋－＠")
@@ -41,21 +40,13 @@ def write_csv(path: Path, columns: Sequence[str], rows: Iterable[Sequence[Cell]]
     Raises:
         ConfigError: The file cannot be written.
     """
-    draft, n = path.with_name(f".{path.name}.{os.getpid()}"), 0
-    try:
-        with draft.open("w", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-            writer.writerow(columns)
-            for row in rows:
-                writer.writerow([escaped(cell) if isinstance(cell, str) else cell for cell in row])
-                n += 1
-        draft.replace(path)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}", where=str(path), fix="name a file in a folder that is there"
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
+    n = 0
+    with whole_file(path, newline="") as file:
+        writer = csv.writer(file, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        writer.writerow(columns)
+        for row in rows:
+            writer.writerow([escaped(cell) if isinstance(cell, str) else cell for cell in row])
+            n += 1
     return n
 
 

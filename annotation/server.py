@@ -25,6 +25,7 @@ from pathlib import Path
 
 import httpx
 
+from annotation.private_file import write_private
 from pipeline.code import ROOT
 from pipeline.lock import locked
 from pipeline.snapshot import make_folder
@@ -85,7 +86,7 @@ def start(data_root: Path, port: int = 8080, say: Callable[[str], None] = lambda
             f"starting Label Studio {VERSION} on port {port}" + (", for the first time: about 40 s" if is_first else "")
         )
         process = _spawn(program, folder, account, port)
-        _write_private(folder / "server.json", {"pid": process.pid, "port": port})
+        write_private(folder / "server.json", json.dumps({"pid": process.pid, "port": port}, indent=1))
         url = f"http://127.0.0.1:{port}"
         try:
             _await(process, url, folder)
@@ -237,7 +238,7 @@ def _account(folder: Path) -> dict[str, str]:
     path = folder / "credentials.json"
     if not path.exists():
         made = {"email": LEAD, "password": secrets.token_urlsafe(12), "token": secrets.token_hex(20)}
-        _write_private(path, made)
+        write_private(path, json.dumps(made, indent=1))
     account: dict[str, str] = json.loads(path.read_text("utf-8"))
     return account
 
@@ -349,11 +350,3 @@ def _lives(pid: int) -> bool:
 
 def _tail(text: str) -> str:
     return "\n".join(text.strip().splitlines()[-_LINES_SHOWN:]) or "it said nothing"
-
-
-def _write_private(path: Path, value: object) -> None:
-    """Write JSON that its owner alone can read, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1)
-    draft.replace(path)

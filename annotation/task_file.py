@@ -5,12 +5,11 @@ Studio 1.23 uploads the first and refuses the second (".jsonl extension is not s
 """
 
 import json
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from schemas import ConfigError
+from annotation.whole_file import whole_file
 
 LINES = ".jsonl"
 
@@ -22,20 +21,9 @@ def write_tasks_file(path: Path, tasks: Iterable[dict[str, Any]]) -> int:
         ConfigError: The file cannot be written.
     """
     first, between, last, none = ("", "\n", "\n", "") if path.suffix == LINES else ("[\n", ",\n", "\n]\n", "[]\n")
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     n = 0
-    try:
-        with draft.open("w", encoding="utf-8", newline="\n") as file:
-            for n, task in enumerate(tasks, start=1):
-                file.write((first if n == 1 else between) + json.dumps(task, ensure_ascii=False))
-            file.write(last if n else none)
-        draft.replace(path)
-    except OSError as error:
-        raise ConfigError(
-            f"cannot be written: {error.strerror}",
-            where=str(path),
-            fix="name a file in a folder that is there",
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        for n, task in enumerate(tasks, start=1):
+            file.write((first if n == 1 else between) + json.dumps(task, ensure_ascii=False))
+        file.write(last if n else none)
     return n
