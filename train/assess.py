@@ -19,6 +19,7 @@ from train.exam import Result, Side, ask, ask_floors, metric_names, score_table
 from train.floors import Floors
 from train.likelihood import example_nll
 from train.model import load_base, on_device
+from train.pack import Packed
 from train.plan import MODEL, REPORT, Plan
 from train.tiny import encode_documents
 from train.tune import Prepared, Tell, write
@@ -53,7 +54,7 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
         model = load_base(plan.settings, prepared.source).model if arm == "base" else _tuned(plan, prepared)
         for name, side in sides.items():
             results[name][arm] = _ask(model, plan, prepared, side, arm, tell)
-        forgotten[arm] = example_nll(model, general, token_budget=budget)
+        forgotten[arm] = example_nll(model, general, Packed(), token_budget=budget)
         del model  # two large models would not fit at once
     table = pa.concat_tables([score_table(side, results[name], metrics) for name, side in sides.items()])
     try:

@@ -10,86 +10,19 @@ every row is checked on every row, and what does not hold stops the run.
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from schemas import ConfigError, SourceError
+from train.encoded import Encoded
 
 BLOCK_ROWS = 2048
 # Stands inside the spelling of a control token while a template is rendered, so that data cannot write one.
 _GUARD = "\ue0a1"
 # Data that holds the guard itself has it twice.
 _GUARDED = re.compile(f"{_GUARD}({_GUARD}?)")
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """Token ids of many examples, one after the other.
-
-    Attributes:
-        ids: int32, all tokens of all examples.
-        starts: int64, n + 1 places in `ids`; example i is ids[starts[i]:starts[i + 1]].
-        n_prompt: int64, tokens of each example that carry no loss; at least 1.
-        names: What to call each example in a message.
-    """
-
-    ids: np.ndarray
-    starts: np.ndarray
-    n_prompt: np.ndarray
-    names: Sequence[str]
-
-    def __len__(self) -> int:
-        return len(self.n_prompt)
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """Tokens of each example."""
-        return np.diff(self.starts)
-
-    @property
-    def n_supervised(self) -> np.ndarray:
-        """Tokens of each example that carry loss."""
-        supervised: np.ndarray = self.lengths - self.n_prompt
-        return supervised
-
-    def example(self, i: int) -> np.ndarray:
-        """The ids of one example."""
-        return self.ids[self.starts[i] : self.starts[i + 1]]
-
-    def prompt(self, i: int) -> np.ndarray:
-        """The ids of one prompt, as generation is given them."""
-        return self.example(i)[: self.n_prompt[i]]
-
-    def target(self, i: int) -> np.ndarray:
-        """The ids that one example teaches, its stop token last."""
-        return self.example(i)[self.n_prompt[i] :]
-
-    @staticmethod
-    def of(pairs: Sequence[tuple[Sequence[int], Sequence[int]]], names: Sequence[str]) -> "Encoded":
-        """Return examples given as (prompt ids, target ids)."""
-        sizes = [len(prompt) + len(target) for prompt, target in pairs]
-        flat = [token for prompt, target in pairs for side in (prompt, target) for token in side]
-        return Encoded(
-            np.asarray(flat, np.int32),
-            np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
-            np.asarray([len(prompt) for prompt, _ in pairs], np.int64),
-            names,
-        )
-
-    @staticmethod
-    def joined(parts: Sequence["Encoded"]) -> "Encoded":
-        """Return the examples of several, one after the other."""
-        sizes = np.concatenate([np.empty(0, np.int64), *(part.lengths for part in parts)])
-        return Encoded(
-            np.concatenate([np.empty(0, np.int32), *(part.ids for part in parts)]),
-            np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
-            np.concatenate([np.empty(0, np.int64), *(part.n_prompt for part in parts)]),
-            [name for part in parts for name in part.names],
-        )
 
 
 class Encoder:

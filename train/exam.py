@@ -16,11 +16,13 @@ from transformers import PreTrainedModel
 from pipeline.snapshot import Snapshot
 from schemas import ConfigError, Template, arrow_schema, nearest
 from schemas.report import Arm, Score
-from train.encode import Encoded, Encoder
+from train.encode import Encoder
+from train.encoded import Encoded
 from train.floors import Floor, Floors, Row
 from train.generate import answers
 from train.likelihood import example_nll
 from train.metrics import METRICS, primary
+from train.pack import Packed
 
 COLUMNS = ("id", "origin", "source", "template", "group", "status", "prompt", "completion", "tools")
 REVIEWED = ("accepted", "edited")
@@ -102,7 +104,7 @@ def ask(
     tell: Callable[[int, int], None],
 ) -> Result:
     """Return what a model makes of a side; without `max_new_tokens` it is not asked to answer."""
-    summed = example_nll(model, side.encoded, token_budget=token_budget)
+    summed = example_nll(model, side.encoded, Packed(), token_budget=token_budget)
     said = None
     if max_new_tokens is not None and len(side.encoded):
         said = answers(

@@ -1,39 +1,69 @@
-"""One forward pass over packed rows, with logits only where there is a loss."""
+"""What every family of models and every way to lay out a batch have in common: tokens in, a loss a token out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import NamedTuple, Protocol, Self
 
 import torch
-from torch.nn import functional
 from transformers import PreTrainedModel
 
-from train.pack import IGNORE_INDEX, MicroBatch
+from train.encoded import Encoded
 
 
-def token_nll(model: PreTrainedModel, batch: MicroBatch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return the negative log-likelihood in nats of each supervised token, and the example each belongs to.
+class TokenNll(NamedTuple):
+    """The negative log-likelihood of each supervised token of a forward pass.
 
-    Returns:
-        nll_S: float32, one for each label, with a gradient where gradients are on.
-        owner_S: int64, place of the example in the batch.
+    Attributes:
+        nll_S: float32, in nats, with a gradient where gradients are on.
+        weight_S: float32, how much each counts in the loss.
+        owner_S: int64, place of its example in the batch.
     """
-    supervised_RT = batch.labels_RT != IGNORE_INDEX
-    with _head_sees(model, supervised_RT):
-        logits_1SV = model(
-            input_ids=batch.input_ids_RT,
-            position_ids=batch.position_ids_RT,
-            use_cache=False,  # with a cache, transformers lets packed examples see each other
-        ).logits
-    labels_S = batch.labels_RT[supervised_RT]
-    nll_S = functional.cross_entropy(logits_1SV[0].float(), labels_S, reduction="none")
-    return nll_S, batch.owner_RT[supervised_RT]
+
+    nll_S: torch.Tensor
+    weight_S: torch.Tensor
+    owner_S: torch.Tensor
+
+
+class MicroBatch(Protocol):
+    """What one forward pass reads."""
+
+    def to(self, device: torch.device) -> Self:
+        """Return the same on a device."""
+        ...
+
+    def token_nll(self, model: PreTrainedModel) -> TokenNll:
+        """Return what the model makes of the supervised tokens."""
+        ...
+
+
+class Layout(Protocol):
+    """How examples are laid out for a model, and why so."""
+
+    @property
+    def why(self) -> str:
+        """A sentence for the log."""
+        ...
+
+    def micro_batches(
+        self, encoded: Encoded, batch: Sequence[int], token_budget: int, together: int = 1
+    ) -> Iterator[MicroBatch]:
+        """Yield a batch as forward passes of at most `token_budget` tokens, or one unit where that alone is more.
+
+        Args:
+            encoded: The examples.
+            batch: Places in `encoded`; `owner_S` counts in this list.
+            token_budget: Most tokens at once, padding included.
+            together: So many neighbours in `batch` stay in one forward pass: 2 for pairs.
+        """
+        ...
 
 
 @contextmanager
-def _head_sees(model: PreTrainedModel, wanted_RT: torch.Tensor) -> Iterator[None]:
+def head_sees(model: PreTrainedModel, wanted_RT: torch.Tensor) -> Iterator[None]:
     """Let the output layer work on the wanted places alone: for short answers it is most of the work saved.
 
-    A hook, since models differ in what they do before and after their output layer (scaling, soft caps).
+    The model's logits are then (1, number of wanted places, vocabulary). A hook, since models differ in what they do
+    before and after their output layer (scaling, soft caps).
     """
 
     def select(_: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from train.encode import Encoded
+from train.encoded import Encoded
 
 BATCH = 64
 

@@ -4,20 +4,20 @@ import numpy as np
 import torch
 from transformers import PreTrainedModel
 
-from train.encode import Encoded
-from train.forward import token_nll
-from train.pack import micro_batches
+from train.encoded import Encoded
+from train.forward import Layout
 
 EVAL_BATCH = 32
 
 
 @torch.no_grad()
 def example_nll(
-    model: PreTrainedModel, encoded: Encoded, *, token_budget: int, batch_size: int = EVAL_BATCH
+    model: PreTrainedModel, encoded: Encoded, layout: Layout, *, token_budget: int, batch_size: int = EVAL_BATCH
 ) -> np.ndarray:
-    """Return the summed negative log-likelihood of each example's target, float64, in nats.
+    """Return the summed negative log-likelihood of each example's supervised tokens, float64, in nats.
 
-    Sums are taken in float64 and per example, so a mean over examples or tokens does not depend on batches.
+    Sums are taken in float64 and per example, so a mean over examples or tokens does not depend on batches. A token
+    counts in full, whatever its weight in the loss.
     """
     found = np.zeros(len(encoded))
     was_training = model.training
@@ -26,8 +26,8 @@ def example_nll(
     order = np.argsort(encoded.lengths, kind="stable")
     for start in range(0, len(order), batch_size):
         batch = order[start : start + batch_size].tolist()
-        for micro in micro_batches(encoded, batch, token_budget):
-            nll_S, owner_S = token_nll(model, micro.to(model.device))
+        for micro in layout.micro_batches(encoded, batch, token_budget):
+            nll_S, _, owner_S = micro.to(model.device).token_nll(model)
             np.add.at(found, order[start + owner_S.cpu().numpy()], nll_S.double().cpu().numpy())
     model.train(was_training)
     return found

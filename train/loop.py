@@ -21,10 +21,7 @@ from schemas import SourceError
 from schemas.report import CurvePoint
 from train import checkpoint
 from train.checkpoint import Progress
-from train.encode import Encoded
-from train.forward import token_nll
-from train.likelihood import example_nll, per_token
-from train.pack import micro_batches
+from train.objective import Objective
 
 # AdamW's betas: 0.95 instead of 0.999 forgets old gradients sooner, as is usual for short runs.
 BETAS = (0.9, 0.95)
@@ -85,8 +82,7 @@ class Reading:
 
 def fit(
     model: PreTrainedModel,
-    data: Encoded,
-    validation: Encoded,
+    objective: Objective,
     plan: Plan,
     folder: Path,
     tell: Callable[[Reading], None],
@@ -98,8 +94,7 @@ def fit(
 
     Args:
         model: On its device; weights that train are float32.
-        data: What to train on.
-        validation: What to choose the best step by; if it is empty, the last step is the best.
+        objective: What to learn, and what to choose the best step by; if it cannot judge, the last step is the best.
         plan: How.
         folder: Of this run alone.
         tell: Called with every reading.
@@ -131,21 +126,20 @@ def fit(
     losses: list[float] = []  # since the last reading; a checkpoint is one
     model.train()
     while now.step < plan.steps:
-        batch = batch_of(now.step, plan.batch_size, len(data), plan.seed)
-        loss = _gradient(model, data, batch, now.token_budget)
-        _check("loss", loss, now.step + 1, data, batch)
+        batch = batch_of(now.step, plan.batch_size, len(objective), plan.seed)
+        loss = _gradient(model, objective, batch, now.token_budget)
+        _check("loss", loss, now.step + 1, objective, batch)
         norm = torch.nn.utils.clip_grad_norm_(weights, plan.clip)
-        _check("gradient", float(norm), now.step + 1, data, batch)
+        _check("gradient", float(norm), now.step + 1, objective, batch)
         rate = learning_rate(now.step, plan)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.step()
         optimizer.zero_grad()
-        tokens = int(data.lengths[np.asarray(batch)].sum())
         now = now.model_copy(
             update={
                 "step": now.step + 1,
-                "tokens": now.tokens + tokens,
+                "tokens": now.tokens + objective.n_tokens(batch),
                 "seconds": time.monotonic() - began,
             }
         )
@@ -157,9 +151,8 @@ def fit(
         if not validates and now.step % every:
             continue
         nll = None
-        if validates and len(validation):
-            nll = per_token(example_nll(model, validation, token_budget=now.token_budget), validation)
-            _check("validation NLL", nll, now.step, data, batch)
+        if validates and (nll := objective.judge(model, now.token_budget)) is not None:
+            _check("validation NLL", nll, now.step, objective, batch)
         point = CurvePoint(step=now.step, train_loss=sum(losses) / len(losses), validation_nll=nll)
         now = now.model_copy(update={"curve": [*now.curve, point]})
         losses.clear()
@@ -206,16 +199,12 @@ def learning_rate(step: int, plan: Plan) -> float:
     return plan.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
-def _gradient(model: PreTrainedModel, data: Encoded, batch: Sequence[int], token_budget: int) -> float:
-    """Leave in the weights the gradient of the batch's mean loss a supervised token; return that loss.
-
-    The sum over the micro-batches is divided once, by the tokens of the whole batch: where it was cut changes nothing.
-    """
-    n_supervised = int(data.n_supervised[np.asarray(batch)].sum())
+def _gradient(model: PreTrainedModel, objective: Objective, batch: Sequence[int], token_budget: int) -> float:
+    """Leave in the weights the gradient of the batch's mean loss; return that loss."""
+    total = objective.total(batch)
     loss = 0.0
-    for micro in micro_batches(data, batch, token_budget):
-        nll_S, _ = token_nll(model, micro.to(model.device))
-        share = nll_S.sum() / n_supervised
+    for micro in objective.micro_batches(batch, token_budget):
+        share = objective.loss(model, micro.to(model.device)) / total
         share.backward()
         loss += share.item()
     return loss
@@ -252,7 +241,7 @@ def _append(path: Path, reading: Reading) -> None:
         raise checkpoint.full_disk(error, path) from error
 
 
-def _check(what: str, value: float, step: int, data: Encoded, batch: Sequence[int]) -> None:
+def _check(what: str, value: float, step: int, objective: Objective, batch: Sequence[int]) -> None:
     """Return if the value is a finite number.
 
     Raises:
@@ -260,7 +249,7 @@ def _check(what: str, value: float, step: int, data: Encoded, batch: Sequence[in
     """
     if math.isfinite(value):
         return
-    names = [data.names[i] for i in batch]
+    names = objective.names(batch)
     raise SourceError(
         f"the {what} is {value} at step {step}",
         where=f"batch of {', '.join(names[:8])}{' ...' if len(names) > 8 else ''}",

@@ -11,11 +11,15 @@ the logits differ by 0.5).
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
+from torch.nn import functional
+from transformers import PreTrainedModel
 
-from train.encode import Encoded
+from train.encoded import Encoded
+from train.forward import TokenNll, head_sees
 
 # The mask costs the square of a row's width; above this many tokens a row, packing costs more than it saves.
 ROW_TOKENS = 128
@@ -23,24 +27,63 @@ IGNORE_INDEX = -100
 
 
 @dataclass(frozen=True)
-class MicroBatch:
-    """What one forward pass reads.
+class PackedBatch:
+    """What one forward pass of a causal model reads.
 
     Attributes:
         input_ids_RT: Rows of packed examples, int64.
         position_ids_RT: Place of each token in its own example.
         labels_RT: The token that each place must predict, IGNORE_INDEX where there is no loss.
+        weights_RT: How much that prediction counts.
         owner_RT: Place in the batch of the example a token belongs to; -1 for the padding at a row's end.
     """
 
     input_ids_RT: torch.Tensor
     position_ids_RT: torch.Tensor
     labels_RT: torch.Tensor
+    weights_RT: torch.Tensor
     owner_RT: torch.Tensor
 
-    def to(self, device: torch.device) -> "MicroBatch":
+    def to(self, device: torch.device) -> Self:
         """Return the same on a device."""
-        return MicroBatch(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+        return type(self)(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+
+    def token_nll(self, model: PreTrainedModel) -> TokenNll:
+        """Return what the model makes of the supervised tokens."""
+        supervised_RT = self.labels_RT != IGNORE_INDEX
+        with head_sees(model, supervised_RT):
+            logits_1SV = model(
+                input_ids=self.input_ids_RT,
+                position_ids=self.position_ids_RT,
+                use_cache=False,  # with a cache, transformers lets packed examples see each other
+            ).logits
+        nll_S = functional.cross_entropy(logits_1SV[0].float(), self.labels_RT[supervised_RT], reduction="none")
+        return TokenNll(nll_S, self.weights_RT[supervised_RT], self.owner_RT[supervised_RT])
+
+
+@dataclass(frozen=True)
+class Packed:
+    """The layout of causal models under methods that obey position ids."""
+
+    why: str = "packed without padding; examples cannot see each other"
+
+    def micro_batches(
+        self, encoded: Encoded, batch: Sequence[int], token_budget: int, together: int = 1
+    ) -> Iterator[PackedBatch]:
+        """Yield a batch as forward passes of at most `token_budget` tokens; see `train.forward.Layout`."""
+        lengths = encoded.lengths[np.asarray(batch, np.int64)].reshape(-1, together).sum(axis=1).tolist()
+        width = min(max(ROW_TOKENS, *lengths), max(token_budget, *lengths))
+        rows = pack(lengths, width)
+        # Rows of like width together: what stands at a row's end is then little.
+        rows.sort(key=lambda row: -sum(lengths[i] for i in row))
+        at_once: list[list[int]] = []
+        for row in rows:
+            widest = sum(lengths[i] for i in (at_once or [row])[0])
+            if at_once and widest * (len(at_once) + 1) > token_budget:
+                yield _lay_out(encoded, batch, at_once, together)
+                at_once = []
+            at_once.append(row)
+        yield _lay_out(encoded, batch, at_once, together)
 
 
 def pack(lengths: Sequence[int], row_tokens: int) -> list[list[int]]:
@@ -62,37 +105,23 @@ def pack(lengths: Sequence[int], row_tokens: int) -> list[list[int]]:
     return rows
 
 
-def micro_batches(encoded: Encoded, batch: Sequence[int], token_budget: int) -> Iterator[MicroBatch]:
-    """Yield a batch as forward passes of at most `token_budget` tokens, or one row where a row alone is more."""
-    lengths = encoded.lengths[np.asarray(batch, np.int64)].tolist()
-    width = min(max(ROW_TOKENS, *lengths), max(token_budget, *lengths))
-    rows = pack(lengths, width)
-    # Rows of like width together: what stands at a row's end is then little.
-    rows.sort(key=lambda row: -sum(lengths[i] for i in row))
-    at_once: list[list[int]] = []
-    for row in rows:
-        widest = sum(lengths[i] for i in (at_once or [row])[0])
-        if at_once and widest * (len(at_once) + 1) > token_budget:
-            yield _lay_out(encoded, batch, at_once)
-            at_once = []
-        at_once.append(row)
-    yield _lay_out(encoded, batch, at_once)
-
-
-def _lay_out(encoded: Encoded, batch: Sequence[int], rows: list[list[int]]) -> MicroBatch:
-    width = max(sum(int(encoded.lengths[batch[i]]) for i in row) for row in rows)
+def _lay_out(encoded: Encoded, batch: Sequence[int], rows: list[list[int]], together: int) -> PackedBatch:
+    placed = [[unit * together + k for unit in row for k in range(together)] for row in rows]
+    width = max(sum(int(encoded.lengths[batch[i]]) for i in row) for row in placed)
     shape = (len(rows), width)
     ids, places = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
     labels, owner = np.full(shape, IGNORE_INDEX, np.int64), np.full(shape, -1, np.int64)
-    for r, row in enumerate(rows):
+    weights = np.zeros(shape, np.float32)
+    for r, row in enumerate(placed):
         at = 0
         for i in row:
-            example, n_prompt = encoded.example(batch[i]), int(encoded.n_prompt[batch[i]])
+            example, weight = encoded.example(batch[i]), encoded.weights_of(batch[i])
             end = at + len(example)
             ids[r, at:end] = example
             places[r, at:end] = np.arange(len(example))
             # A place predicts the token after it, so the last token of the prompt predicts the first of the answer.
-            labels[r, at + n_prompt - 1 : end - 1] = example[n_prompt:]
+            labels[r, at : end - 1] = np.where(weight[1:] > 0, example[1:], IGNORE_INDEX)
+            weights[r, at : end - 1] = weight[1:]
             owner[r, at:end] = i
             at = end
-    return MicroBatch(*(torch.from_numpy(array) for array in (ids, places, labels, owner)))
+    return PackedBatch(*(torch.from_numpy(array) for array in (ids, places, labels, weights, owner)))

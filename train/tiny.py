@@ -18,9 +18,11 @@ from pipeline.snapshot import make_folder, sync
 from schemas.training import Train
 from train.base_text import Tiny, documents, tiny_key
 from train.copying import start_with_copying
-from train.encode import Encoded
+from train.encoded import Encoded
 from train.loop import Plan, Reading, fit
 from train.model import write_folder
+from train.objective import Sft
+from train.pack import Packed
 
 
 def encode_documents(tokenizer: PreTrainedTokenizerBase, texts: list[str], context: int, name: str) -> Encoded:
@@ -57,7 +59,6 @@ def _make(settings: Train, tiny: Tiny, folder: Path, tell: Callable[[Reading], N
     tokenizer = AutoTokenizer.from_pretrained(settings.base_tokenizer)
     learn, _ = documents(Path(settings.base_text))
     data = encode_documents(tokenizer, learn, tiny.context, settings.base_text)
-    nothing = Encoded.of([], [])
     torch.manual_seed(tiny.seed)
     model = LlamaForCausalLM(
         LlamaConfig(
@@ -92,7 +93,7 @@ def _make(settings: Train, tiny: Tiny, folder: Path, tell: Callable[[Reading], N
     )
     with tempfile.TemporaryDirectory(prefix=".making-", dir=folder.parent) as place:
         work = Path(place)
-        fit(model, data, nothing, plan, work / "steps", tell)
+        fit(model, Sft(data, Encoded.of([], []), Packed()), plan, work / "steps", tell)
         write_folder(model, tokenizer, work / "model")
         for path in (work / "model").iterdir():
             sync(path)

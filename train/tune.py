@@ -13,6 +13,8 @@ from train.encode import Encoder
 from train.exam import Side, read_side
 from train.loop import Reading, fit
 from train.model import Base, count, load_base, peak_rate, prepare, save_model
+from train.objective import Sft
+from train.pack import Packed
 from train.plan import MODEL, Plan
 from train.tiny import build_tiny
 
@@ -82,7 +84,7 @@ def tune(plan: Plan, prepared: Prepared, tell: Tell) -> Tuned:
     )
     if (step := step_of(folder / "checkpoint")) is not None:
         tell.line(f"train     goes on from step {step:,}, where it was stopped")
-    done = fit(model, train, validation, how, folder, lambda at: tell.reading("train", at))
+    done = fit(model, Sft(train, validation, Packed()), how, folder, lambda at: tell.reading("train", at))
     save_model(model, prepared.base.tokenizer, prepared.encoder.stop_id, folder / MODEL)
     tuned = Tuned(
         model=Model(

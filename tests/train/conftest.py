@@ -16,7 +16,8 @@ from transformers.utils import logging
 
 from schemas.training import Train
 from tests.conftest import NOTES, QUESTIONS, RECIPE, Project, write_tokenizer
-from train.encode import Encoded, Encoder
+from train.encode import Encoder
+from train.encoded import Encoded
 
 # One thread: the same bits everywhere, and nothing that a forked process could wait for.
 torch.set_num_threads(1)

@@ -16,6 +16,8 @@ from schemas import SnapshotError
 from train import checkpoint
 from train.checkpoint import BEST, STATE, WEIGHTS, Progress
 from train.loop import Plan, fit
+from train.objective import Sft
+from train.pack import Packed
 
 STEPS = 40
 PLAN = Plan(
@@ -40,7 +42,7 @@ def start(make_model, examples, make_examples):
                 model, LoraConfig(r=4, lora_dropout=0.3, target_modules="all-linear", task_type="CAUSAL_LM")
             )
         torch.manual_seed(random.randrange(2**32))  # what a new process finds
-        return fit(model, examples, make_examples([(5, 5), (20, 2)], seed=4), plan, folder, tell)
+        return fit(model, Sft(examples, make_examples([(5, 5), (20, 2)], seed=4), Packed()), plan, folder, tell)
 
     return run
 

@@ -7,7 +7,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from schemas import ConfigError, SourceError
-from train.encode import Encoded, Encoder
+from train.encode import Encoder
+from train.encoded import Encoded
 
 # Every character a file in UTF-8 can hold.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from schemas.report import ARMS, CurvePoint, Forgetting, Model
-from train.encode import Encoded
+from train.encoded import Encoded
 from train.evaluate import N_SAMPLES, forgetting_of, report_of
 from train.exam import Side
 

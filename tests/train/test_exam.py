@@ -14,6 +14,7 @@ from train.exam import Result, ask, ask_floors, metric_names, read_side, score_t
 from train.floors import Floors
 from train.generate import answers
 from train.likelihood import example_nll
+from train.pack import Packed
 
 SIDES = ("train", "validation", "test")
 
@@ -94,7 +95,7 @@ def asked(model, encoder, side, max_new_tokens):
 def test_a_model_is_asked_for_nats_a_token_and_answers(make_model, encoder, sides, tokenizer):
     model, side = make_model(), sides["test"]
     result, told = asked(model, encoder, side, 4)
-    summed = example_nll(model, side.encoded, token_budget=256)
+    summed = example_nll(model, side.encoded, Packed(), token_budget=256)
     assert result.nll == pytest.approx(summed / [len(side.encoded.target(i)) for i in range(len(summed))])
     assert result.answers == answers(
         model, tokenizer, side.encoded, stop=encoder.stop_id, context=128, max_new_tokens=4, tell=lambda *_: None

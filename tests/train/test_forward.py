@@ -3,10 +3,10 @@ import torch
 from peft import LoraConfig, get_peft_model
 from torch.nn import functional
 
-from train.encode import Encoded
-from train.forward import token_nll
+from train.encoded import Encoded
 from train.loop import _gradient
-from train.pack import micro_batches
+from train.objective import Sft
+from train.pack import Packed
 
 BUDGETS = (8, 60, 256, 4096)
 EVERYTHING = 4096
@@ -34,8 +34,9 @@ def alone(model, encoded, i):
 def packed(model, encoded, batch, budget=EVERYTHING):
     """Return the same for each example of a batch, packed."""
     found = [[] for _ in batch]
-    for micro in micro_batches(encoded, batch, budget):
-        for value, owner in zip(*token_nll(model, micro), strict=True):
+    for micro in Packed().micro_batches(encoded, batch, budget):
+        nll, _, owners = micro.token_nll(model)
+        for value, owner in zip(nll, owners, strict=True):
             found[owner].append(value.item())
     return found
 
@@ -65,9 +66,9 @@ def test_a_neighbour_in_the_row_changes_nothing(make_model, examples, make_examp
 
 
 def test_with_a_cache_neighbours_would_be_seen(make_model, examples):
-    # What the argument in `token_nll` is for; where this no longer differs, the argument is not needed.
+    # What the argument in `PackedBatch.token_nll` is for; where this no longer differs, the argument is not needed.
     model = make_model().eval()
-    (micro,) = micro_batches(examples, [4, 8], EVERYTHING)
+    (micro,) = Packed().micro_batches(examples, [4, 8], EVERYTHING)
     with torch.no_grad():
         read = {"input_ids": micro.input_ids_RT, "position_ids": micro.position_ids_RT}
         cached, apart = model(**read).logits, model(**read, use_cache=False).logits
@@ -93,7 +94,7 @@ def test_the_gradient_of_a_packed_batch_is_that_of_its_examples_one_at_a_time(ma
     expected = {name: weight.grad.clone() for name, weight in weights.items()}
     model.zero_grad()
 
-    loss = _gradient(model, examples, batch, budget)
+    loss = _gradient(model, Sft(examples, examples, Packed()), batch, budget)
 
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     for name, weight in weights.items():
@@ -105,16 +106,16 @@ def test_the_output_layer_works_on_supervised_places_alone(make_model, examples)
     model = make_model()
     seen = []
     model.get_output_embeddings().register_forward_hook(lambda _model, _read, out: seen.append(out.shape[-2]))
-    (micro,) = micro_batches(examples, [2, 6], EVERYTHING)
-    token_nll(model, micro)
+    (micro,) = Packed().micro_batches(examples, [2, 6], EVERYTHING)
+    micro.token_nll(model)
     assert seen == [8]  # targets of 5 and 3
 
 
 def test_the_output_layer_is_as_it_was_after_a_failure(make_model, make_examples):
     model = make_model()
     strange = make_examples([(3, 3)], n_vocabulary=10**6)  # ids the model does not have
-    (micro,) = micro_batches(strange, [0], EVERYTHING)
+    (micro,) = Packed().micro_batches(strange, [0], EVERYTHING)
     with pytest.raises(IndexError):
-        token_nll(model, micro)
+        micro.token_nll(model)
     assert not model.get_output_embeddings()._forward_pre_hooks
     assert model(input_ids=torch.tensor([[1, 2, 3]])).logits.shape[1] == 3

@@ -2,7 +2,7 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
-from train.encode import Encoded
+from train.encoded import Encoded
 from train.generate import answers
 
 CONTEXT = 128

@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 
 from schemas import SourceError
-from train.encode import Encoded
+from train.encoded import Encoded
 from train.likelihood import example_nll, per_token
 from train.loop import Plan, batch_of, fit, learning_rate
+from train.objective import Sft
+from train.pack import Packed
 
 PLAN = Plan(
     steps=30, batch_size=2, learning_rate=0.01, warmup=3, weight_decay=0.01, clip=1.0, token_budget=256,
@@ -30,11 +32,11 @@ CONTRARY = Encoded.of([([1, 10 + n], [40 + n, 3]) for n in range(4)], [f"contrar
 def trained(model, tmp_path, data=TOY, validation=TOY, **changes):
     """Return how a run went and its readings."""
     readings = []
-    return fit(model, data, validation, replace(PLAN, **changes), tmp_path, readings.append), readings
+    return fit(model, Sft(data, validation, Packed()), replace(PLAN, **changes), tmp_path, readings.append), readings
 
 
 def nll(model, data):
-    return per_token(example_nll(model, data, token_budget=256), data)
+    return per_token(example_nll(model, data, Packed(), token_budget=256), data)
 
 
 def lines(tmp_path):

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from train.encode import Encoded
-from train.pack import IGNORE_INDEX, ROW_TOKENS, micro_batches, pack
+from train.encoded import Encoded
+from train.pack import IGNORE_INDEX, ROW_TOKENS, Packed, pack
 
 LENGTHS = st.lists(st.integers(2, 300), min_size=1, max_size=30)
 SIZES = st.lists(st.tuples(st.integers(1, 120), st.integers(1, 120)), min_size=1, max_size=20)
@@ -48,7 +48,7 @@ def test_an_example_goes_where_it_leaves_the_least_room():
 def test_every_token_is_there_once_and_knows_its_example_and_its_place_in_it(sizes, budget):
     encoded = numbered(sizes)
     seen = []
-    for ids, places, _, owners in rows_of(micro_batches(encoded, range(len(sizes)), budget)):
+    for ids, places, _, owners in rows_of(Packed().micro_batches(encoded, range(len(sizes)), budget)):
         for token, place, owner in zip(ids, places, owners, strict=True):
             if owner == -1:
                 assert token == place == 0
@@ -62,7 +62,7 @@ def test_every_token_is_there_once_and_knows_its_example_and_its_place_in_it(siz
 def test_labels_are_the_targets_each_one_place_before_its_token(sizes, budget):
     encoded = numbered(sizes)
     learnt = []
-    for ids, _, labels, owners in rows_of(micro_batches(encoded, range(len(sizes)), budget)):
+    for ids, _, labels, owners in rows_of(Packed().micro_batches(encoded, range(len(sizes)), budget)):
         for at, label in enumerate(labels):
             if label != IGNORE_INDEX:
                 assert ids[at + 1] == label
@@ -75,7 +75,7 @@ def test_labels_are_the_targets_each_one_place_before_its_token(sizes, budget):
 def test_a_pass_keeps_the_budget_unless_one_example_is_longer(sizes, budget):
     encoded = numbered(sizes)
     longest = max(encoded.lengths.tolist())
-    for micro in micro_batches(encoded, range(len(sizes)), budget):
+    for micro in Packed().micro_batches(encoded, range(len(sizes)), budget):
         height, width = micro.input_ids_RT.shape
         assert height * width <= max(budget, longest)
         assert width <= max(ROW_TOKENS, longest)
@@ -86,7 +86,7 @@ def test_a_batch_may_be_any_choice_of_examples(sizes, budget, random):
     encoded = numbered(sizes)
     batch = random.choices(range(len(sizes)), k=4)  # the same twice, as where an epoch ends within a batch
     found = [[] for _ in batch]
-    for ids, _, _, owners in rows_of(micro_batches(encoded, batch, budget)):
+    for ids, _, _, owners in rows_of(Packed().micro_batches(encoded, batch, budget)):
         for token, owner in zip(ids, owners, strict=True):
             if owner != -1:
                 found[owner].append(token)
@@ -97,4 +97,4 @@ def test_a_batch_may_be_any_choice_of_examples(sizes, budget, random):
 def test_rows_go_together_as_the_budget_allows(budget, shapes):
     # 250 + nothing, 150 + 100, 100: three rows, none wider than the longest
     encoded = numbered([(200, 50), (100, 50), (50, 50), (99, 1)])
-    assert [tuple(micro.input_ids_RT.shape) for micro in micro_batches(encoded, range(4), budget)] == shapes
+    assert [tuple(micro.input_ids_RT.shape) for micro in Packed().micro_batches(encoded, range(4), budget)] == shapes
