@@ -13,7 +13,7 @@ from pipeline.split import Split
 from pipeline.stage import Stage
 from schemas import ConfigError, Strict
 from schemas.review import ReviewSettings
-from schemas.training import Train
+from schemas.training import Encode, Train
 from schemas.validation import config_error
 
 SAMPLE = Path(__file__).parent / "recipes" / "sample.toml"
@@ -29,6 +29,7 @@ class Recipe(Strict):
     format: Format = Format()
     annotate: Annotate = Annotate()
     split: Split = Split()
+    encode: Encode = Encode()
     train: Train = Train()
     review: ReviewSettings = ReviewSettings()
 

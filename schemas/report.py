@@ -6,6 +6,7 @@ from pydantic import Field
 
 from schemas.base import Strict
 from schemas.example import Split
+from schemas.method import Method
 
 Arm = Literal["majority", "nearest", "base", "tuned"]
 # From the least to the most effort; every table and figure keeps this order.
@@ -126,7 +127,7 @@ class Model(Strict):
 
     run: str = Field(title="key of the run")
     base: str
-    method: Literal["lora", "full"]
+    method: Method
     n_parameters: int
     n_trainable: int
     steps: int = Field(title="optimizer steps taken")

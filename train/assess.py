@@ -41,7 +41,7 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
     tell.line("evaluate  floors, base and tuned model on validation and test; NLL of train rows")
     _, held = documents(Path(plan.settings.base_text))
     general = encode_documents(
-        prepared.base.tokenizer, held, min(prepared.base.context, plan.settings.max_length), plan.settings.base_text
+        prepared.base.tokenizer, held, min(prepared.base.context, plan.encode.max_length), plan.settings.base_text
     )
     budget = plan.settings.token_budget
     results: dict[str, dict[Arm, Result]] = {name: {} for name in sides}
@@ -51,7 +51,7 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
         results[name] |= ask_floors(floors, sides[name])
     arms: tuple[Arm, ...] = ("base", "tuned")
     for arm in arms:
-        model = load_base(plan.settings, prepared.source).model if arm == "base" else _tuned(plan, prepared)
+        model = _base(plan, prepared) if arm == "base" else _tuned(plan, prepared)
         for name, side in sides.items():
             results[name][arm] = _ask(model, plan, prepared, side, arm, tell)
         forgotten[arm] = example_nll(model, general, Packed(), token_budget=budget)
@@ -89,12 +89,16 @@ def _ask(model: PreTrainedModel, plan: Plan, prepared: Prepared, side: Side, arm
     )
 
 
+def _base(plan: Plan, prepared: Prepared) -> PreTrainedModel:
+    return load_base(plan.settings, prepared.source, plan.encode).model
+
+
 def _tuned(plan: Plan, prepared: Prepared) -> PreTrainedModel:
     """Return the tuned model as it lies on disk."""
     folder = plan.folder / MODEL
     if plan.settings.method == "full":
         model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
         return on_device(model)
-    base = load_base(plan.settings, prepared.source).model
+    base = _base(plan, prepared)
     # An adapted model answers to all that a model does.
     return cast("PreTrainedModel", PeftModel.from_pretrained(base, str(folder), use_safetensors=True))

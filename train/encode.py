@@ -43,7 +43,7 @@ class Encoder:
             raise ConfigError(
                 "the base has no chat template, so nobody knows how it is to be asked",
                 where=where,
-                fix='name one: [train] chat_template = "file.jinja"; the model card of its chat version shows it',
+                fix='name one: [encode] chat_template = "file.jinja"; the model card of its chat version shows it',
             )
         self.tokenizer, self.max_length, self._where = tokenizer, max_length, where
         pairs = zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)
@@ -96,7 +96,7 @@ class Encoder:
             raise ConfigError(
                 "the chat template writes a conversation with a tool call differently once it is answered",
                 where=self._where + where,
-                fix="name a template that does not: [train] chat_template, or leave these rows out in [ingest]",
+                fix="name a template that does not: [encode] chat_template, or leave these rows out in [ingest]",
             )
         # Control tokens before the stop token are the template's way to write a call.
         said, stop, _ = whole[len(before) :].rpartition(self._stop)
@@ -105,7 +105,7 @@ class Encoder:
                 f"the chat template writes {self._stop} {'more than once' if stop else 'nowhere'} in an answer with a "
                 "tool call, but other answers end with it",
                 where=self._where + where,
-                fix="name a template that does not: [train] chat_template, or leave these rows out in [ingest]",
+                fix="name a template that does not: [encode] chat_template, or leave these rows out in [ingest]",
             )
         return said
 
@@ -130,7 +130,7 @@ class Encoder:
             yield SourceError(
                 f"the prompt begins {prompt.count(bos)} times ({self.tokenizer.bos_token})",
                 where=name,
-                fix="the chat template writes this token more than once: name another in [train] chat_template",
+                fix="the chat template writes this token more than once: name another in [encode] chat_template",
             )
         if back.removeprefix(" ") != text.removeprefix(" "):
             yield SourceError(
@@ -147,7 +147,7 @@ class Encoder:
             raise ConfigError(
                 f"the chat template leaves the answer out: {whole[-60:]!r} is all it writes",
                 where=self._where,
-                fix="name a template that writes the assistant's turns: [train] chat_template",
+                fix="name a template that writes the assistant's turns: [encode] chat_template",
             )
         after = self._control.split(whole.rpartition("bcd")[2])
         if len(after) < 2 or after[0].strip():
@@ -155,7 +155,7 @@ class Encoder:
                 f"the chat template closes an answer with {whole.rpartition('bcd')[2]!r}, which holds no control "
                 "token: a model trained with it would never stop",
                 where=self._where,
-                fix="name a template that writes the end token after the assistant's turn: [train] chat_template",
+                fix="name a template that writes the end token after the assistant's turn: [encode] chat_template",
             )
         return after[1]
 
@@ -174,7 +174,7 @@ class Encoder:
             raise ConfigError(
                 f"the chat template cannot be used: {error}",
                 where=self._where + where,
-                fix="mend it or name another: [train] chat_template; or leave such rows out in [ingest]",
+                fix="mend it or name another: [encode] chat_template; or leave such rows out in [ingest]",
             ) from error
         return str(text)
 

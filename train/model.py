@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from schemas import ConfigError, nearest
-from schemas.training import Train
+from schemas.training import Encode, Train
 from train.checkpoint import full_disk
 
 # Full tuning of the tiny base and of small models bears a high rate; an adapter bears about ten times what full
@@ -23,6 +23,7 @@ TINY_LEARNING_RATES = {"lora": 4e-3, "full": 2e-3}
 
 
 _HUB_SECONDS = 5.0
+DEFAULT = Encode()
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,13 @@ def on_device(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-def load_base(settings: Train, source: str | Path) -> Base:
+def load_base(settings: Train, source: str | Path, encode: Encode = DEFAULT) -> Base:
     """Return a base from a folder or a hub id: one path for both.
 
     Args:
         settings: What the recipe says; `trust_remote_code` and `revision` are taken from it.
         source: A folder in the format of transformers, or a hub id.
+        encode: Its `chat_template` takes the place of the tokenizer's own.
 
     Raises:
         ConfigError: It is not there, cannot be loaded, or its weights are no safetensors.
@@ -88,11 +90,11 @@ def load_base(settings: Train, source: str | Path) -> Base:
     # RuntimeError: weights of another size than config.json says, or no room for them.
     except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise _cannot_load(error, where, source) from error
-    if settings.chat_template:
-        tokenizer.chat_template = _read_template(Path(settings.chat_template))
+    if encode.chat_template:
+        tokenizer.chat_template = _read_template(Path(encode.chat_template))
     _same_vocabulary(model, tokenizer, where)
     model.requires_grad_(requires_grad=False)
-    context = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or settings.max_length)
+    context = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or encode.max_length)
     return Base(settings.base, on_device(model), tokenizer, context)
 
 
@@ -176,7 +178,7 @@ def _read_template(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"chat template cannot be read: {error}",
-            where=f"[train] chat_template = {str(path)!r}",
+            where=f"[encode] chat_template = {str(path)!r}",
             fix=f"name a Jinja file; {nearest(path.name, [other.name for other in path.parent.glob('*.jinja')])}",
         ) from error
 

@@ -12,8 +12,8 @@ from pipeline.key import what_changed
 from pipeline.recipe import Recipe
 from pipeline.snapshot import Snapshot
 from pipeline.template import load_templates
-from schemas import ConfigError, SnapshotError, SourceError, Template
-from schemas.training import Train, TrainingRecord
+from schemas import ConfigError, SnapshotError, SourceError, Strict, Template
+from schemas.training import Encode, Train, TrainingRecord
 from train.base_text import Tiny, documents, tiny_key
 
 RUNS = "runs"
@@ -28,6 +28,7 @@ class Plan:
     Attributes:
         recipe: Name of the recipe.
         settings: Its `[train]`.
+        encode: Its `[encode]`.
         tiny: How tiny is made, should it be the base.
         data_root: The store.
         split: What is trained on.
@@ -42,6 +43,7 @@ class Plan:
 
     recipe: str
     settings: Train
+    encode: Encode
     tiny: Tiny
     data_root: Path
     split: Snapshot
@@ -94,10 +96,11 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
     base = _base_identity(settings, tiny)
     code, scoring = code_of("train.tune"), code_of("train.assess")
     parts = {
-        **{f"setting {name}": value_digest(value) for name, value in settings.model_dump(mode="json").items()},
+        **_settings("", settings),
+        **_settings("encode.", recipe.encode),
         "value base": value_digest(base),
         "parent split": record.version,
-        **{f"input {path}": file_digest(path) for path in _files(settings)},
+        **{f"input {path}": file_digest(path) for path in _files(recipe)},
         **{f"package {name}": version for name, version in code.distributions.items()},
         "code train": code.digest,
     }
@@ -107,7 +110,7 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
     last = newest_run(data_root, recipe.name)
     why = what_changed(parts, last.key_parts if last else None)
     return Plan(
-        recipe.name, settings, tiny, data_root, split, templates, base, key, parts, evaluation, code, why
+        recipe.name, settings, recipe.encode, tiny, data_root, split, templates, base, key, parts, evaluation, code, why
     )  # fmt: skip
 
 
@@ -146,7 +149,12 @@ def _base_identity(settings: Train, tiny: Tiny) -> str:
     return f"{settings.base}@{settings.revision or 'main'}"
 
 
-def _files(settings: Train) -> list[Path]:
+def _settings(prefix: str, section: Strict) -> dict[str, str]:
+    values = section.model_dump(mode="json")
+    return {f"setting {prefix}{name}": value_digest(value) for name, value in values.items()}
+
+
+def _files(recipe: Recipe) -> list[Path]:
     """Return the files besides the base that can change a run."""
-    named = [settings.base_text, *([settings.chat_template] if settings.chat_template else [])]
-    return [path for path in map(Path, named) if path.is_file()]
+    named = [recipe.train.base_text, recipe.encode.chat_template, recipe.train.replay_text, recipe.train.preferences]
+    return [path for path in (Path(name) for name in named if name) if path.is_file()]

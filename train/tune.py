@@ -58,8 +58,8 @@ def prepare_run(plan: Plan, tell: Tell) -> Prepared:
         source = build_tiny(settings, plan.tiny, plan.data_root, tell.line, lambda at: tell.reading("base", at))
     elif Path(settings.base).expanduser().is_dir():
         source = Path(settings.base).expanduser()
-    base = load_base(settings, source)
-    encoder = Encoder(base.tokenizer, min(settings.max_length, base.context), f"[train] base = {settings.base!r}")
+    base = load_base(settings, source, plan.encode)
+    encoder = Encoder(base.tokenizer, min(plan.encode.max_length, base.context), f"[train] base = {settings.base!r}")
     sides = {name: read_side(plan.split, name, encoder) for name in ("train", "validation", "test")}
     return Prepared(source, base, encoder, sides)
 

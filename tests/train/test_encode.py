@@ -128,7 +128,7 @@ def test_a_tool_call_that_the_template_never_ends_is_refused(make_tokenizer, tem
     error = refused(make_tokenizer(), ConfigError, unended, [row("q", "a", origin="file:9", calls=CALL)])
     assert "<|eos|>" in error.what
     assert "row file:9" in error.where
-    assert "[train] chat_template" in error.fix
+    assert "[encode] chat_template" in error.fix
 
 
 def test_a_template_that_rewrites_the_question_once_it_is_answered_is_refused_for_tool_calls(
@@ -158,7 +158,7 @@ def test_a_base_without_chat_template_is_refused(make_tokenizer):
     error = refused(make_tokenizer(None), ConfigError)
     assert "no chat template" in error.what
     assert error.where == "[train] base = 'x'"
-    assert '[train] chat_template = "file.jinja"' in error.fix
+    assert '[encode] chat_template = "file.jinja"' in error.fix
 
 
 @pytest.mark.parametrize(
@@ -180,7 +180,7 @@ def test_a_template_that_leaves_the_answer_out_is_refused(make_tokenizer):
     silent = "{% for m in messages if m['role'] == 'user' %}{{ bos_token + m['content'] + eos_token }}{% endfor %}"
     error = refused(make_tokenizer(), ConfigError, silent)
     assert "leaves the answer out" in error.what
-    assert "[train] chat_template" in error.fix
+    assert "[encode] chat_template" in error.fix
 
 
 def test_a_template_that_is_no_jinja_is_refused(make_tokenizer):
@@ -196,14 +196,14 @@ def test_a_row_that_the_template_refuses_is_named(make_tokenizer, template, row)
     error = refused(make_tokenizer(), ConfigError, picky + template, rows)
     assert "System role not supported" in error.what
     assert "row file:7" in error.where
-    assert "[train] chat_template" in error.fix
+    assert "[encode] chat_template" in error.fix
 
 
 def test_a_template_that_begins_twice_is_refused(make_tokenizer, template, row):
     error = refused(make_tokenizer(), SourceError, "{{ bos_token }}" + template, [row("q", "4", origin="file:3")])
     assert error.what == "the prompt begins 2 times (<|bos|>)"
     assert error.where == "file:3"
-    assert "[train] chat_template" in error.fix
+    assert "[encode] chat_template" in error.fix
 
 
 def test_a_tokenizer_without_control_tokens_is_refused(make_tokenizer):

@@ -9,7 +9,9 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from schemas import ConfigError, SnapshotError
+from schemas.training import Encode
 from train.model import (
+    DEFAULT,
     LEARNING_RATES,
     TINY_LEARNING_RATES,
     count,
@@ -29,9 +31,9 @@ def folder(base_folder, tmp_path):
     return shutil.copytree(base_folder, tmp_path / "models" / "mine")
 
 
-def refused(settings, source):
+def refused(settings, source, encode=DEFAULT):
     with pytest.raises(ConfigError) as caught:
-        load_base(settings, source)
+        load_base(settings, source, encode)
     return caught.value
 
 
@@ -121,15 +123,15 @@ def test_a_saved_model_stops_at_the_token_that_ends_an_answer(train_settings, ba
 def test_a_chat_template_of_the_recipe_takes_the_place_of_the_bases_own(train_settings, base_folder, tmp_path):
     path = tmp_path / "mine.jinja"
     path.write_text("{{ messages[0]['content'] }}")
-    settings = train_settings(chat_template=str(path))
-    assert load_base(settings, base_folder).tokenizer.chat_template == "{{ messages[0]['content'] }}"
+    encode = Encode(chat_template=str(path))
+    assert load_base(train_settings(), base_folder, encode).tokenizer.chat_template == "{{ messages[0]['content'] }}"
 
 
 def test_a_chat_template_that_is_not_there_names_its_neighbours(train_settings, base_folder, tmp_path):
     (tmp_path / "mine.jinja").write_text("")
-    error = refused(train_settings(chat_template=str(tmp_path / "mien.jinja")), base_folder)
+    error = refused(train_settings(), base_folder, Encode(chat_template=str(tmp_path / "mien.jinja")))
     assert "chat template cannot be read" in error.what
-    assert error.where == f"[train] chat_template = {str(tmp_path / 'mien.jinja')!r}"
+    assert error.where == f"[encode] chat_template = {str(tmp_path / 'mien.jinja')!r}"
     assert error.fix == "name a Jinja file; did you mean 'mine.jinja'?"
 
 

@@ -8,19 +8,24 @@ from pipeline.refs import newest
 from pipeline.template import BUILT_IN
 from schemas import ConfigError, SnapshotError, SourceError
 from schemas.report import Model
-from schemas.training import Train, TrainingRecord
+from schemas.training import Encode, Train, TrainingRecord
 from train.base_text import Tiny
 from train.plan import MANIFEST, RUNS, newest_run, plan_run, read_record
 
 # What the default does not tell how to change.
 CHANGES = {
     "base": "org/name", "revision": "0f3c", "method": "full", "dropout": 0.5, "learning_rate": 0.5, "evaluate_every": 7,
+    "family": "causal", "alpha": 8.0, "objective": "dpo", "preferences": "pairs.jsonl", "schedule": "linear",
+    "max_steps": 9, "patience": 3, "task_weights": {"qa": 2.0}, "sequence": [["qa"]], "replay_share": 0.5,
+    "replay_text": "other.txt", "precision": "fp32", "attention": "sdpa", "learn": "all-turns",
+    "chat_template_kwargs": {"thinking": True}, "status_weights": {"edited": 2.0}, "row_weight": "weight", "shots": 1,
 }  # fmt: skip
+SETTINGS = {**Train.model_fields, **Encode.model_fields}
 
 
 def another(name):
     """Return a value of a setting that is not its default."""
-    default = Train.model_fields[name].default
+    default = SETTINGS[name].default
     return (
         CHANGES[name] if name in CHANGES else not default if isinstance(default, bool) else type(default)(default * 2)
     )
@@ -31,7 +36,9 @@ def planned(split_project, train_settings):
     """Return a function that plans a run of the tiny project."""
 
     def plan(recipe=None, data_root=None, tiny=None, **changes):
-        recipe = (recipe or split_project.recipe).model_copy(update={"train": train_settings(**changes)})
+        of_encode = {name: changes.pop(name) for name in list(changes) if name in Encode.model_fields}
+        sections = {"train": train_settings(**changes), "encode": Encode(**of_encode)}
+        recipe = (recipe or split_project.recipe).model_copy(update=sections)
         return plan_run(recipe, data_root or split_project.data, tiny)
 
     return plan
@@ -56,7 +63,7 @@ def write(plan, record, data_root):
     return folder
 
 
-@pytest.mark.parametrize("name", Train.model_fields)
+@pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_is_in_the_key(planned, name, base_text, base_folder, tmp_path):
     files = {
         "base_text": shutil.copy(base_text, tmp_path / "other.txt"),
@@ -66,9 +73,9 @@ def test_every_setting_is_in_the_key(planned, name, base_text, base_folder, tmp_
     files["chat_template"].write_text("x")
     value = str(files[name]) if name in files else another(name)
     plain, changed = planned(), planned(**{name: value})
-    assert getattr(plain.settings, name) != getattr(changed.settings, name)
+    part = f"setting encode.{name}" if name in Encode.model_fields else f"setting {name}"
     assert plain.key != changed.key
-    assert plain.key_parts[f"setting {name}"] != changed.key_parts[f"setting {name}"]
+    assert plain.key_parts[part] != changed.key_parts[part]
 
 
 def test_the_same_run_has_the_same_key(planned):

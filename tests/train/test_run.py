@@ -19,6 +19,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from pipeline import cli
 from schemas import arrow_schema
 from schemas.report import ARMS, Report, Score
+from schemas.training import Encode
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "data" / "sample"
@@ -214,7 +215,8 @@ def test_a_bad_setting_stops_the_run_with_its_cure(place, trained, setting, what
     text = (place / "recipe.toml").read_text("utf-8")
     key = setting.split(" ")[0]
     kept = "\n".join(line for line in text.splitlines() if not line.startswith(f"{key} ="))
-    (place / "bad.toml").write_text(f"{kept}\n{setting}\n", encoding="utf-8")
+    section = "[encode]\n" if key in Encode.model_fields else ""
+    (place / "bad.toml").write_text(f"{kept}\n{section}{setting}\n", encoding="utf-8")
     done = tuneloop(place, "train", "--recipe", "bad.toml", fails=True)
     assert done.code in (2, 3)
     assert what in done.stderr
