@@ -4,13 +4,14 @@ A batch of G examples stays a batch of G examples; packing only decides how it i
 
     lengths 5 3 7 2, rows of 8  ->  [7] [5 3] [2]   three rows, each example whole in one of them
 
-Examples in one row do not see each other: position ids start from 0 at each of them, and transformers makes a
-block-diagonal mask of that, if there is neither attention mask nor cache (`use_cache=False`, measured: without it
-the logits differ by 0.5).
+Examples in one row do not see each other. Flat, one row holds all examples of a forward pass and the attention is
+told their bounds (`train.segment_attention`, or the kernels of flash attention); there is no padding at all. In rows,
+position ids start from 0 at each example, and transformers makes a block-diagonal mask of that, if there is neither
+attention mask nor cache (`use_cache=False`, measured: without it the logits differ by 0.5).
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -36,6 +37,8 @@ class PackedBatch:
         labels_RT: The token that each place must predict, IGNORE_INDEX where there is no loss.
         weights_RT: How much that prediction counts.
         owner_RT: Place in the batch of the example a token belongs to; -1 for the padding at a row's end.
+        bounds: Of a flat row, int32: where its examples begin, and its length; None where a mask is made instead.
+        longest: Tokens of the longest example.
     """
 
     input_ids_RT: torch.Tensor
@@ -43,19 +46,26 @@ class PackedBatch:
     labels_RT: torch.Tensor
     weights_RT: torch.Tensor
     owner_RT: torch.Tensor
+    bounds: torch.Tensor | None = None
+    longest: int = 0
 
     def to(self, device: torch.device) -> Self:
         """Return the same on a device."""
-        return type(self)(*(getattr(self, name).to(device) for name in self.__dataclass_fields__))
+        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
+        return replace(self, **moved)
 
     def token_nll(self, model: PreTrainedModel) -> TokenNll:
         """Return what the model makes of the supervised tokens."""
         supervised_RT = self.labels_RT != IGNORE_INDEX
+        # The names under which transformers hands bounds to kernels that know them.
+        apart = {"cu_seq_lens_q": self.bounds, "cu_seq_lens_k": self.bounds}
+        apart |= {"max_length_q": self.longest, "max_length_k": self.longest}
         with head_sees(model, supervised_RT):
             logits_1SV = model(
                 input_ids=self.input_ids_RT,
                 position_ids=self.position_ids_RT,
                 use_cache=False,  # with a cache, transformers lets packed examples see each other
+                **(apart if self.bounds is not None else {}),
             ).logits
         nll_S = functional.cross_entropy(logits_1SV[0].float(), self.labels_RT[supervised_RT], reduction="none")
         return TokenNll(nll_S, self.weights_RT[supervised_RT], self.owner_RT[supervised_RT])
@@ -63,15 +73,29 @@ class PackedBatch:
 
 @dataclass(frozen=True)
 class Packed:
-    """The layout of causal models under methods that obey position ids."""
+    """The layout of causal models under methods that obey position ids.
 
-    why: str = "packed without padding; examples cannot see each other"
+    Attributes:
+        flat: All examples of a forward pass in one row; for attention that is told bounds, and for no other.
+    """
+
+    flat: bool = False
+
+    @property
+    def why(self) -> str:
+        """A sentence for the log."""
+        how = "in one flat row without padding" if self.flat else "in rows under a block-diagonal mask"
+        return f"packed {how}; examples cannot see each other"
 
     def micro_batches(
         self, encoded: Encoded, batch: Sequence[int], token_budget: int, together: int = 1
     ) -> Iterator[PackedBatch]:
         """Yield a batch as forward passes of at most `token_budget` tokens; see `train.forward.Layout`."""
         lengths = encoded.lengths[np.asarray(batch, np.int64)].reshape(-1, together).sum(axis=1).tolist()
+        if self.flat:
+            for row in pack(lengths, token_budget):
+                yield _lay_out(encoded, batch, [row], together, flat=True)
+            return
         width = min(max(ROW_TOKENS, *lengths), max(token_budget, *lengths))
         rows = pack(lengths, width)
         # Rows of like width together: what stands at a row's end is then little.
@@ -105,7 +129,9 @@ def pack(lengths: Sequence[int], row_tokens: int) -> list[list[int]]:
     return rows
 
 
-def _lay_out(encoded: Encoded, batch: Sequence[int], rows: list[list[int]], together: int) -> PackedBatch:
+def _lay_out(
+    encoded: Encoded, batch: Sequence[int], rows: list[list[int]], together: int, *, flat: bool = False
+) -> PackedBatch:
     placed = [[unit * together + k for unit in row for k in range(together)] for row in rows]
     width = max(sum(int(encoded.lengths[batch[i]]) for i in row) for row in placed)
     shape = (len(rows), width)
@@ -124,4 +150,9 @@ def _lay_out(encoded: Encoded, batch: Sequence[int], rows: list[list[int]], toge
             weights[r, at : end - 1] = weight[1:]
             owner[r, at:end] = i
             at = end
-    return PackedBatch(*(torch.from_numpy(array) for array in (ids, places, labels, weights, owner)))
+    batch_of_rows = PackedBatch(*map(torch.from_numpy, (ids, places, labels, weights, owner)))
+    if not flat:
+        return batch_of_rows
+    sizes = [int(encoded.lengths[batch[i]]) for i in placed[0]]
+    bounds = np.concatenate(([0], np.cumsum(sizes))).astype(np.int32)
+    return replace(batch_of_rows, bounds=torch.from_numpy(bounds), longest=max(sizes))

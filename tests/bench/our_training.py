@@ -1,6 +1,6 @@
 """Our loop on the task of `training_task`, in a process of its own: prints one line of JSON.
 
-    python tests/bench/our_training.py FOLDER STEPS EVERY METHOD
+python tests/bench/our_training.py FOLDER STEPS EVERY METHOD
 """
 
 import json
@@ -42,7 +42,11 @@ def main(folder: Path, steps: int, every: int, method: str) -> None:
         nothing = {"name": None, "tool_calls": None, "tool_call_id": None, "weight": None}
         data = encoder.encode(
             [
-                {"origin": f"row {n}", "tools": None, **{side: [{**nothing, **one} for one in row[side]] for side in row}}
+                {
+                    "origin": f"row {n}",
+                    "tools": None,
+                    **{side: [{**nothing, **one} for one in row[side]] for side in row},
+                }
                 for n, row in enumerate(rows)
             ]
         )

@@ -63,8 +63,12 @@ def main() -> None:
                 found[name] = run(worker, {})
     goal = max(one["curve"][-1][2] for one in found.values())
     ours = found["ours"]
-    print(f"{asked.steps} steps of {BATCH} examples, {asked.method}, {ours['threads']} threads; loss to reach {goal:.3f}")
-    print(f"{'':28} {'tokens/s':>9} {'ours is':>8} {'seconds':>8} {'peak MB':>8} {'last NLL':>9} {'to NLL':>8} {'ours is':>8}")
+    print(
+        f"{asked.steps} steps of {BATCH} examples, {asked.method}, {ours['threads']} threads; loss to reach {goal:.3f}"
+    )
+    print(
+        f"{'':28} {'tokens/s':>9} {'ours is':>8} {'seconds':>8} {'peak MB':>8} {'last NLL':>9} {'to NLL':>8} {'ours is':>8}"
+    )
     for name, one in found.items():
         speed, reach = one["tokens"] / one["seconds"], seconds_to(goal, one["curve"])
         times = (ours["tokens"] / ours["seconds"]) / speed
@@ -96,7 +100,8 @@ def prepare(source: Path, folder: Path) -> None:
     texts = [row[side][0]["content"] for row in rows for side in ("prompt", "completion")]
     alphabet = pre_tokenizers.ByteLevel.alphabet()
     raw.train_from_iterator(
-        texts, trainers.BpeTrainer(vocab_size=16_000, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+        texts,
+        trainers.BpeTrainer(vocab_size=16_000, special_tokens=special, initial_alphabet=alphabet, show_progress=False),
     )
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=raw, bos_token="<|bos|>", eos_token="<|eos|>", pad_token="<|pad|>",
@@ -110,7 +115,9 @@ def prepare(source: Path, folder: Path) -> None:
         bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
     )  # fmt: skip
     model = LlamaForCausalLM(config)
-    print(f"base: {sum(weight.numel() for weight in model.parameters()) / 1e6:.1f}M parameters, {len(tokenizer):,} tokens")
+    print(
+        f"base: {sum(weight.numel() for weight in model.parameters()) / 1e6:.1f}M parameters, {len(tokenizer):,} tokens"
+    )
     model.save_pretrained(folder / "base")
 
 

@@ -1,6 +1,6 @@
 """TRL on the task of `training_task`, in its own environment: prints one line of JSON.
 
-    python run_trl.py FOLDER STEPS EVERY METHOD '{"bf16": false, ...}'
+python run_trl.py FOLDER STEPS EVERY METHOD '{"bf16": false, ...}'
 """
 
 import json
@@ -67,7 +67,9 @@ def main(folder, steps, every, method, changes):
         )  # fmt: skip
         adapter = LoraConfig(r=16, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
         optimizer = torch.optim.AdamW(model.parameters(), lr=RATE, betas=(0.9, 0.95), weight_decay=0.01)
-        own = {"optimizers": (optimizer, LambdaLR(optimizer, lambda at: rate_at(at, steps)))} if method == "full" else {}
+        own = (
+            {"optimizers": (optimizer, LambdaLR(optimizer, lambda at: rate_at(at, steps)))} if method == "full" else {}
+        )
         trainer = Counted(
             model=model, args=config, train_dataset=Dataset.from_list(read(folder / "train.jsonl")),
             processing_class=tokenizer, callbacks=[watch], peft_config=None if method == "full" else adapter, **own,
