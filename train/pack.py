@@ -12,7 +12,7 @@ attention mask nor cache (`use_cache=False`, measured: without it the logits dif
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -51,14 +51,16 @@ class PackedBatch:
 
     def to(self, device: torch.device) -> Self:
         """Return the same on a device."""
-        moved = {name: value.to(device) for name, value in vars(self).items() if isinstance(value, torch.Tensor)}
+        moved: dict[str, Any] = {
+            name: value.to(device) for name, value in vars(self).items() if isinstance(value, torch.Tensor)
+        }
         return replace(self, **moved)
 
     def token_nll(self, model: PreTrainedModel) -> TokenNll:
         """Return what the model makes of the supervised tokens."""
         supervised_RT = self.labels_RT != IGNORE_INDEX
         # The names under which transformers hands bounds to kernels that know them.
-        apart = {"cu_seq_lens_q": self.bounds, "cu_seq_lens_k": self.bounds}
+        apart: dict[str, Any] = {"cu_seq_lens_q": self.bounds, "cu_seq_lens_k": self.bounds}
         apart |= {"max_length_q": self.longest, "max_length_k": self.longest}
         with head_sees(model, supervised_RT):
             logits_1SV = model(
@@ -150,7 +152,8 @@ def _lay_out(
             weights[r, at : end - 1] = weight[1:]
             owner[r, at:end] = i
             at = end
-    batch_of_rows = PackedBatch(*map(torch.from_numpy, (ids, places, labels, weights, owner)))
+    inputs_RT, places_RT, labels_RT, weights_RT, owner_RT = map(torch.from_numpy, (ids, places, labels, weights, owner))
+    batch_of_rows = PackedBatch(inputs_RT, places_RT, labels_RT, weights_RT, owner_RT)
     if not flat:
         return batch_of_rows
     sizes = [int(encoded.lengths[batch[i]]) for i in placed[0]]

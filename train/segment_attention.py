@@ -16,7 +16,7 @@ SEGMENTS = "tuneloop_segments"
 
 
 def attend(
-    module: torch.nn.Module,
+    _layer: torch.nn.Module,
     query_1HTD: torch.Tensor,
     key_1GTD: torch.Tensor,
     value_1GTD: torch.Tensor,
@@ -30,7 +30,6 @@ def attend(
     """Return what each token takes from the tokens before it in its own example, (1, T, H, D).
 
     Args:
-        module: The attention layer; only its number of heads a group is read.
         query_1HTD: H heads.
         key_1GTD: G groups of heads.
         value_1GTD: Likewise.
