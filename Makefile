@@ -1,5 +1,5 @@
 # Every target but help builds .venv from the locks first; nothing is installed outside this folder.
-.PHONY: help setup data train feedback annotate annotate-stop annotate-tasks report test test-fast lint bench bench-dedupe doctor lock sample clean-venv
+.PHONY: help setup data train feedback annotate annotate-stop annotate-tasks report test test-fast lint bench bench-dedupe bench-train doctor lock sample clean-venv
 .DEFAULT_GOAL := help
 # `make data train` means first the one, then the other, whatever -j says.
 .NOTPARALLEL:
@@ -80,6 +80,9 @@ bench: setup  ## Run the benchmarks of tests/bench; prints figures, asserts noth
 
 bench-dedupe: setup  ## Run the stage dedupe against datatrove and text-dedup (their own venvs) on the same rows
 	@$(BIN)/python tests/bench/dedupe_against_peers.py
+
+bench-train: setup  ## Train beside TRL (its own venv) on the same base, rows, batch and steps
+	@$(BIN)/python tests/bench/train_against_trl.py
 
 doctor: setup  ## Check the installation and the store
 	@$(RUN) doctor --data-root $(DATA)

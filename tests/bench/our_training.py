@@ -19,6 +19,7 @@ from train.loop import Plan, Reading, fit
 from train.model import load_base, prepare
 from train.objective import Sft
 from train.pack import Packed
+from train.segment_attention import SEGMENTS, register
 
 
 class Judged(Sft):
@@ -27,7 +28,10 @@ class Judged(Sft):
     def judge(self, model, token_budget):
         del token_budget
         began = time.monotonic()
+        trains_with = model.config._attn_implementation
+        model.set_attn_implementation("sdpa")
         nll = plain_nll(model, self.pairs)
+        model.set_attn_implementation(trains_with)
         self.outside += time.monotonic() - began
         return nll
 
@@ -50,8 +54,10 @@ def main(folder: Path, steps: int, every: int, method: str) -> None:
                 for n, row in enumerate(rows)
             ]
         )
+        register()
         model = prepare(base, settings)
-        objective = Judged(data, data, Packed())
+        model.set_attn_implementation(SEGMENTS)
+        objective = Judged(data, data, Packed(flat=True))
         objective.pairs = [ids_of(base.tokenizer, row) for row in read(folder / "validation.jsonl")]
         objective.outside = 0.0
         plan = Plan(
