@@ -10,7 +10,7 @@ every row is checked on every row, and what does not hold stops the run.
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
@@ -23,6 +23,47 @@ BLOCK_ROWS = 2048
 _GUARD = "\ue0a1"
 # Data that holds the guard itself has it twice.
 _GUARDED = re.compile(f"{_GUARD}({_GUARD}?)")
+
+
+class RowEncoder(Protocol):
+    """What turns rows of a split into examples, whatever the family of the model.
+
+    What goes before (worked examples in the prompt) and after (weights) is done to rows and examples by others.
+    """
+
+    @property
+    def stop_id(self) -> int | None:
+        """The token that ends an answer; None where an answer is one number."""
+        ...
+
+    @property
+    def engine(self) -> str:
+        """Which tokenizer makes the ids, and why, in a sentence."""
+        ...
+
+    @property
+    def depends_on(self) -> Mapping[str, str]:
+        """What else than a row decides its ids, by name: digests and small values. Equal ones make equal ids."""
+        ...
+
+    def encode(self, rows: Sequence[Mapping[str, Any]]) -> Encoded:
+        """Return one example a row, in order: the prompt, and the completion with weight 1 on each of its tokens.
+
+        Args:
+            rows: With the columns origin, prompt, completion and tools.
+
+        Raises:
+            SourceError: Rows break what must hold of every row; all of them at once.
+        """
+        ...
+
+    def render_prompt(self, row: Mapping[str, Any]) -> str:
+        """Return the text of a prompt as inference sends it."""
+        ...
+
+    def read_back(self, ids: Sequence[int]) -> str:
+        """Return the text of an answer from its ids, with or without the stop token; for a class, its name."""
+        ...
 
 
 class Encoder:
