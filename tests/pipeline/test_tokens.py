@@ -9,8 +9,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 
+from pipeline.fast_ids import PATTERNS
 from pipeline.messages import LIST
-from pipeline.tokens import PATTERNS, Counter, check_tokenizer
+from pipeline.tokens import Counter, check_tokenizer
 from schemas import ConfigError
 
 TEXTS = ["the cat sat on the mat", "the dog sat on the log", "12 + 30 = 42", "café naïve", "don't you're it's"]
@@ -120,9 +121,9 @@ def with_normalizer() -> Tokenizer:
     return tokenizer
 
 
-def with_plain_added_token() -> Tokenizer:
+def with_an_added_token_that_eats_blanks() -> Tokenizer:
     tokenizer = trained()
-    tokenizer.add_tokens([AddedToken("cat", special=False)])
+    tokenizer.add_tokens([AddedToken("<think>", special=False, rstrip=True)])
     return tokenizer
 
 
@@ -136,7 +137,7 @@ def with_pre_tokenizer(given: pre_tokenizers.PreTokenizer) -> Tokenizer:
     ("tokenizer", "reason"),
     [
         (with_normalizer(), "it has a normalizer"),
-        (with_plain_added_token(), "added tokens that are not special, such as 'cat'"),
+        (with_an_added_token_that_eats_blanks(), "its added token '<think>' depends on what stands beside it"),
         (with_pre_tokenizer(pre_tokenizer(space=True)), "puts a space in front"),
         (with_pre_tokenizer(pre_tokenizer(r"\w+|\W")), "cuts text in a way that is not known here"),
         (with_pre_tokenizer(pre_tokenizers.Whitespace()), "is not byte-level"),
