@@ -7,22 +7,21 @@ The two are tokenised apart and joined, so the seam is the same in training and 
 every row is checked on every row, and what does not hold stops the run.
 """
 
-import json
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, runtime_checkable
 
-from jinja2 import TemplateError
+import numpy as np
+from pydantic import JsonValue
 from transformers import PreTrainedTokenizerBase
 
-from schemas import ConfigError, SourceError
+from schemas import ConfigError, DataError, SourceError
+from train.chat_template import ChatTemplate, bare
 from train.encoded import Encoded
+from train.row_checks import Rules, Said
+from train.text_ids import TextIds
+from train.turns import Lessons, chains_of, turns_of
 
 BLOCK_ROWS = 2048
-# Stands inside the spelling of a control token while a template is rendered, so that data cannot write one.
-_GUARD = "\ue0a1"
-# Data that holds the guard itself has it twice.
-_GUARDED = re.compile(f"{_GUARD}({_GUARD}?)")
 
 
 class RowEncoder(Protocol):
@@ -66,36 +65,79 @@ class RowEncoder(Protocol):
         ...
 
 
-class Encoder:
-    """Turns rows of a split into token ids with the chat template of a model."""
+@runtime_checkable
+class TurnEncoder(Protocol):
+    """A row encoder that can let every turn of the assistant carry loss."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, max_length: int, where: str) -> None:
+    def encode_turns(self, rows: Sequence[Mapping[str, Any]]) -> Lessons:
+        """Return examples in which every turn of the assistant with a weight over 0 carries loss, times that weight.
+
+        Raises:
+            SourceError: Rows break what must hold of every row; all of them at once.
+        """
+        ...
+
+
+class Encoder:
+    """Turns rows of a split into token ids with the chat template of a model.
+
+    Attributes:
+        tokenizer: As it was given.
+        max_length: Longest example in tokens.
+        template: How conversations are written.
+        stop_id: The token that ends an answer.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        max_length: int,
+        where: str,
+        kwargs: Mapping[str, JsonValue] | None = None,
+        shots: int = 0,
+    ) -> None:
         """Learn how this chat template ends an answer.
 
         Args:
             tokenizer: A fast tokenizer with a chat template.
             max_length: Longest example in tokens.
             where: Name of the base, for messages.
+            kwargs: Handed to the template every time.
+            shots: Worked examples that the rows are given with; for messages.
 
         Raises:
-            ConfigError: There is no chat template, or it does not close an answer with a stop token.
+            ConfigError: The template cannot be used; `train.chat_template` says when.
         """
-        if tokenizer.chat_template is None:
-            raise ConfigError(
-                "the base has no chat template, so nobody knows how it is to be asked",
-                where=where,
-                fix='name one: [encode] chat_template = "file.jinja"; the model card of its chat version shows it',
-            )
-        self.tokenizer, self.max_length, self._where = tokenizer, max_length, where
-        pairs = zip(tokenizer.all_special_tokens, tokenizer.all_special_ids, strict=True)
-        self._special: dict[str, int] = {str(token): int(number) for token, number in pairs}
-        spellings = sorted((re.escape(token) for token in self._special), key=len, reverse=True)
-        self._control = re.compile("(" + ("|".join(spellings) or "(?!)") + ")")
-        self._stop = self._find_stop()
-        self.stop_id = self._special[self._stop]
+        self.tokenizer, self.max_length = tokenizer, max_length
+        self.template = ChatTemplate(tokenizer, where, kwargs)
+        self.stop_id = self.template.control[self.template.stop]
+        self._ids = TextIds(self.template)
+        bos = tokenizer.bos_token_id
+        begins = None if bos is None or bos == self.stop_id else (str(tokenizer.bos_token), int(bos))
+        self._rules = Rules(max_length, (self.template.stop, self.stop_id), begins, shots)
+
+    @property
+    def kwargs(self) -> dict[str, JsonValue]:
+        """What the chat template is given besides the messages, in every rendering."""
+        return self.template.kwargs
+
+    @property
+    def engine(self) -> str:
+        """Which tokenizer makes the ids, and why."""
+        return self._ids.engine
+
+    @property
+    def depends_on(self) -> dict[str, str]:
+        """What else than a row decides its ids."""
+        return {
+            "family": "causal",
+            "tokenizer": self._ids.digest,
+            "chat template": self.template.digest,
+            "max_length": str(self.max_length),
+        }
 
     def encode(self, rows: Sequence[Mapping[str, Any]]) -> Encoded:
-        """Return rows of a split as ids.
+        """Return one example a row: its prompt, and its completion with weight 1 on each token.
 
         Args:
             rows: With the columns origin, prompt, completion and tools.
@@ -103,161 +145,85 @@ class Encoder:
         Raises:
             SourceError: A row has no token to learn, is longer than max_length, begins twice, or its target does
                 not read back as the text it was made from; all such rows at once.
+            ConfigError: The chat template refuses rows; all of them at once.
         """
         pairs: list[tuple[list[int], list[int]]] = []
-        problems: list[SourceError] = []
-        names = [str(row["origin"]) for row in rows]
+        problems: list[DataError] = []
         for start in range(0, len(rows), BLOCK_ROWS):
-            block = rows[start : start + BLOCK_ROWS]
-            prompts = self._ids([self.render_prompt(row) for row in block])
-            texts = [self._target_text(row) for row in block]
-            targets = self._ids(texts)
-            said = self.tokenizer.batch_decode(targets, skip_special_tokens=False, clean_up_tokenization_spaces=False)
-            for name, prompt, target, text, back in zip(names[start:], prompts, targets, texts, said, strict=False):
-                problems += self._problems(name, prompt, target, _bare(text), back)
+            block, texts = [], []
+            for row in rows[start : start + BLOCK_ROWS]:
+                try:
+                    texts.append((self.render_prompt(row), self._said(row)))
+                    block.append(row)
+                except ConfigError as error:
+                    problems.append(error)
+            prompts, targets = (self._ids.ids([text[side] for text in texts]) for side in (0, 1))
+            said = self._ids.texts(targets)
+            for row, prompt, target, (_, text), back in zip(block, prompts, targets, texts, said, strict=True):
                 pairs.append((prompt, [*target, self.stop_id]))
-        if problem := SourceError.of(problems):
-            raise problem
-        return Encoded.of(pairs, names)
+                turns = [Said(target, bare(text), back)]
+                problems += self._rules.problems(str(row["origin"]), [*prompt, *pairs[-1][1]], turns)
+        _raise(problems)
+        return Encoded.of(pairs, [str(row["origin"]) for row in rows])
+
+    def encode_turns(self, rows: Sequence[Mapping[str, Any]]) -> Lessons:
+        """Return examples in which every turn of the assistant with a weight over 0 carries loss, times that weight.
+
+        A conversation is one example where every turn then stands in the context that inference would see, token for
+        token; else it is as many as are needed. The completion of a row is in exactly one of its examples, the last.
+
+        Raises:
+            SourceError, ConfigError: As for `encode`.
+        """
+        pairs: list[tuple[list[int], list[int]]] = []
+        weights: list[list[float]] = []
+        places, completions = [], []
+        problems: list[DataError] = []
+        for place, row in enumerate(rows):
+            try:
+                turns = turns_of(row, self.template, self._said)
+            except ConfigError as error:
+                problems.append(error)
+                continue
+            chains = chains_of(turns, (self.template.stop, self.stop_id), self._ids.ids)
+            for chain in chains:
+                first = chain.spans[0][0]
+                pairs.append((chain.ids[:first], chain.ids[first:]))
+                beside = np.zeros(len(chain.ids), np.float32)
+                for turn, (start, end) in zip(chain.turns, chain.spans, strict=True):
+                    beside[start:end] = turn.weight
+                weights.append(beside[first:].tolist())
+                places.append(place)
+                completions.append(chain.spans[-1][0] if chain is chains[-1] else -1)
+                said = [chain.ids[start : end - 1] for start, end in chain.spans]
+                back = self._ids.texts(said)
+                spoken = [
+                    Said(ids, bare(turn.said), text) for ids, turn, text in zip(said, chain.turns, back, strict=True)
+                ]
+                problems += self._rules.problems(str(row["origin"]), chain.ids, spoken)
+        _raise(problems)
+        encoded = Encoded.of(pairs, [str(rows[place]["origin"]) for place in places], weights)
+        return Lessons(encoded, np.asarray(places, np.int64), np.asarray(completions, np.int64))
 
     def render_prompt(self, row: Mapping[str, Any]) -> str:
         """Return a prompt as generation is given it; control tokens that stand in the data carry a guard."""
-        return self._render(row["prompt"], row["tools"], f", row {row['origin']}", for_generation=True)
+        return self.template.render(row["prompt"], row["tools"], f", row {row['origin']}", for_generation=True)
 
-    def _target_text(self, row: Mapping[str, Any]) -> str:
-        """Return what the assistant says, without what ends it."""
+    def read_back(self, ids: Sequence[int]) -> str:
+        """Return the text of an answer; control tokens are left out."""
+        return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def _said(self, row: Mapping[str, Any]) -> str:
+        """Return what the assistant says in the completion, without what ends it."""
         (answer,) = row["completion"]
         if not answer["tool_calls"]:
-            return self._guarded(answer["content"] or "")
+            return self.template.guarded(answer["content"] or "")
         # How a call is written is the template's business.
-        before = self.render_prompt(row)
-        where = f", row {row['origin']}"
-        whole = self._render([*row["prompt"], answer], row["tools"], where, for_generation=False)
-        if not whole.startswith(before):
-            raise ConfigError(
-                "the chat template writes a conversation with a tool call differently once it is answered",
-                where=self._where + where,
-                fix="name a template that does not: [encode] chat_template, or leave these rows out in [ingest]",
-            )
-        # Control tokens before the stop token are the template's way to write a call.
-        said, stop, _ = whole[len(before) :].rpartition(self._stop)
-        if not stop or self._stop in said:
-            raise ConfigError(
-                f"the chat template writes {self._stop} {'more than once' if stop else 'nowhere'} in an answer with a "
-                "tool call, but other answers end with it",
-                where=self._where + where,
-                fix="name a template that does not: [encode] chat_template, or leave these rows out in [ingest]",
-            )
-        return said
-
-    def _problems(self, name: str, prompt: list[int], target: list[int], text: str, back: str) -> Iterable[SourceError]:
-        """Yield what is wrong with one row."""
-        n = len(prompt) + len(target) + 1
-        if not target:
-            yield SourceError(
-                "no token to learn: the answer is empty once rendered",
-                where=name,
-                fix="mend or drop the row; an answer with a tool call needs a chat template that writes calls",
-            )
-        if n > self.max_length:
-            yield SourceError(
-                f"{n:,} tokens ({len(target):,} of them the answer) are more than max_length = {self.max_length:,}",
-                where=name,
-                fix="set [format] max_tokens so that longer rows are dropped and counted; "
-                f"or max_length = {n}, if the base takes so many",
-            )
-        bos = self.tokenizer.bos_token_id
-        if bos is not None and bos != self.stop_id and prompt.count(bos) > 1:
-            yield SourceError(
-                f"the prompt begins {prompt.count(bos)} times ({self.tokenizer.bos_token})",
-                where=name,
-                fix="the chat template writes this token more than once: name another in [encode] chat_template",
-            )
-        if back.removeprefix(" ") != text.removeprefix(" "):
-            yield SourceError(
-                f"the answer reads back differently: {back[:60]!r} instead of {text[:60]!r}",
-                where=name,
-                fix="this tokenizer cannot write the answer; use another base, or mend the row",
-            )
-
-    def _find_stop(self) -> str:
-        """Return the token with which the template closes an answer, by rendering one."""
-        asked = [{"role": "user", "content": "a"}]
-        whole = self._render([*asked, {"role": "assistant", "content": "bcd"}], None, "", for_generation=False)
-        if "bcd" not in whole:
-            raise ConfigError(
-                f"the chat template leaves the answer out: {whole[-60:]!r} is all it writes",
-                where=self._where,
-                fix="name a template that writes the assistant's turns: [encode] chat_template",
-            )
-        after = self._control.split(whole.rpartition("bcd")[2])
-        if len(after) < 2 or after[0].strip():
-            raise ConfigError(
-                f"the chat template closes an answer with {whole.rpartition('bcd')[2]!r}, which holds no control "
-                "token: a model trained with it would never stop",
-                where=self._where,
-                fix="name a template that writes the end token after the assistant's turn: [encode] chat_template",
-            )
-        return after[1]
-
-    def _render(
-        self, messages: Iterable[Mapping[str, Any]], tools: str | None, where: str, *, for_generation: bool
-    ) -> str:
-        shown = [self._message(message) for message in messages]
-        try:
-            text = self.tokenizer.apply_chat_template(
-                shown,
-                tools=_map_text(json.loads(tools), self._guarded) if tools else None,
-                add_generation_prompt=for_generation,
-                tokenize=False,
-            )
-        except (TemplateError, TypeError) as error:
-            raise ConfigError(
-                f"the chat template cannot be used: {error}",
-                where=self._where + where,
-                fix="mend it or name another: [encode] chat_template; or leave such rows out in [ingest]",
-            ) from error
-        return str(text)
-
-    def _message(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a message in the form chat templates read: no nulls, calls as lists, control tokens guarded."""
-        shown = {key: value for key, value in message.items() if value is not None and key != "weight"}
-        shown |= {key: self._guarded(shown[key]) for key in ("name", "tool_call_id") if key in shown}
-        shown["content"] = self._guarded(message["content"] or "")
-        if calls := message.get("tool_calls"):
-            shown["tool_calls"] = _map_text(json.loads(calls), self._guarded)
-        return shown
-
-    def _guarded(self, text: str) -> str:
-        doubled = text.replace(_GUARD, _GUARD * 2)
-        return self._control.sub(lambda found: found[0][0] + _GUARD + found[0][1:], doubled)
-
-    def _ids(self, texts: list[str]) -> list[list[int]]:
-        """Return the ids of rendered texts; only control tokens the template wrote are control tokens."""
-        plain = self.tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
-        return [self._by_pieces(text) if _GUARD in text else list(ids) for text, ids in zip(texts, plain, strict=True)]
-
-    def _by_pieces(self, text: str) -> list[int]:
-        ids: list[int] = []
-        for piece in self._control.split(text):
-            if piece in self._special:
-                ids.append(self._special[piece])
-            elif piece:
-                ids += self.tokenizer(_bare(piece), add_special_tokens=False, split_special_tokens=True)["input_ids"]
-        return ids
+        return self.template.render_call([*row["prompt"], answer], row["tools"], f", row {row['origin']}")
 
 
-def _bare(text: str) -> str:
-    """Return guarded text as it was."""
-    return _GUARDED.sub(r"\1", text)
-
-
-def _map_text(value: Any, change: Callable[[str], str]) -> Any:  # noqa: ANN401 - any JSON value
-    """Return a JSON value with every text in it changed."""
-    if isinstance(value, str):
-        return change(value)
-    if isinstance(value, list):
-        return [_map_text(item, change) for item in value]
-    if isinstance(value, dict):
-        return {change(key): _map_text(item, change) for key, item in value.items()}
-    return value
+def _raise(problems: Sequence[DataError]) -> None:
+    """Raise all problems at once, those of the template first: a row may be whole under another one."""
+    for kind in (ConfigError, SourceError):
+        if found := kind.of(problem for problem in problems if isinstance(problem, kind)):
+            raise found

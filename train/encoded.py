@@ -7,11 +7,13 @@
 A target of several turns holds tokens of weight 0 too: what the user says between.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+
+_BLOCK = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,12 @@ class Encoded:
     @cached_property
     def n_supervised(self) -> np.ndarray:
         """Tokens of each example that carry loss."""
-        before = np.concatenate(([0], np.cumsum(self.weights > 0, dtype=np.int64)))
-        supervised: np.ndarray = before[self.starts[1:]] - before[self.starts[:-1]]
-        return supervised
+        return self._summed(lambda weights: weights > 0, np.int64)
+
+    @cached_property
+    def total_weights(self) -> np.ndarray:
+        """Summed weights of each example, float64."""
+        return self._summed(lambda weights: weights, np.float64)
 
     def example(self, i: int) -> np.ndarray:
         """The ids of one example."""
@@ -67,6 +72,54 @@ class Encoded:
         """How much each token of one example counts in the loss."""
         return self.weights[self.starts[i] : self.starts[i + 1]]
 
+    def times(self, factors: np.ndarray) -> "Encoded":
+        """Return the same examples, the weights of each multiplied by its factor."""
+        beside = np.repeat(factors.astype(np.float32), self.lengths)
+        return replace(self, weights=self.weights * beside)
+
+    def of_completions(self, starts_at: np.ndarray) -> "Encoded":
+        """Return the examples that hold the completion of their row, its tokens alone with loss, each with weight 1.
+
+        Args:
+            starts_at: Tokens of each example before the completion of its row; -1 for one that ends before it.
+        """
+        chosen = starts_at >= 0
+        whole = bool(chosen.all())
+        lengths, n_prompt = self.lengths[chosen], starts_at[chosen]
+        both = np.stack([n_prompt, lengths - n_prompt], axis=1).reshape(-1)
+        return Encoded(
+            self.ids if whole else self.ids[np.repeat(chosen, self.lengths)],
+            np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))),
+            n_prompt,
+            np.repeat(np.tile(np.float32([0, 1]), len(lengths)), both),
+            self.names if whole else [self.names[i] for i in np.flatnonzero(chosen)],
+        )
+
+    def with_loss(self) -> "Encoded":
+        """Return the examples that carry any loss."""
+        chosen = self.n_supervised > 0
+        if chosen.all():
+            return self
+        beside = np.repeat(chosen, self.lengths)
+        return Encoded(
+            self.ids[beside],
+            np.concatenate(([0], np.cumsum(self.lengths[chosen], dtype=np.int64))),
+            self.n_prompt[chosen],
+            self.weights[beside],
+            [self.names[i] for i in np.flatnonzero(chosen)],
+        )
+
+    def _summed(self, change: Callable[[np.ndarray], np.ndarray], kind: type[np.generic]) -> np.ndarray:
+        """Return the sum of each example's changed weights; a block at a time, since they may not fit in memory."""
+        found = np.zeros(len(self), kind)
+        for start in range(0, len(self), _BLOCK):
+            starts = self.starts[start : start + _BLOCK + 1]
+            some = change(self.weights[starts[0] : starts[-1]]).astype(kind)
+            before = np.concatenate((np.zeros(1, kind), np.cumsum(some, dtype=kind)))
+            places = starts - starts[0]
+            found[start : start + _BLOCK] = before[places[1:]] - before[places[:-1]]
+        return found
+
     @staticmethod
     def of(
         pairs: Sequence[tuple[Sequence[int], Sequence[int]]],
@@ -74,17 +127,18 @@ class Encoded:
         weights: Sequence[Sequence[float]] | None = None,
     ) -> "Encoded":
         """Return examples given as (prompt ids, target ids), and how much each token of the targets counts: 1."""
-        sizes = [len(prompt) + len(target) for prompt, target in pairs]
-        flat = [token for prompt, target in pairs for side in (prompt, target) for token in side]
-        counts = weights if weights is not None else [[1.0] * len(target) for _, target in pairs]
-        beside = [one for (prompt, _), count in zip(pairs, counts, strict=True) for one in ([0.0] * len(prompt), count)]
-        return Encoded(
-            np.asarray(flat, np.int32),
-            np.concatenate(([0], np.cumsum(sizes, dtype=np.int64))),
-            np.asarray([len(prompt) for prompt, _ in pairs], np.int64),
-            np.asarray([weight for some in beside for weight in some], np.float32),
-            names,
-        )
+        flat = [np.asarray(side, np.int32) for pair in pairs for side in pair]
+        sizes = np.asarray([len(side) for side in flat], np.int64).reshape(-1, 2)
+        ids = np.concatenate([np.empty(0, np.int32), *flat])
+        starts = np.concatenate(([0], np.cumsum(sizes.sum(axis=1), dtype=np.int64)))
+        if weights is None:
+            counts = np.repeat(np.tile(np.float32([0, 1]), len(pairs)), sizes.reshape(-1))
+        else:
+            both = [
+                side for (prompt, _), some in zip(pairs, weights, strict=True) for side in ([0.0] * len(prompt), some)
+            ]
+            counts = np.concatenate([np.empty(0, np.float32), *(np.asarray(side, np.float32) for side in both)])
+        return Encoded(ids, starts, sizes[:, 0].copy(), counts, names)
 
     @staticmethod
     def joined(parts: Sequence["Encoded"]) -> "Encoded":
