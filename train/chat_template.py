@@ -69,10 +69,8 @@ class ChatTemplate:
     def digest(self) -> str:
         """32 hex digits of what it makes of a conversation: text, kwargs, and today's date if it writes that."""
         shown = [*_ASKED, {"role": "assistant", "content": "bcd"}, *_ASKED]
-        template = self.tokenizer.chat_template
-        return value_digest(
-            [template, self.kwargs, self.render(shown, None, "", for_generation=True), sorted(self.control.items())]
-        )
+        text = self.render(shown, None, "", for_generation=True)
+        return value_digest([str(self.tokenizer.chat_template), self.kwargs, text, dict(self.control)])
 
     def render(
         self, messages: Sequence[Mapping[str, Any]], tools: str | None, where: str, *, for_generation: bool
@@ -88,13 +86,14 @@ class ChatTemplate:
         Raises:
             ConfigError: The template refuses the conversation.
         """
+        given: dict[str, Any] = dict(self.kwargs)
         try:
             text = self.tokenizer.apply_chat_template(
                 [self._message(message) for message in messages],
                 tools=map_text(json.loads(tools), self.guarded) if tools else None,
                 add_generation_prompt=for_generation,
                 tokenize=False,
-                **self.kwargs,
+                **given,
             )
         except (TemplateError, TypeError) as error:
             raise ConfigError(

@@ -31,6 +31,11 @@ class RowEncoder(Protocol):
     """
 
     @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The base's."""
+        ...
+
+    @property
     def stop_id(self) -> int | None:
         """The token that ends an answer; None where an answer is one number."""
         ...
@@ -42,7 +47,7 @@ class RowEncoder(Protocol):
 
     @property
     def depends_on(self) -> Mapping[str, str]:
-        """What else than a row decides its ids, by name: digests and small values. Equal ones make equal ids."""
+        """What decides its ids besides the row and the tokenizer, by name: digests and small values."""
         ...
 
     def encode(self, rows: Sequence[Mapping[str, Any]]) -> Encoded:
@@ -82,10 +87,7 @@ class Encoder:
     """Turns rows of a split into token ids with the chat template of a model.
 
     Attributes:
-        tokenizer: As it was given.
-        max_length: Longest example in tokens.
         template: How conversations are written.
-        stop_id: The token that ends an answer.
     """
 
     def __init__(
@@ -108,13 +110,23 @@ class Encoder:
         Raises:
             ConfigError: The template cannot be used; `train.chat_template` says when.
         """
-        self.tokenizer, self.max_length = tokenizer, max_length
+        self._tokenizer, self.max_length = tokenizer, max_length
         self.template = ChatTemplate(tokenizer, where, kwargs)
-        self.stop_id = self.template.control[self.template.stop]
+        self._stop = self.template.control[self.template.stop]
         self._ids = TextIds(self.template)
         bos = tokenizer.bos_token_id
         begins = None if bos is None or bos == self.stop_id else (str(tokenizer.bos_token), int(bos))
         self._rules = Rules(max_length, (self.template.stop, self.stop_id), begins, shots)
+
+    @property
+    def tokenizer(self) -> PreTrainedTokenizerBase:
+        """The base's."""
+        return self._tokenizer
+
+    @property
+    def stop_id(self) -> int:
+        """The token that ends an answer."""
+        return self._stop
 
     @property
     def kwargs(self) -> dict[str, JsonValue]:
@@ -128,10 +140,9 @@ class Encoder:
 
     @property
     def depends_on(self) -> dict[str, str]:
-        """What else than a row decides its ids."""
+        """What decides its ids besides the row and the tokenizer."""
         return {
             "family": "causal",
-            "tokenizer": self._ids.digest,
             "chat template": self.template.digest,
             "max_length": str(self.max_length),
         }
@@ -153,7 +164,7 @@ class Encoder:
             block, texts = [], []
             for row in rows[start : start + BLOCK_ROWS]:
                 try:
-                    texts.append((self.render_prompt(row), self._said(row)))
+                    texts.append((self._prompt(row), self._said(row)))
                     block.append(row)
                 except ConfigError as error:
                     problems.append(error)
@@ -163,7 +174,7 @@ class Encoder:
                 pairs.append((prompt, [*target, self.stop_id]))
                 turns = [Said(target, bare(text), back)]
                 problems += self._rules.problems(str(row["origin"]), [*prompt, *pairs[-1][1]], turns)
-        _raise(problems)
+        raise_all(problems)
         return Encoded.of(pairs, [str(row["origin"]) for row in rows])
 
     def encode_turns(self, rows: Sequence[Mapping[str, Any]]) -> Lessons:
@@ -201,17 +212,21 @@ class Encoder:
                     Said(ids, bare(turn.said), text) for ids, turn, text in zip(said, chain.turns, back, strict=True)
                 ]
                 problems += self._rules.problems(str(row["origin"]), chain.ids, spoken)
-        _raise(problems)
+        raise_all(problems)
         encoded = Encoded.of(pairs, [str(rows[place]["origin"]) for place in places], weights)
         return Lessons(encoded, np.asarray(places, np.int64), np.asarray(completions, np.int64))
 
     def render_prompt(self, row: Mapping[str, Any]) -> str:
-        """Return a prompt as generation is given it; control tokens that stand in the data carry a guard."""
-        return self.template.render(row["prompt"], row["tools"], f", row {row['origin']}", for_generation=True)
+        """Return the text of a prompt as inference sends it."""
+        return bare(self._prompt(row))
 
     def read_back(self, ids: Sequence[int]) -> str:
         """Return the text of an answer; control tokens are left out."""
-        return str(self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False))
+        return str(self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+    def _prompt(self, row: Mapping[str, Any]) -> str:
+        """Return a prompt in which control tokens of the data carry a guard."""
+        return self.template.render(row["prompt"], row["tools"], f", row {row['origin']}", for_generation=True)
 
     def _said(self, row: Mapping[str, Any]) -> str:
         """Return what the assistant says in the completion, without what ends it."""
@@ -222,8 +237,8 @@ class Encoder:
         return self.template.render_call([*row["prompt"], answer], row["tools"], f", row {row['origin']}")
 
 
-def _raise(problems: Sequence[DataError]) -> None:
-    """Raise all problems at once, those of the template first: a row may be whole under another one."""
-    for kind in (ConfigError, SourceError):
+def raise_all(problems: Sequence[DataError]) -> None:
+    """Raise all problems at once, those of the settings first: rows may be whole under others."""
+    for kind in (ConfigError, SourceError, DataError):
         if found := kind.of(problem for problem in problems if isinstance(problem, kind)):
             raise found

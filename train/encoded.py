@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 
 _BLOCK = 1 << 14
+_NO_YES = np.asarray([0, 1], np.float32)
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ class Encoded:
             self.ids if whole else self.ids[np.repeat(chosen, self.lengths)],
             np.concatenate(([0], np.cumsum(lengths, dtype=np.int64))),
             n_prompt,
-            np.repeat(np.tile(np.float32([0, 1]), len(lengths)), both),
-            self.names if whole else [self.names[i] for i in np.flatnonzero(chosen)],
+            np.repeat(np.tile(_NO_YES, len(lengths)), both),
+            self.names if whole else [self.names[i] for i in np.flatnonzero(chosen).tolist()],
         )
 
     def with_loss(self) -> "Encoded":
@@ -106,7 +107,7 @@ class Encoded:
             np.concatenate(([0], np.cumsum(self.lengths[chosen], dtype=np.int64))),
             self.n_prompt[chosen],
             self.weights[beside],
-            [self.names[i] for i in np.flatnonzero(chosen)],
+            [self.names[i] for i in np.flatnonzero(chosen).tolist()],
         )
 
     def _summed(self, change: Callable[[np.ndarray], np.ndarray], kind: type[np.generic]) -> np.ndarray:
@@ -132,7 +133,7 @@ class Encoded:
         ids = np.concatenate([np.empty(0, np.int32), *flat])
         starts = np.concatenate(([0], np.cumsum(sizes.sum(axis=1), dtype=np.int64)))
         if weights is None:
-            counts = np.repeat(np.tile(np.float32([0, 1]), len(pairs)), sizes.reshape(-1))
+            counts = np.repeat(np.tile(_NO_YES, len(pairs)), sizes.reshape(-1))
         else:
             both = [
                 side for (prompt, _), some in zip(pairs, weights, strict=True) for side in ([0.0] * len(prompt), some)

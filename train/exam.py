@@ -16,7 +16,7 @@ from transformers import PreTrainedModel
 from pipeline.snapshot import Snapshot
 from schemas import ConfigError, Template, arrow_schema, nearest
 from schemas.report import Arm, Score
-from train.encode import Encoder
+from train.encode import Encoder, RowEncoder
 from train.encoded import Encoded
 from train.floors import Floor, Floors, Row
 from train.generate import answers
@@ -66,8 +66,14 @@ class Result:
     answers: list[str] | None
 
 
-def read_side(snapshot: Snapshot, name: str, encoder: Encoder) -> Side:
-    """Return one side of a split, encoded.
+def read_side(snapshot: Snapshot, name: str, encoder: RowEncoder, made: Encoded | None = None) -> Side:
+    """Return one side of a split, encoded: one example a row, its completion alone.
+
+    Args:
+        snapshot: The split.
+        name: Of the side.
+        encoder: Of the base.
+        made: The examples, where `train.encoding` has made them; else they are made here, without worked examples.
 
     Raises:
         SourceError: A row breaks what must hold of every row.
@@ -80,16 +86,12 @@ def read_side(snapshot: Snapshot, name: str, encoder: Encoder) -> Side:
             continue
         for batch in Snapshot.read_part(snapshot.folder / file.name, list(COLUMNS)):
             read = batch.to_pylist()
-            encoded.append(encoder.encode(read))
+            if made is None:
+                encoded.append(encoder.encode(read))
             prompts += ["\n\n".join(message["content"] or "" for message in row["prompt"]) for row in read]
             rows += [{key: row[key] for key in COLUMNS if key not in ("prompt", "completion", "tools")} for row in read]
-    whole = Encoded.joined(encoded)
-    targets = [whole.target(i)[:-1].tolist() for i in range(len(whole))]
-    references = (
-        encoder.tokenizer.batch_decode(targets, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        if targets  # of no sequences it makes one text
-        else []
-    )
+    whole = Encoded.joined(encoded) if made is None else made
+    references = [encoder.read_back(whole.target(i).tolist()) for i in range(len(whole))]
     return Side(name, rows, prompts, references, whole)
 
 

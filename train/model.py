@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import torch
 from peft import LoraConfig, get_peft_model
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from schemas import ConfigError, nearest
 from schemas.training import Encode, Train
@@ -154,6 +154,32 @@ def write_folder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, fol
         if "os error" not in str(error):
             raise
         raise full_disk(error, folder) from error
+
+
+def load_tokenizer(
+    settings: Train, source: str | Path, encode: Encode = DEFAULT
+) -> tuple[PreTrainedTokenizerBase, int]:
+    """Return the tokenizer of a base and the longest sequence the base takes; no weight is read.
+
+    Raises:
+        ConfigError: It is not there or cannot be loaded.
+    """
+    where = f"[train] base = {settings.base!r}"
+    if _looks_local(str(source)) and not Path(source).is_dir():
+        raise _no_folder(Path(source), where)
+    options = {
+        "revision": settings.revision or "main",
+        "trust_remote_code": settings.trust_remote_code,
+        "local_files_only": not Path(source).is_dir() and not _reaches_hub(),
+    }
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source, **options)
+        config = AutoConfig.from_pretrained(source, **options)
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        raise _cannot_load(error, where, source) from error
+    if encode.chat_template:
+        tokenizer.chat_template = _read_template(Path(encode.chat_template))
+    return tokenizer, int(getattr(config.get_text_config(), "max_position_embeddings", None) or encode.max_length)
 
 
 def count(model: torch.nn.Module) -> tuple[int, int]:

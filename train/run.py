@@ -36,7 +36,7 @@ def make(plan: Plan, tell: Tell) -> Report:
             key_parts=plan.key_parts,
             evaluation=plan.evaluation,
             recipe=plan.recipe,
-            parents={"split": plan.split.manifest.version},
+            parents={"split": plan.split.manifest.version, "encode": prepared.encoding.version},
             settings=plan.settings.model_dump(mode="json"),
             base=plan.base,
             code=plan.code.digest,

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from pydantic import JsonValue
 from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerBase
 
 from pipeline.digest import value_digest
 from pipeline.fast_ids import MAX_FAST_CHARS, FastIds, fast_ids
@@ -31,13 +32,6 @@ class TextIds:
     def engine(self) -> str:
         """Which engine makes the ids and why, in a sentence."""
         return self._engines[1]
-
-    @cached_property
-    def digest(self) -> str:
-        """32 hex digits of all that the tokenizer says of itself."""
-        backend = getattr(self._tokenizer, "backend_tokenizer", None)
-        known: JsonValue = dict(self._tokenizer.get_vocab())
-        return value_digest([backend.to_str()] if isinstance(backend, Tokenizer) else known)
 
     def ids(self, texts: list[str]) -> list[list[int]]:
         """Return the ids of each text."""
@@ -98,3 +92,10 @@ class TextIds:
         if len(piece) <= _SHORT and len(self._kept) < _MOST_KEPT:
             self._kept[piece] = ids
         return ids
+
+
+def tokenizer_digest(tokenizer: PreTrainedTokenizerBase) -> str:
+    """Return 32 hex digits of all that a tokenizer does to text."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    known: JsonValue = dict(tokenizer.get_vocab())
+    return value_digest([backend.to_str()] if isinstance(backend, Tokenizer) else known)

@@ -10,6 +10,7 @@ from schemas.training import Train, Tuned
 from train import loop
 from train.checkpoint import full_disk, step_of
 from train.encode import Encoder
+from train.encoding import Encoding, encode_split
 from train.exam import Side, read_side
 from train.loop import Reading, fit
 from train.model import Base, count, load_base, peak_rate, prepare, save_model
@@ -38,12 +39,13 @@ class Tell:
 
 @dataclass(frozen=True)
 class Prepared:
-    """The base and the split in its tokens."""
+    """The base and the split in its tokens: what is learnt in `encoding`, what is asked in `sides`."""
 
     source: Path | str
     base: Base
     encoder: Encoder
     sides: dict[str, Side]
+    encoding: Encoding
 
 
 def prepare_run(plan: Plan, tell: Tell) -> Prepared:
@@ -59,9 +61,16 @@ def prepare_run(plan: Plan, tell: Tell) -> Prepared:
     elif Path(settings.base).expanduser().is_dir():
         source = Path(settings.base).expanduser()
     base = load_base(settings, source, plan.encode)
-    encoder = Encoder(base.tokenizer, min(plan.encode.max_length, base.context), f"[train] base = {settings.base!r}")
-    sides = {name: read_side(plan.split, name, encoder) for name in ("train", "validation", "test")}
-    return Prepared(source, base, encoder, sides)
+    encoder = Encoder(
+        base.tokenizer, min(plan.encode.max_length, base.context), f"[train] base = {settings.base!r}",
+        plan.encode.chat_template_kwargs, plan.encode.shots,
+    )  # fmt: skip
+    encoding = encode_split(plan.split, encoder, plan.encode, plan.data_root, plan.recipe, tell.line)
+    sides = {
+        name: read_side(plan.split, name, encoder, encoding.completions(name))
+        for name in ("train", "validation", "test")
+    }
+    return Prepared(source, base, encoder, sides, encoding)
 
 
 def tune(plan: Plan, prepared: Prepared, tell: Tell) -> Tuned:
@@ -73,7 +82,7 @@ def tune(plan: Plan, prepared: Prepared, tell: Tell) -> Tuned:
     folder, settings = make_folder(plan.folder), plan.settings
     if (folder / TUNED).is_file():
         return Tuned.model_validate_json((folder / TUNED).read_bytes())
-    train, validation = prepared.sides["train"].encoded, prepared.sides["validation"].encoded
+    train, validation = prepared.encoding.lessons(), prepared.sides["validation"].encoded
     model = prepare(prepared.base, settings)
     how = _how(settings, len(train))
     rate, origin = peak_rate(settings)
