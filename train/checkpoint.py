@@ -17,6 +17,7 @@ from safetensors.torch import load_file, save_file
 from pipeline.snapshot import make_folder, sync
 from schemas import SnapshotError, Strict
 from schemas.report import CurvePoint
+from train.processes import part_like, whole
 
 STATE, WEIGHTS, BEST = "state.json", "weights.safetensors", "best.safetensors"
 
@@ -25,10 +26,12 @@ class Progress(Strict):
     """Where a run stands after a whole step; with the weights, all that the rest of the run depends on."""
 
     step: int = Field(title="optimizer steps taken")
-    token_budget: int = Field(title="packing changes the rounding, so a resumed run keeps the budget it began with")
+    token_budget: int = Field(title="packing changes the rounding, so a resumed run keeps the budget it has come to")
     threads: int = Field(title="so do the threads of matrix products")
+    processes: int = Field(title="and the processes, whose gradients are summed; a run may go on with another number")
     best_step: int
     best_nll: float | None
+    since_best: int = Field(title="validations since the best one, for early stopping")
     seconds: float = Field(title="time spent training so far")
     tokens: int = Field(title="tokens trained on so far")
     curve: list[CurvePoint]
@@ -41,7 +44,6 @@ class Checkpoint:
     progress: Progress
     weights: dict[str, torch.Tensor]
     optimizer: dict[str, torch.Tensor]
-    rng: torch.Tensor
 
 
 def trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -56,24 +58,38 @@ def put_back(model: torch.nn.Module, weights: Mapping[str, torch.Tensor]) -> Non
         raise ValueError(f"weights of another model: {sorted(here.keys() ^ weights.keys())[:5]}")
     with torch.no_grad():
         for name, weight in here.items():
-            weight.copy_(weights[name])
+            weight.copy_(part_like(weight, weights[name]))
 
 
-def save(folder: Path, progress: Progress, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
+def weights_of(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    """Return the weights that train, whole and ready to be written; all processes must ask at once."""
+    return {name: _ready(weight) for name, weight in trained(model).items()}
+
+
+def state_of(model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, torch.Tensor]:
+    """Return weights and moments, whole and ready to be written; all processes must ask at once."""
+    tensors = {f"weight.{name}": weight for name, weight in weights_of(model).items()}
+    for index, moments in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer.{index}.{name}": _ready(value) for name, value in moments.items()}
+    return tensors
+
+
+def save(folder: Path, progress: Progress, tensors: Mapping[str, torch.Tensor]) -> None:
     """Replace the checkpoint in `folder`; a kill at any moment leaves the old one or the new one.
+
+    Args:
+        folder: Of the checkpoint.
+        progress: Where the run stands.
+        tensors: From `state_of`. The random state is not among them: it is set anew at every step.
 
     Raises:
         SnapshotError: It cannot be written, such as for a full disk; the old checkpoint stands.
     """
-    tensors = {f"weight.{name}": weight.detach() for name, weight in trained(model).items()}
-    for index, moments in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{index}.{name}": value for name, value in moments.items()}
-    tensors["rng"] = torch.get_rng_state()
     draft, final, old = (folder.with_name(f"{folder.name}{end}") for end in (".draft", "", ".old"))
     try:
         _clear(draft)
         make_folder(draft)
-        save_file({name: value.contiguous().cpu() for name, value in tensors.items()}, draft / WEIGHTS)
+        save_file(dict(tensors), draft / WEIGHTS)
         (draft / STATE).write_text(progress.model_dump_json(indent=1) + "\n", encoding="utf-8")
         for path in (draft / WEIGHTS, draft / STATE, draft):
             sync(path)
@@ -88,15 +104,15 @@ def save(folder: Path, progress: Progress, model: torch.nn.Module, optimizer: to
         raise full_disk(error, folder) from error
 
 
-def save_best(path: Path, model: torch.nn.Module) -> None:
-    """Replace the best weights so far, whole or not at all.
+def save_best(path: Path, weights: Mapping[str, torch.Tensor]) -> None:
+    """Replace the best weights so far, from `weights_of`, whole or not at all.
 
     Raises:
         SnapshotError: They cannot be written.
     """
     draft = path.with_suffix(".draft")
     try:
-        save_file({name: weight.detach().contiguous().cpu() for name, weight in trained(model).items()}, draft)
+        save_file(dict(weights), draft)
         sync(draft)
         os.replace(draft, path)
     except (OSError, SafetensorError) as error:
@@ -132,6 +148,8 @@ def step_of(folder: Path) -> int | None:
 def load(folder: Path) -> Checkpoint | None:
     """Return the checkpoint in `folder`, or None if there is none.
 
+    Where a kill left the one before beside it, and this one is damaged, it is that one.
+
     Raises:
         SnapshotError: It is damaged.
     """
@@ -140,28 +158,29 @@ def load(folder: Path) -> Checkpoint | None:
         old.rename(folder)  # killed between the two renames of `save`
     if not folder.exists():
         return None
-    tensors = load_weights(folder / WEIGHTS)
     try:
-        progress = Progress.model_validate_json((folder / STATE).read_bytes())
-        rng = tensors.pop("rng")
-    except (OSError, ValidationError, KeyError) as error:
-        raise SnapshotError(
-            f"checkpoint cannot be read: {str(error).splitlines()[0]}",
-            where=str(folder),
-            fix=f"remove {folder} and run `tuneloop train` again; it starts from the first step",
-        ) from error
-    return Checkpoint(progress, _under(tensors, "weight."), _under(tensors, "optimizer."), rng)
+        return _read(folder)
+    except SnapshotError:
+        if not old.exists():
+            raise
+        found = _read(old)
+        _clear(folder)
+        old.rename(folder)
+        return found
 
 
 def restore(checkpoint: Checkpoint, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:
-    """Put weights, optimizer moments and the random state back as they were when the checkpoint was written."""
+    """Put weights and optimizer moments back as they were when the checkpoint was written."""
     put_back(model, checkpoint.weights)
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
     state: dict[int, dict[str, torch.Tensor]] = {}
     for name, value in checkpoint.optimizer.items():
         index, _, moment = name.partition(".")
-        state.setdefault(int(index), {})[moment] = value
+        weight = weights[int(index)]
+        # A moment is cut up as its weight is; the count of steps is one number, and whole everywhere.
+        mine = part_like(weight, value) if value.shape == weight.shape else value
+        state.setdefault(int(index), {})[moment] = mine
     optimizer.load_state_dict(optimizer.state_dict() | {"state": state})
-    torch.set_rng_state(checkpoint.rng)
 
 
 def cut_metrics(path: Path, step: int) -> None:
@@ -193,6 +212,23 @@ def full_disk(error: Exception, path: Path) -> SnapshotError:
         where=str(path),
         fix="make room, then run the same command: it goes on from the last whole checkpoint",
     )
+
+
+def _read(folder: Path) -> Checkpoint:
+    tensors = load_weights(folder / WEIGHTS)
+    try:
+        progress = Progress.model_validate_json((folder / STATE).read_bytes())
+    except (OSError, ValidationError) as error:
+        raise SnapshotError(
+            f"checkpoint cannot be read: {str(error).splitlines()[0]}",
+            where=str(folder),
+            fix=f"remove {folder} and run `tuneloop train` again; it starts from the first step",
+        ) from error
+    return Checkpoint(progress, _under(tensors, "weight."), _under(tensors, "optimizer."))
+
+
+def _ready(tensor: torch.Tensor) -> torch.Tensor:
+    return whole(tensor.detach()).contiguous().cpu()
 
 
 def _step_of(line: str) -> float:

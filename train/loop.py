@@ -1,7 +1,7 @@
 """The training loop, read from top to bottom: one batch, one gradient, one step.
 
-What a step does depends on its number alone (order, learning rate) and on the weights, the optimizer's moments and
-the random state before it. So a run that was killed and goes on from a checkpoint ends with the same bits.
+What a step does depends on its number alone (order, learning rate, random state) and on the weights and the optimizer's
+moments before it. So a run that was killed and goes on from a checkpoint ends with the same bits.
 """
 
 import json
@@ -9,7 +9,6 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +20,12 @@ from schemas import SourceError
 from schemas.report import CurvePoint
 from train import checkpoint
 from train.checkpoint import Progress
+from train.memory import within_memory
 from train.objective import Objective
+from train.order import Order, plain
+from train.precision import FP32, Precision, check_trains_in_fp32
+from train.processes import ALONE, Processes, whole
+from train.schedule import Schedule, Shape
 
 # AdamW's betas: 0.95 instead of 0.999 forgets old gradients sooner, as is usual for short runs.
 BETAS = (0.9, 0.95)
@@ -34,14 +38,18 @@ class Plan:
 
     Attributes:
         steps: Optimizer steps in all.
-        batch_size: Examples a step.
-        learning_rate: Peak; it climbs over `warmup` steps and falls to a tenth along a cosine.
+        batch_size: Units a step, of all processes together.
+        learning_rate: Peak.
         warmup: Steps in which the rate climbs.
         weight_decay: Of matrices; gains and biases have none.
         clip: Largest norm of the gradient.
         token_budget: Most tokens in one forward pass.
         evaluate_every: Steps between validations, which are also checkpoints.
-        seed: Of the order.
+        seed: Of the order and of dropout.
+        schedule: How the rate falls after `warmup`.
+        final_share: Share of the peak that it falls to.
+        patience: Validations without a new best after which training stops; None: it goes to the end.
+        precision: Of the forward pass.
     """
 
     steps: int
@@ -53,6 +61,10 @@ class Plan:
     token_budget: int
     evaluate_every: int
     seed: int
+    schedule: Shape = "cosine"
+    final_share: float = 0.1
+    patience: int | None = None
+    precision: Precision = FP32
 
 
 @dataclass(frozen=True)
@@ -69,23 +81,42 @@ class Trained:
 
 @dataclass(frozen=True)
 class Reading:
-    """What is told while training goes on."""
+    """What is told while training goes on.
+
+    Attributes:
+        step: Steps taken.
+        steps: Of how many.
+        loss: Mean over the steps since the last reading.
+        learning_rate: Of the last step.
+        gradient_norm: Of the last step, before clipping.
+        validation_nll: If there was a validation.
+        tokens_per_second: Since the run began, prompts included, padding not.
+        seconds: Since the run began, pauses left out.
+        seconds_left: At that speed.
+    """
 
     step: int
     steps: int
     loss: float
     learning_rate: float
+    gradient_norm: float
     validation_nll: float | None
     tokens_per_second: float
+    seconds: float
     seconds_left: float
 
 
-def fit(
+def fit(  # noqa: C901 - one run, told in order
     model: PreTrainedModel,
     objective: Objective,
     plan: Plan,
     folder: Path,
     tell: Callable[[Reading], None],
+    *,
+    order: Order | None = None,
+    processes: Processes = ALONE,
+    say: Callable[[str], None] = lambda _: None,
+    check: Callable[[PreTrainedModel, int], None] = lambda *_: None,
 ) -> Trained:
     """Train the weights that require a gradient and leave the best of them, by validation, in the model.
 
@@ -93,52 +124,66 @@ def fit(
     best.safetensors there.
 
     Args:
-        model: On its device; weights that train are float32.
+        model: On its device; weights that train are float32. Its weights have been spread over the processes.
         objective: What to learn, and what to choose the best step by; if it cannot judge, the last step is the best.
         plan: How.
-        folder: Of this run alone.
+        folder: Of this run alone; of several processes, all see it and the first writes.
         tell: Called with every reading.
+        order: Which units a step learns from; left out, all equally often.
+        processes: That share the work.
+        say: Called with a sentence about what happens on the way.
+        check: Called after every step with the number of steps taken, gradients still there.
 
     Raises:
-        SourceError: A loss, gradient or validation NLL is no number; names the batch's examples.
+        SourceError: A loss, gradient or validation NLL is no number; names the batch's examples. Or memory does not
+            suffice for one example.
         SnapshotError: A checkpoint cannot be written or read.
     """
-    # -- what trains, and with what
+    # -- what trains, with what, on what
+    check_trains_in_fp32(model)
+    order = order or plain(len(objective), plan.batch_size, plan.seed)
+    schedule = Schedule(plan.learning_rate, plan.steps, plan.warmup, plan.schedule, plan.final_share)
     weights = list(checkpoint.trained(model).values())
     optimizer = torch.optim.AdamW(_decayed(weights, plan.weight_decay), lr=0.0, betas=BETAS, fused=True)
-    torch.manual_seed(plan.seed)
     now = Progress(
-        step=0, token_budget=plan.token_budget, threads=torch.get_num_threads(), best_step=0, best_nll=None,
-        seconds=0.0, tokens=0, curve=[],
+        step=0, token_budget=plan.token_budget, threads=torch.get_num_threads(), processes=processes.n, best_step=0,
+        best_nll=None, since_best=0, seconds=0.0, tokens=0, curve=[],
     )  # fmt: skip
 
     # -- go on where an earlier run was stopped
-    if found := checkpoint.load(folder / "checkpoint"):
-        checkpoint.restore(found, model, optimizer)
-        now = found.progress
-        torch.set_num_threads(now.threads)
     metrics = make_folder(folder) / "metrics.jsonl"
-    checkpoint.cut_metrics(metrics, now.step)
+    with processes.first_alone():
+        found = checkpoint.load(folder / "checkpoint")
+    if found:
+        checkpoint.restore(found, model, optimizer)
+        now = found.progress.model_copy(update={"processes": processes.n})
+        if found.progress.processes != processes.n:
+            say(f"{found.progress.processes} processes before, {processes.n} now: the same gradient up to rounding")
+        torch.set_num_threads(now.threads)
+    if processes.first:
+        checkpoint.cut_metrics(metrics, now.step)
 
     # -- step by step
     every = max(1, plan.steps // READINGS)
     began = time.monotonic() - now.seconds
     losses: list[float] = []  # since the last reading; a checkpoint is one
     model.train()
-    while now.step < plan.steps:
-        batch = batch_of(now.step, plan.batch_size, len(objective), plan.seed)
-        loss = _gradient(model, objective, batch, now.token_budget)
+    while now.step < plan.steps and not _in_vain(now, plan):
+        batch = order.batch(now.step)
+        loss, token_budget = _gradient(model, objective, batch, now, plan, processes, say)
         _check("loss", loss, now.step + 1, objective, batch)
-        norm = torch.nn.utils.clip_grad_norm_(weights, plan.clip)
-        _check("gradient", float(norm), now.step + 1, objective, batch)
-        rate = learning_rate(now.step, plan)
+        norm = float(whole(torch.nn.utils.clip_grad_norm_(weights, plan.clip)))
+        _check("gradient", norm, now.step + 1, objective, batch)
+        rate = schedule.rate(now.step)
         for group in optimizer.param_groups:
             group["lr"] = rate
         optimizer.step()
+        check(model, now.step + 1)
         optimizer.zero_grad()
         now = now.model_copy(
             update={
                 "step": now.step + 1,
+                "token_budget": token_budget,
                 "tokens": now.tokens + objective.n_tokens(batch),
                 "seconds": time.monotonic() - began,
             }
@@ -146,68 +191,110 @@ def fit(
         losses.append(loss)
 
         # -- now and then: look, keep the best, checkpoint, tell
-        at_end = now.step == plan.steps
-        validates = at_end or now.step % plan.evaluate_every == 0
+        validates = now.step == plan.steps or now.step % plan.evaluate_every == 0
         if not validates and now.step % every:
             continue
         nll = None
-        if validates and (nll := objective.judge(model, now.token_budget)) is not None:
-            _check("validation NLL", nll, now.step, objective, batch)
+        if validates:
+            nll, token_budget = _judge(model, objective, now, plan, processes, say)
+            now = now.model_copy(update={"token_budget": token_budget})
+            if nll is not None:
+                _check("validation NLL", nll, now.step, objective, batch)
         point = CurvePoint(step=now.step, train_loss=sum(losses) / len(losses), validation_nll=nll)
         now = now.model_copy(update={"curve": [*now.curve, point]})
         losses.clear()
         if validates and (nll is None or now.best_nll is None or nll < now.best_nll):
-            now = now.model_copy(update={"best_step": now.step, "best_nll": nll})
-            checkpoint.save_best(folder / "best.safetensors", model)
-        reading = _reading(now, point, plan, rate, time.monotonic() - began)
-        _append(metrics, reading)
+            now = now.model_copy(update={"best_step": now.step, "best_nll": nll, "since_best": 0})
+            best = checkpoint.weights_of(model)
+            if processes.first:
+                checkpoint.save_best(folder / "best.safetensors", best)
+        elif validates:
+            now = now.model_copy(update={"since_best": now.since_best + 1})
+        reading = _reading(now, point, plan, rate, norm, time.monotonic() - began)
+        if processes.first:
+            _append(metrics, reading)
         if validates:
-            checkpoint.save(folder / "checkpoint", now, model, optimizer)
+            state = checkpoint.state_of(model, optimizer)
+            if processes.first:
+                checkpoint.save(folder / "checkpoint", now, state)
         tell(reading)
 
-    checkpoint.put_back(model, checkpoint.load_weights(folder / "best.safetensors"))
-    best = now.best_nll if now.best_nll is not None else math.nan
-    return Trained(now.step, now.best_step, best, now.seconds, now.tokens, now.curve)
+    # -- hand on the best
+    if now.step < plan.steps:
+        say(f"stops at step {now.step:,} of {plan.steps:,}: {now.since_best} validations without a new best")
+    with processes.first_alone():
+        checkpoint.put_back(model, checkpoint.load_weights(folder / "best.safetensors"))
+    best_nll = now.best_nll if now.best_nll is not None else math.nan
+    return Trained(now.step, now.best_step, best_nll, now.seconds, now.tokens, now.curve)
 
 
-def batch_of(step: int, batch_size: int, n: int, seed: int) -> list[int]:
-    """Return the examples of a step: a function of the arguments alone.
-
-    Examples are dealt from one permutation after another, each of the whole data; a step may end one and begin the
-    next, so that all batches are equally large and every example is seen equally often.
-    """
-    start = step * batch_size
-    dealt: list[int] = []
-    while len(dealt) < batch_size:
-        epoch, at = divmod(start + len(dealt), n)
-        order = _order(seed, epoch, n)
-        dealt += order[at : at + batch_size - len(dealt)].tolist()
-    return dealt
+def _in_vain(now: Progress, plan: Plan) -> bool:
+    """Return whether patience has run out."""
+    return plan.patience is not None and now.since_best >= plan.patience
 
 
-@lru_cache(maxsize=2)
-def _order(seed: int, epoch: int, n: int) -> np.ndarray:
-    """Return the order of one pass over the data; kept, since every step of the pass asks for it."""
-    return np.random.default_rng([seed, epoch]).permutation(n)
+def _gradient(
+    model: PreTrainedModel, objective: Objective, batch: Sequence[int], now: Progress, plan: Plan,
+    processes: Processes, say: Callable[[str], None],
+) -> tuple[float, int]:  # fmt: skip
+    """Leave in the weights the gradient of the batch's mean loss; return that loss, and the token budget it fitted."""
+    seed = np.random.SeedSequence([plan.seed, now.step, processes.rank])
+
+    def attempt(token_budget: int) -> float:
+        model.zero_grad()
+        # Dropout draws the same however often the step is taken, and whatever was drawn before it.
+        torch.manual_seed(int(seed.generate_state(1)[0]))
+        return backward(model, objective, batch, token_budget, plan.precision, processes)
+
+    loss, token_budget = within_memory(
+        attempt,
+        now.token_budget,
+        max(objective.n_tokens([unit]) for unit in batch),
+        say,
+        # Shards meet in every pass: one process alone can neither ask the others nor try again.
+        agree=bool if processes.sharded else processes.any,
+        again=not processes.sharded,
+    )
+    processes.sum_gradients(list(checkpoint.trained(model).values()))
+    return float(processes.add(np.asarray([loss]))[0]), token_budget
 
 
-def learning_rate(step: int, plan: Plan) -> float:
-    """Return the rate of a step (from 0): linear to the peak, then a cosine to a tenth of it."""
-    if step < plan.warmup:
-        return plan.learning_rate * (step + 1) / plan.warmup
-    share = (step - plan.warmup) / max(1, plan.steps - plan.warmup)
-    return plan.learning_rate * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * share)))
+def _judge(
+    model: PreTrainedModel, objective: Objective, now: Progress, plan: Plan, processes: Processes,
+    say: Callable[[str], None],
+) -> tuple[float | None, int]:  # fmt: skip
+    """Return how the model does on validation data, and the token budget that fitted."""
+
+    def attempt(token_budget: int) -> float | None:
+        with plan.precision.forward(model.device):
+            return objective.judge(model, token_budget)
+
+    # Several processes meet in there: one alone cannot try again.
+    return within_memory(attempt, now.token_budget, 1, say, again=processes.n == 1)
 
 
-def _gradient(model: PreTrainedModel, objective: Objective, batch: Sequence[int], token_budget: int) -> float:
-    """Leave in the weights the gradient of the batch's mean loss; return that loss."""
+def backward(
+    model: PreTrainedModel,
+    objective: Objective,
+    batch: Sequence[int],
+    token_budget: int,
+    precision: Precision = FP32,
+    processes: Processes = ALONE,
+) -> float:
+    """Add this process's share of the gradient of a batch's mean loss to the weights; return its share of the loss."""
     total = objective.total(batch)
-    loss = 0.0
-    for micro in objective.micro_batches(batch, token_budget):
-        share = objective.loss(model, micro.to(model.device)) / total
+    micros = objective.micro_batches(batch, processes.budget(token_budget, objective.n_tokens(batch)))
+    dealt = list(processes.deal(micros))
+    losses: list[torch.Tensor] = []
+    for place, (micro, counts) in enumerate(dealt, 1):
+        processes.last_pass(model, last=place == len(dealt))
+        with precision.forward(model.device):
+            share = objective.loss(model, micro.to(model.device)) / total
+        if not counts:
+            share = share * 0
         share.backward()
-        loss += share.item()
-    return loss
+        losses.append(share.detach().double())
+    return float(torch.stack(losses).sum())
 
 
 def _decayed(weights: list[torch.Tensor], decay: float) -> list[dict[str, object]]:
@@ -219,11 +306,9 @@ def _decayed(weights: list[torch.Tensor], decay: float) -> list[dict[str, object
     return [group for group in groups if group["params"]]
 
 
-def _reading(now: Progress, point: CurvePoint, plan: Plan, rate: float, seconds: float) -> Reading:
-    left = seconds / now.step * (plan.steps - now.step)
-    return Reading(
-        now.step, plan.steps, point.train_loss, rate, point.validation_nll, now.tokens / max(seconds, 1e-9), left
-    )
+def _reading(now: Progress, point: CurvePoint, plan: Plan, rate: float, norm: float, seconds: float) -> Reading:
+    left, speed = seconds / now.step * (plan.steps - now.step), now.tokens / max(seconds, 1e-9)
+    return Reading(now.step, plan.steps, point.train_loss, rate, norm, point.validation_nll, speed, seconds, left)
 
 
 def _append(path: Path, reading: Reading) -> None:
@@ -232,6 +317,8 @@ def _append(path: Path, reading: Reading) -> None:
         "train_loss": reading.loss,
         "validation_nll": reading.validation_nll,
         "learning_rate": reading.learning_rate,
+        "gradient_norm": reading.gradient_norm,
+        "seconds": round(reading.seconds, 3),
         "tokens_per_second": round(reading.tokens_per_second),
     }
     try:

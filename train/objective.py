@@ -10,6 +10,7 @@ from transformers import PreTrainedModel
 from train.encoded import Encoded
 from train.forward import Layout, MicroBatch
 from train.likelihood import example_nll, per_token
+from train.processes import ALONE, Processes
 
 
 class Objective(Protocol):
@@ -50,12 +51,10 @@ class Sft:
     The sum over a batch is divided once, by the weights of the whole batch: where it was cut changes nothing.
     """
 
-    def __init__(self, data: Encoded, validation: Encoded, layout: Layout) -> None:
-        """Learn from `data`, judge by nats a token of `validation`, which may be empty."""
-        self.data, self.validation, self.layout = data, validation, layout
-        before = np.concatenate(([0.0], np.cumsum(data.weights, dtype=np.float64)))
-        self._weight = before[data.starts[1:]] - before[data.starts[:-1]]
-        self._lengths = data.lengths
+    def __init__(self, data: Encoded, validation: Encoded, layout: Layout, processes: Processes = ALONE) -> None:
+        """Learn from `data`, judge by nats a token of `validation`, which may be empty, in all processes together."""
+        self.data, self.validation, self.layout, self.processes = data, validation, layout, processes
+        self._weight, self._lengths = data.weight, data.lengths
 
     def __len__(self) -> int:
         return len(self.data)
@@ -85,4 +84,5 @@ class Sft:
         """Return nats a supervised token of the validation side."""
         if not len(self.validation):
             return None
-        return per_token(example_nll(model, self.validation, self.layout, token_budget=token_budget), self.validation)
+        summed = example_nll(model, self.validation, self.layout, token_budget=token_budget, processes=self.processes)
+        return per_token(summed, self.validation)

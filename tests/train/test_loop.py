@@ -1,21 +1,19 @@
 import json
-from collections import Counter
 from dataclasses import replace
 from math import isnan, log
 
-import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 
 from schemas import SourceError
 from train.encoded import Encoded
 from train.likelihood import example_nll, per_token
-from train.loop import Plan, batch_of, fit, learning_rate
+from train.loop import Plan, fit
 from train.objective import Sft
+from train.order import plain
 from train.pack import Packed
+from train.schedule import Schedule
 
 PLAN = Plan(
     steps=30, batch_size=2, learning_rate=0.01, warmup=3, weight_decay=0.01, clip=1.0, token_budget=256,
@@ -43,39 +41,6 @@ def lines(tmp_path):
     return [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
 
 
-@given(st.integers(1, 20), st.integers(1, 40), st.integers(1, 6), st.integers(0, 3))
-def test_every_example_is_dealt_equally_often(batch_size, n, epochs, seed):
-    steps = -(-n * epochs // batch_size)
-    dealt = [i for step in range(steps) for i in batch_of(step, batch_size, n, seed)]
-    assert set(Counter(dealt[: n * epochs]).values()) == {epochs}
-    assert len(dealt) == steps * batch_size
-
-
-@given(st.integers(0, 200), st.integers(1, 20), st.integers(1, 40), st.integers(0, 3))
-def test_a_batch_is_a_function_of_its_arguments(step, batch_size, n, seed):
-    before = batch_of(step, batch_size, n, seed)
-    np.random.seed(step)  # a state that must not matter
-    batch_of(step + 1, batch_size, n, seed)
-    assert batch_of(step, batch_size, n, seed) == before
-
-
-def test_another_seed_and_another_epoch_deal_in_another_order():
-    first, second = batch_of(0, 40, 40, 1), batch_of(1, 40, 40, 1)
-    assert first != second != batch_of(0, 40, 40, 2) != first
-
-
-def test_the_learning_rate_climbs_in_a_line_and_falls_along_a_cosine_to_a_tenth():
-    plan = replace(PLAN, steps=12, warmup=4, learning_rate=1.0)
-    assert [learning_rate(step, plan) for step in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
-    assert learning_rate(8, plan) == pytest.approx(0.55)  # half way: cos(pi / 2) = 0, so 0.1 + 0.45
-    assert learning_rate(10, plan) == pytest.approx(0.1 + 0.45 * (1 - 0.5**0.5))  # three quarters
-    assert learning_rate(12, plan) == pytest.approx(0.1)
-
-
-def test_a_run_that_only_warms_up_has_a_rate(tmp_path):
-    assert learning_rate(0, replace(PLAN, steps=1, warmup=1)) == PLAN.learning_rate
-
-
 def test_what_can_be_learnt_is_learnt(make_model, tmp_path):
     model = make_model()
     before = nll(model, TOY)
@@ -95,7 +60,7 @@ def test_the_readings_are_in_the_curve_and_in_the_file(make_model, tmp_path):
     for line, point, reading in zip(lines(tmp_path), done.curve, readings, strict=True):
         assert line["train_loss"] == point.train_loss == reading.loss
         assert line["validation_nll"] == point.validation_nll == reading.validation_nll
-        assert line["learning_rate"] == learning_rate(point.step - 1, replace(PLAN, steps=7))
+        assert line["learning_rate"] == Schedule(0.01, 7, 3).rate(point.step - 1)
 
 
 def test_the_loss_of_a_reading_is_the_mean_over_the_steps_since_the_last(make_model, tmp_path, monkeypatch):
@@ -182,12 +147,12 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_rows_of_its_batch(
     model = make_model()
     with torch.no_grad():
         model.get_input_embeddings().weight[12] = torch.nan  # stands in toy 2 alone
-    hit = next(step for step in range(30) if 2 in batch_of(step, 2, 4, PLAN.seed))
+    hit = next(step for step in range(30) if 2 in plain(4, 2, PLAN.seed).batch(step))
     with pytest.raises(SourceError) as caught:
         trained(model, tmp_path)
     error = caught.value
     assert error.what == f"the loss is nan at step {hit + 1}"
-    assert error.where == "batch of " + ", ".join(f"toy {i}" for i in batch_of(hit, 2, 4, PLAN.seed))
+    assert error.where == "batch of " + ", ".join(f"toy {i}" for i in plain(4, 2, PLAN.seed).batch(hit))
     assert "learning_rate" in error.fix
 
 
