@@ -98,7 +98,7 @@ class Train(Strict):
     precision: Literal["auto", "fp32", "bf16"] = Field(
         default="auto", title="of the forward pass; what trains is fp32. auto: bf16 on a GPU that has it, else fp32"
     )
-    attention: Literal["auto", "flash", "varlen", "sdpa", "eager"] = Field(
+    attention: Literal["auto", "flash", "varlen", "segments", "sdpa", "eager"] = Field(
         default="auto", title="which kernels; auto: the fastest that keeps packed examples apart here, said with why"
     )
     activation_checkpointing: bool = Field(

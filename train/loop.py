@@ -170,7 +170,7 @@ def fit(  # noqa: C901 - one run, told in order
     model.train()
     while now.step < plan.steps and not _in_vain(now, plan):
         batch = order.batch(now.step)
-        loss, token_budget = _gradient(model, objective, batch, now, plan, processes, say)
+        loss, token_budget = _step_gradient(model, objective, batch, now, plan, processes, say)
         _check("loss", loss, now.step + 1, objective, batch)
         norm = float(whole(torch.nn.utils.clip_grad_norm_(weights, plan.clip)))
         _check("gradient", norm, now.step + 1, objective, batch)
@@ -233,7 +233,7 @@ def _in_vain(now: Progress, plan: Plan) -> bool:
     return plan.patience is not None and now.since_best >= plan.patience
 
 
-def _gradient(
+def _step_gradient(
     model: PreTrainedModel, objective: Objective, batch: Sequence[int], now: Progress, plan: Plan,
     processes: Processes, say: Callable[[str], None],
 ) -> tuple[float, int]:  # fmt: skip
@@ -244,7 +244,7 @@ def _gradient(
         model.zero_grad()
         # Dropout draws the same however often the step is taken, and whatever was drawn before it.
         torch.manual_seed(int(seed.generate_state(1)[0]))
-        return backward(model, objective, batch, token_budget, plan.precision, processes)
+        return _gradient(model, objective, batch, token_budget, plan.precision, processes)
 
     loss, token_budget = within_memory(
         attempt,
@@ -273,7 +273,7 @@ def _judge(
     return within_memory(attempt, now.token_budget, 1, say, again=processes.n == 1)
 
 
-def backward(
+def _gradient(
     model: PreTrainedModel,
     objective: Objective,
     batch: Sequence[int],

@@ -4,7 +4,7 @@ from peft import LoraConfig, get_peft_model
 from torch.nn import functional
 
 from train.encoded import Encoded
-from train.loop import backward
+from train.loop import _gradient
 from train.objective import Sft
 from train.pack import Packed
 
@@ -94,7 +94,7 @@ def test_the_gradient_of_a_packed_batch_is_that_of_its_examples_one_at_a_time(ma
     expected = {name: weight.grad.clone() for name, weight in weights.items()}
     model.zero_grad()
 
-    loss = backward(model, Sft(examples, examples, Packed()), batch, budget)
+    loss = _gradient(model, Sft(examples, examples, Packed()), batch, budget)
 
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     for name, weight in weights.items():
