@@ -39,11 +39,7 @@ def documents(path: Path) -> tuple[list[str], list[str]]:
         ConfigError: The file cannot be read or holds too few documents.
     """
     where = f"[train] base_text = {str(path)!r}"
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"cannot be read: {error}", where=where, fix="name a text file in UTF-8") from error
-    found = [document.strip() for document in text.split("\n\n") if document.strip()]
+    found = parted(path, where)
     if len(found) < 2 * HELD_EVERY:
         raise ConfigError(
             f"{len(found)} documents are too few to learn from and hold one in {HELD_EVERY} back",
@@ -52,6 +48,24 @@ def documents(path: Path) -> tuple[list[str], list[str]]:
         )
     held = found[::HELD_EVERY]
     return [document for place, document in enumerate(found) if place % HELD_EVERY], held
+
+
+def parted(path: Path, where: str) -> list[str]:
+    """Return the documents of a text file; blank lines stand between them.
+
+    Raises:
+        ConfigError: The file cannot be read or holds none.
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot be read: {error}", where=where, fix="name a text file in UTF-8") from error
+    found = [document.strip() for document in text.split("\n\n") if document.strip()]
+    if not found:
+        raise ConfigError(
+            "the file holds no text", where=where, fix="name a text file with blank lines between documents"
+        )
+    return found
 
 
 def tiny_key(settings: Train, tiny: Tiny) -> str:

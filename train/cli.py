@@ -11,6 +11,7 @@ from pipeline.recipe import load_recipe
 from schemas.report import Report
 from train.finish import finish
 from train.plan import plan_run
+from train.rank import rank
 from train.talk import Talk
 
 
@@ -21,12 +22,13 @@ def train(
 ) -> None:
     """Train on the recipe's newest split, judge the model on the test side, and write the report.
 
-    A run that was stopped goes on where it was; a run that is done is not done again.
+    A run that was stopped goes on where it was; a run that is done is not done again. On several GPUs:
+    accelerate launch --multi_gpu --num_processes 2 .venv/bin/tuneloop train
 
     Example: tuneloop train --recipe my.toml
     """
     plan = plan_run(load_recipe(recipe), data_root)
-    with Talk() as talk:
+    with Talk(silent=rank() > 0) as talk:
         done = plan.record
         if done is None:
             talk.line(f"train     runs: {'; '.join(plan.why[:4]) or 'the run before was not finished'}")
@@ -34,6 +36,8 @@ def train(
             importlib.import_module("train.run").make(plan, talk.tell())
         else:
             talk.line(f"train     skipped: nothing changed since {done.started_at}")
+    if rank() > 0:
+        return  # `accelerate launch` began several processes, and the first finishes the run
     report, page = finish(plan)
     for line in summary(report):
         sys.stderr.write(f"{line}\n")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
+from transformers import PreTrainedModel
 
 from schemas import ConfigError
 
@@ -54,6 +55,12 @@ def choose(wanted: Literal["auto", "fp32", "bf16"], device: torch.device) -> Pre
             else Precision(why="fp32, since the GPU has no bf16")
         )
     return Precision(why="fp32, since there is no GPU")
+
+
+def checkpoint_activations(model: PreTrainedModel) -> None:
+    """Make a model forget activations in the forward pass and work them out again in the backward pass."""
+    # The other kind (reentrant) finds no gradient where the input of a layer wants none, as beside an adapter.
+    model.activation_checkpointing_enable({"use_reentrant": False})
 
 
 def check_trains_in_fp32(model: torch.nn.Module) -> None:

@@ -3,6 +3,7 @@
 import shutil
 import time
 import warnings
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
 from transformers.utils import logging
@@ -14,11 +15,12 @@ from schemas.report import Report
 from schemas.training import TrainingRecord
 from train.assess import assess
 from train.plan import MANIFEST, Plan
+from train.processes import join, leave
 from train.tune import Tell, prepare_run, tune, write
 
 
-def make(plan: Plan, tell: Tell) -> Report:
-    """Train and evaluate a run, its record last; return its report.
+def make(plan: Plan, tell: Tell) -> Report | None:
+    """Train and evaluate a run, its record last; return its report, or None in all processes but the first.
 
     Raises:
         DataError: What, where and how to mend; a checkpoint stands, and the same command goes on from it.
@@ -27,9 +29,14 @@ def make(plan: Plan, tell: Tell) -> Report:
     # Of transformers about peft: nothing a user could act on.
     warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     began, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
-    with locked(make_folder(plan.folder), f"training run {plan.key}"):
-        prepared = prepare_run(plan, tell)
-        tuned = tune(plan, prepared, tell)
+    processes = join()
+    with locked(make_folder(plan.folder), f"training run {plan.key}") if processes.first else nullcontext():
+        with processes.first_alone():
+            prepared = prepare_run(plan, tell)
+        tuned = tune(plan, prepared, tell, processes)
+        leave(processes)
+        if not processes.first:
+            return None
         report = assess(plan, prepared, tuned, tell)
         record = TrainingRecord(
             key=plan.key,

@@ -15,9 +15,11 @@ QUIET_SECONDS = 15.0
 
 
 class Talk:
-    """Tells people how training and evaluation go."""
+    """Tells people how training and evaluation go; of several processes, one does."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, silent: bool = False) -> None:
+        """Say nothing at all if `silent`."""
+        self._silent = silent
         self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         self._bar: Progress | None = None
         self._task: TaskID | None = None
@@ -36,6 +38,8 @@ class Talk:
 
     def line(self, text: str) -> None:
         """Write one line to stderr."""
+        if self._silent:
+            return
         self._stop()
         # Nobody may be listening any more, as with `2>&1 | head`; the work goes on all the same.
         with suppress(BrokenPipeError):
@@ -55,6 +59,8 @@ class Talk:
         self._show(what, f"{done:,}/{of:,} answered", done, of, must=done == of)
 
     def _show(self, what: str, told: str, done: int, of: int, *, must: bool) -> None:
+        if self._silent:
+            return
         if self._console.is_terminal:
             if self._bar is None or self._what != what:
                 self._stop()
