@@ -6,7 +6,7 @@ from pydantic import Field
 
 from schemas.base import Strict
 from schemas.example import Split
-from schemas.method import Method
+from schemas.method import Family, Method
 
 Arm = Literal["majority", "nearest", "base", "tuned"]
 # From the least to the most effort; every table and figure keeps this order.
@@ -128,6 +128,7 @@ class Model(Strict):
     run: str = Field(title="key of the run")
     base: str
     method: Method
+    family: Family = "causal"
     n_parameters: int
     n_trainable: int
     steps: int = Field(title="optimizer steps taken")
@@ -151,6 +152,6 @@ class Report(Strict):
     means: list[Mean]
     comparisons: list[Comparison]
     slices: list[Slice]
-    forgetting: Forgetting
+    forgetting: Forgetting | None = Field(title="empty for models that write no text of their own accord")
     curve: list[CurvePoint]
     samples: list[Sample]

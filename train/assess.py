@@ -1,28 +1,29 @@
 """From a tuned model to scores and a report."""
 
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 
 from schemas.report import Arm, Report
 from schemas.training import Tuned
 from train.base_text import documents
 from train.checkpoint import full_disk
+from train.encoded import Encoded
 from train.evaluate import forgetting_of, report_of
 from train.exam import Result, Side, ask, ask_floors, metric_names, score_table
+from train.families import layout_of
 from train.floors import Floors
 from train.likelihood import example_nll
-from train.model import load_base, on_device
-from train.pack import Packed
+from train.methods import METHODS
+from train.model import Base, load_base
 from train.plan import MODEL, REPORT, Plan
+from train.prepared import Prepared, Tell
+from train.reload import load_adapter, load_whole
 from train.tiny import encode_documents
-from train.tune import Prepared, Tell, write
+from train.tune import write
 
 SCORES = "scores.parquet"
 
@@ -39,22 +40,25 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
     sides = prepared.sides
     metrics = metric_names(list(sides.values()), plan.templates)
     tell.line("evaluate  floors, base and tuned model on validation and test; NLL of train rows")
-    _, held = documents(Path(plan.settings.base_text))
-    general = encode_documents(
-        prepared.base.tokenizer, held, min(prepared.base.context, plan.encode.max_length), plan.settings.base_text
-    )
-    budget = plan.settings.token_budget
+    general = _general(plan, prepared.base)
+    n_classes = len(prepared.labels.numbers) if prepared.labels else None
+    if n_classes:
+        tell.line("evaluate  the base's classification head is new and untrained: that arm is what chance makes of it")
     results: dict[str, dict[Arm, Result]] = {name: {} for name in sides}
     forgotten: dict[Arm, np.ndarray] = {}
-    floors = Floors.fit(sides["train"].floor_rows(), sides["validation"].floor_rows(), len(prepared.base.tokenizer))
+    floors = Floors.fit(
+        sides["train"].floor_rows(), sides["validation"].floor_rows(), n_classes or len(prepared.base.tokenizer)
+    )
     for name in ("validation", "test"):
         results[name] |= ask_floors(floors, sides[name])
     arms: tuple[Arm, ...] = ("base", "tuned")
     for arm in arms:
-        model = _base(plan, prepared) if arm == "base" else _tuned(plan, prepared)
+        model = _base(plan, prepared).model if arm == "base" else _tuned(plan, prepared)
         for name, side in sides.items():
             results[name][arm] = _ask(model, plan, prepared, side, arm, tell)
-        forgotten[arm] = example_nll(model, general, Packed(), token_budget=budget)
+        if general is not None:
+            layout = layout_of(prepared.base.family, plan.settings.method, model, len(sides["train"].encoded))
+            forgotten[arm] = example_nll(model, general, layout, token_budget=plan.settings.token_budget)
         del model  # two large models would not fit at once
     table = pa.concat_tables([score_table(side, results[name], metrics) for name, side in sides.items()])
     try:
@@ -69,36 +73,48 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
         recipe=plan.recipe,
         data_version=plan.split.manifest.version,
         model=tuned.model,
-        forgetting=forgetting_of(plan.settings.base_text, forgotten["base"], forgotten["tuned"], general.n_supervised),
+        forgetting=None
+        if general is None
+        else forgetting_of(plan.settings.base_text, forgotten["base"], forgotten["tuned"], general.n_supervised),
         curve=tuned.curve,
     )
     write(plan.folder / REPORT, report.model_dump_json(indent=1))
     return report
 
 
+def _general(plan: Plan, base: Base) -> Encoded | None:
+    """Return held general text; None for models that write no text of their own accord."""
+    if base.family != "causal":
+        return None
+    _, held = documents(Path(plan.settings.base_text))
+    return encode_documents(base.tokenizer, held, min(base.context, plan.encode.max_length), plan.settings.base_text)
+
+
 def _ask(model: PreTrainedModel, plan: Plan, prepared: Prepared, side: Side, arm: Arm, tell: Tell) -> Result:
     """Return what a model makes of a side; train rows are not answered, since the model has seen their answers."""
+    base = prepared.base
     return ask(
         model,
         prepared.encoder,
         side,
+        tokenizer=base.tokenizer,
+        layout=layout_of(base.family, plan.settings.method, model, len(prepared.sides["train"].encoded)),
+        family=base.family,
         token_budget=plan.settings.token_budget,
-        context=prepared.base.context,
+        context=base.context,
         max_new_tokens=None if side.name == "train" else plan.settings.max_new_tokens,
         tell=lambda done, of: tell.asked(f"{arm} on {side.name}", done, of),
     )
 
 
-def _base(plan: Plan, prepared: Prepared) -> PreTrainedModel:
-    return load_base(plan.settings, prepared.source, plan.encode).model
+def _base(plan: Plan, prepared: Prepared) -> Base:
+    labels = prepared.labels.known if prepared.labels else None
+    return load_base(plan.settings, prepared.source, plan.encode, labels)
 
 
 def _tuned(plan: Plan, prepared: Prepared) -> PreTrainedModel:
     """Return the tuned model as it lies on disk."""
     folder = plan.folder / MODEL
-    if plan.settings.method == "full":
-        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(folder, use_safetensors=True, dtype=torch.float32)
-        return on_device(model)
-    base = _base(plan, prepared)
-    # An adapted model answers to all that a model does.
-    return cast("PreTrainedModel", PeftModel.from_pretrained(base, str(folder), use_safetensors=True))
+    if METHODS[plan.settings.method].is_adapter:
+        return load_adapter(_base(plan, prepared), plan.settings.method, folder)
+    return load_whole(prepared.base.family, folder)

@@ -11,13 +11,25 @@ from importlib.resources import files
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from schemas.method import Family
 from schemas.report import ARM_MEANINGS, Reading, Report
 from train.figure import Interval, number, signed, visible
+from train.methods import METHODS
 from train.page import Checked, Standing, change, duration, forgetting
 
 # What the hub takes for a model of its own; `tiny` and folders with a path are none.
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 _READINGS: dict[Reading, str] = {"better": "better", "unclear": "no evidence", "worse": "**worse**"}
+_PIPELINES: dict[Family, str] = {
+    "causal": "text-generation",
+    "seq2seq": "text2text-generation",
+    "classify": "text-classification",
+}
+_AUTO_CLASSES: dict[Family, str] = {
+    "causal": "AutoModelForCausalLM",
+    "seq2seq": "AutoModelForSeq2SeqLM",
+    "classify": "AutoModelForSequenceClassification",
+}
 _MARKS = re.compile(r"([\\`*_\[\]|#~!$])")
 
 
@@ -44,21 +56,23 @@ def card(report: Report) -> str:
         train_checked=Checked.of("train", report.n_train, report.n_train_reviewed),
         compared=[(one, Interval.of(one)) for one in report.comparisons],
         sliced=[(one, Interval.of(one.against_base)) for one in report.slices],
+        method=METHODS[report.model.method],
+        auto_class=_AUTO_CLASSES[report.model.family],
         duration=duration(report.model.train_seconds),
-        change=change(report.forgetting),
+        change=change(report.forgetting) if report.forgetting else None,
         forgetting=forgetting(report.forgetting),
     )
 
 
 def _front(report: Report) -> dict[str, object]:
     """Return the keys the hub reads. Results stay out: there they would stand without their intervals."""
-    lora = report.model.method == "lora"
+    adapter = METHODS[report.model.method].is_adapter
     base = report.model.base
     return {
         **({"base_model": base} if base != "tiny" and _HUB_ID.fullmatch(base) else {}),
-        "library_name": "peft" if lora else "transformers",
-        "pipeline_tag": "text-generation",
-        "tags": ["tuneloop", "sft", *(["lora"] if lora else [])],
+        "library_name": "peft" if adapter else "transformers",
+        "pipeline_tag": _PIPELINES[report.model.family],
+        "tags": ["tuneloop", "sft", *([report.model.method] if adapter else [])],
     }
 
 

@@ -57,6 +57,6 @@ def summary(report: Report) -> list[str]:
         lines.append(
             f"tuned - {one.than:<8} {one.measure:<5} {one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})  {sign}"
         )
-    forgot = report.forgetting
-    lines.append(f"forgetting: NLL of held text {forgot.base_nll:.3f} before, {forgot.tuned_nll:.3f} after")
+    if forgot := report.forgetting:
+        lines.append(f"forgetting: NLL of held text {forgot.base_nll:.3f} before, {forgot.tuned_nll:.3f} after")
     return [*lines, report.verdict]

@@ -33,7 +33,7 @@ def report_of(
     recipe: str,
     data_version: str,
     model: Model,
-    forgetting: Forgetting,
+    forgetting: Forgetting | None,
     curve: list[CurvePoint],
 ) -> Report:
     """Return the report on the test side, with samples from the validation side.
@@ -44,7 +44,7 @@ def report_of(
         recipe: Name of the recipe.
         data_version: Version of the split.
         model: What was trained.
-        forgetting: What it forgot.
+        forgetting: What it forgot; None if that was not measured.
         curve: How training went.
     """
     test = scores[scores["split"] == "test"]

@@ -11,18 +11,20 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from transformers import PreTrainedModel
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from pipeline.snapshot import Snapshot
 from schemas import ConfigError, Template, arrow_schema, nearest
+from schemas.method import Family
 from schemas.report import Arm, Score
-from train.encode import Encoder, RowEncoder
+from train.encode import RowEncoder
 from train.encoded import Encoded
 from train.floors import Floor, Floors, Row
-from train.generate import answers
+from train.forward import Layout
+from train.generate import answers, choices
 from train.likelihood import example_nll
 from train.metrics import METRICS, primary
-from train.pack import Packed
+from train.padded import PaddedClasses
 
 COLUMNS = ("id", "origin", "source", "template", "group", "status", "prompt", "completion", "tools")
 REVIEWED = ("accepted", "edited")
@@ -97,27 +99,35 @@ def read_side(snapshot: Snapshot, name: str, encoder: RowEncoder, made: Encoded 
 
 def ask(
     model: PreTrainedModel,
-    encoder: Encoder,
+    encoder: RowEncoder,
     side: Side,
     *,
+    tokenizer: PreTrainedTokenizerBase,
+    layout: Layout,
+    family: Family,
     token_budget: int,
     context: int,
     max_new_tokens: int | None,
     tell: Callable[[int, int], None],
 ) -> Result:
     """Return what a model makes of a side; without `max_new_tokens` it is not asked to answer."""
-    summed = example_nll(model, side.encoded, Packed(), token_budget=token_budget)
+    summed = example_nll(model, side.encoded, layout, token_budget=token_budget)
     said = None
     if max_new_tokens is not None and len(side.encoded):
-        said = answers(
-            model,
-            encoder.tokenizer,
-            side.encoded,
-            stop=encoder.stop_id,
-            context=context,
-            max_new_tokens=max_new_tokens,
-            tell=tell,
-        )
+        if isinstance(layout, PaddedClasses):
+            numbers = choices(model, side.encoded, layout, token_budget=token_budget, tell=tell)
+            said = [encoder.read_back([number]) for number in numbers]
+        elif encoder.stop_id is not None:
+            said = answers(
+                model,
+                tokenizer,
+                side.encoded,
+                stop=encoder.stop_id,
+                context=context,
+                max_new_tokens=max_new_tokens,
+                tell=tell,
+                family=family,
+            )
     return Result(summed / side.encoded.n_supervised, said)
 
 

@@ -68,6 +68,8 @@ def head_sees(model: PreTrainedModel, wanted_RT: torch.Tensor) -> Iterator[None]
 
     def select(_: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         hidden_RTH, *rest = args
+        # Learnt places before the prompt make a row longer.
+        hidden_RTH = hidden_RTH[:, hidden_RTH.shape[1] - wanted_RT.shape[1] :]
         return (hidden_RTH[wanted_RT].unsqueeze(0), *rest)
 
     handle = model.get_output_embeddings().register_forward_pre_hook(select)

@@ -1,5 +1,6 @@
 """Bases and adapters, loaded and saved the way every tool does: `from_pretrained`, `save_pretrained`, safetensors."""
 
+import importlib.util
 import os
 import socket
 from dataclasses import dataclass
@@ -8,19 +9,22 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import torch
-from peft import LoraConfig, get_peft_model
 from safetensors import SafetensorError
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    BitsAndBytesConfig,
+    PretrainedConfig,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from schemas import ConfigError, nearest
+from schemas.method import Family
 from schemas.training import Encode, Train
 from train.checkpoint import full_disk
-
-# Full tuning of the tiny base and of small models bears a high rate; an adapter bears about ten times what full
-# tuning of a large model does (LoRA Without Regret, 2025). Both are peaks for AdamW, at batches of 8 to 32.
-LEARNING_RATES = {"lora": 2e-4, "full": 2e-5}
-TINY_LEARNING_RATES = {"lora": 4e-3, "full": 2e-3}
-
+from train.families import AUTO_CLASSES, family_of
+from train.methods import METHODS, check_method
 
 _HUB_SECONDS = 5.0
 DEFAULT = Encode()
@@ -34,13 +38,17 @@ class Base:
         name: As the recipe wrote it.
         model: On its device, no gradient wanted anywhere.
         tokenizer: With a chat template, unless the base has none.
-        context: Longest sequence the model takes, in tokens.
+        context: Longest sequence the model takes, in tokens, learnt places before it left out.
+        family: What shape it has.
+        made: Modules whose weights are in no file and were made here, such as a new classification head.
     """
 
     name: str
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     context: int
+    family: Family = "causal"
+    made: tuple[str, ...] = ()
 
 
 def device() -> torch.device:
@@ -54,39 +62,81 @@ def on_device(model: PreTrainedModel) -> PreTrainedModel:
     return model
 
 
-def load_base(settings: Train, source: str | Path, encode: Encode = DEFAULT) -> Base:
+def dtype_of(settings: Train, at: torch.device) -> torch.dtype:
+    """Return in which numbers a base is held.
+
+    What trains must be float32, or small steps are rounded away. A base that stands still beside its adapter may be
+    bfloat16 where the forward pass is: half the memory, and the same products.
+    """
+    frozen = METHODS[settings.method].is_adapter
+    if at.type != "cuda" or not frozen or settings.precision == "fp32" or not torch.cuda.is_bf16_supported():
+        return torch.float32
+    return torch.bfloat16
+
+
+def read_config(settings: Train, source: str | Path) -> PretrainedConfig:
+    """Return the configuration of a base; no weight is read.
+
+    Raises:
+        ConfigError: It is not there, is an adapter, or cannot be read.
+    """
+    where = _where(settings)
+    if _looks_local(str(source)) and not Path(source).is_dir():
+        raise _no_folder(Path(source), where)
+    if (Path(source) / "adapter_config.json").is_file():
+        raise ConfigError(
+            f"{source} is an adapter, not a model",
+            where=where,
+            fix="name the base it was made on, or merge the two first (`tuneloop export`) and name merged/ there",
+        )
+    try:
+        return cast("PretrainedConfig", AutoConfig.from_pretrained(source, **_options(settings, source)))
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
+        raise _cannot_load(error, where, source) from error
+
+
+def load_base(
+    settings: Train, source: str | Path, encode: Encode = DEFAULT, labels: tuple[str, ...] | None = None
+) -> Base:
     """Return a base from a folder or a hub id: one path for both.
 
     Args:
-        settings: What the recipe says; `trust_remote_code` and `revision` are taken from it.
+        settings: What the recipe says.
         source: A folder in the format of transformers, or a hub id.
         encode: Its `chat_template` takes the place of the tokenizer's own.
+        labels: What a classifier chooses among; the head for them begins the same whenever `[train] seed` is.
 
     Raises:
-        ConfigError: It is not there, cannot be loaded, or its weights are no safetensors.
+        ConfigError: It is not there, cannot be loaded, its weights are no safetensors, or the method cannot train it.
     """
-    where = f"[train] base = {settings.base!r}"
-    options = {
-        "revision": settings.revision or "main",
-        "trust_remote_code": settings.trust_remote_code,
-        # Without network, what an earlier run has fetched still serves; asking the hub would take a minute to fail.
-        "local_files_only": not Path(source).is_dir() and not _reaches_hub(),
-    }
-    if _looks_local(str(source)) and not Path(source).is_dir():
-        raise _no_folder(Path(source), where)
+    where = _where(settings)
+    config = read_config(settings, source)
+    family = family_of(settings, config)
+    bitsandbytes = importlib.util.find_spec("bitsandbytes") is not None
+    check_method(settings, family, config.model_type, has_gpu=torch.cuda.is_available(), has_bitsandbytes=bitsandbytes)
+    options = _options(settings, source)
+    if family == "classify":
+        if not labels:
+            raise ValueError("a classifier needs its labels: train.classes.labels_of(split).known")
+        _name_labels(config, labels)
+    # A new head is drawn at random, and nothing drawn before may change it.
+    torch.manual_seed(settings.seed)
     try:
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
+        if config.pad_token_id is None:  # a decoder with a classification head refuses batches without one
+            config.pad_token_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+        loaded: Any = AUTO_CLASSES[family].from_pretrained(
             source,
+            config=config,
             use_safetensors=True,  # the other format runs code when it is read
-            # What trains must be float32, or small steps are rounded away.
-            dtype=torch.float32,
+            dtype=dtype_of(settings, device()),
             output_loading_info=True,
+            ignore_mismatched_sizes=family == "classify",  # a head for other classes
+            **_quantized(settings),
             **options,
         )
-        model, info = cast("tuple[PreTrainedModel, dict[str, set[str]]]", loaded)
-        if missing := sorted(info["missing_keys"]):
-            raise ValueError(f"{len(missing)} weights are in no file, such as {missing[0]}")
+        model, info = cast("tuple[PreTrainedModel, dict[str, Any]]", loaded)
+        made = _made(model, info, family)
     # RuntimeError: weights of another size than config.json says, or no room for them.
     except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise _cannot_load(error, where, source) from error
@@ -94,44 +144,24 @@ def load_base(settings: Train, source: str | Path, encode: Encode = DEFAULT) -> 
         tokenizer.chat_template = _read_template(Path(encode.chat_template))
     _same_vocabulary(model, tokenizer, where)
     model.requires_grad_(requires_grad=False)
-    context = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or encode.max_length)
-    return Base(settings.base, on_device(model), tokenizer, context)
+    ahead = settings.virtual_tokens if METHODS[settings.method].kind == "prompt" else 0
+    context = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or encode.max_length) - ahead
+    placed = model if METHODS[settings.method].needs_gpu else on_device(model)
+    return Base(settings.base, placed, tokenizer, context, family, made)
 
 
-def prepare(base: Base, settings: Train) -> PreTrainedModel:
-    """Return the model with the weights that the method trains wanting a gradient, and no others."""
-    if settings.method == "full":
-        return base.model.requires_grad_(requires_grad=True)
-    # Adapters begin with random numbers, and nothing drawn before may change them.
-    torch.manual_seed(settings.seed)
-    config = LoraConfig(
-        r=settings.rank,
-        # The update's size then does not depend on the rank, nor the best learning rate.
-        lora_alpha=settings.rank,
-        lora_dropout=settings.dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-    # An adapted model answers to all that a model does.
-    return cast("PreTrainedModel", get_peft_model(base.model, config))
-
-
-def peak_rate(settings: Train) -> tuple[float, str]:
-    """Return the learning rate and where it comes from, in words."""
-    if settings.learning_rate is not None:
-        return settings.learning_rate, "from the recipe"
-    table = TINY_LEARNING_RATES if settings.base == "tiny" else LEARNING_RATES
-    of = "the tiny base" if settings.base == "tiny" else "a pretrained base"
-    return table[settings.method], f"the default for {settings.method} on {of}"
-
-
-def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, stop: int, folder: Path) -> None:
+def save_model(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, stop: int | None, folder: Path) -> None:
     """Write the adapter or the full model, with the tokenizer, its chat template, and the token that stops it.
+
+    A classifier has no such token; its labels stand in config.json, beside an adapter too.
 
     Raises:
         SnapshotError: There is no room.
     """
     write_folder(model, tokenizer, folder)
+    if stop is None:
+        model.config.save_pretrained(folder)
+        return
     generation = model.generation_config
     generation.eos_token_id = stop
     generation.pad_token_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else stop
@@ -159,33 +189,86 @@ def write_folder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, fol
 def load_tokenizer(
     settings: Train, source: str | Path, encode: Encode = DEFAULT
 ) -> tuple[PreTrainedTokenizerBase, int]:
-    """Return the tokenizer of a base and the longest sequence the base takes; no weight is read.
+    """Return the tokenizer of a base and the longest sequence the base takes, if its config says; no weight is read.
+
+    A folder with a tokenizer alone, as that of tiny, sets no bound but `max_length`.
 
     Raises:
         ConfigError: It is not there or cannot be loaded.
     """
-    where = f"[train] base = {settings.base!r}"
+    where = _where(settings)
     if _looks_local(str(source)) and not Path(source).is_dir():
         raise _no_folder(Path(source), where)
-    options = {
-        "revision": settings.revision or "main",
-        "trust_remote_code": settings.trust_remote_code,
-        "local_files_only": not Path(source).is_dir() and not _reaches_hub(),
-    }
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        config = AutoConfig.from_pretrained(source, **options)
+        tokenizer = AutoTokenizer.from_pretrained(source, **_options(settings, source))
     except (OSError, ValueError, ImportError, RuntimeError) as error:
         raise _cannot_load(error, where, source) from error
     if encode.chat_template:
         tokenizer.chat_template = _read_template(Path(encode.chat_template))
-    return tokenizer, int(getattr(config.get_text_config(), "max_position_embeddings", None) or encode.max_length)
+    alone = Path(source).is_dir() and not (Path(source) / "config.json").is_file()
+    config = None if alone else read_config(settings, source).get_text_config()
+    return tokenizer, int(getattr(config, "max_position_embeddings", None) or encode.max_length)
 
 
 def count(model: torch.nn.Module) -> tuple[int, int]:
     """Return how many parameters there are, and how many of them train."""
     sizes = [(weight.numel(), weight.requires_grad) for weight in model.parameters()]
     return sum(n for n, _ in sizes), sum(n for n, trains in sizes if trains)
+
+
+def _where(settings: Train) -> str:
+    return f"[train] base = {settings.base!r}"
+
+
+def _options(settings: Train, source: str | Path) -> dict[str, Any]:
+    return {
+        "revision": settings.revision or "main",
+        "trust_remote_code": settings.trust_remote_code,
+        # Without network, what an earlier run has fetched still serves; asking the hub would take a minute to fail.
+        "local_files_only": not Path(source).is_dir() and not _reaches_hub(),
+    }
+
+
+def _quantized(settings: Train) -> dict[str, Any]:
+    """Return how a base is loaded whose weights are held in few bits."""
+    if settings.method == "qlora-8bit":
+        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True), "device_map": {"": 0}}
+    if settings.method == "qlora-4bit":
+        return {
+            "quantization_config": BitsAndBytesConfig(
+                load_in_4bit=True,
+                bnb_4bit_quant_type="nf4",
+                bnb_4bit_use_double_quant=True,
+                bnb_4bit_compute_dtype=torch.bfloat16,
+            ),
+            "device_map": {"": 0},
+        }
+    return {}
+
+
+def _name_labels(config: PretrainedConfig, labels: tuple[str, ...]) -> None:
+    """Give a config the labels; a head that was made for others is no longer its own."""
+    config.id2label = dict(enumerate(labels))
+    config.label2id = {label: number for number, label in enumerate(labels)}
+    config.problem_type = None
+
+
+def _made(model: PreTrainedModel, info: dict[str, Any], family: Family) -> tuple[str, ...]:
+    """Return the modules whose weights are in no file.
+
+    Raises:
+        ValueError: They are none that training makes.
+    """
+    missing = sorted({*info["missing_keys"], *(key for key, *_ in info["mismatched_keys"])})
+    allowed = [key for key in missing if family == "classify" and _is_head(model, key)]
+    if others := sorted(set(missing) - set(allowed)):
+        raise ValueError(f"{len(others)} weights are in no file, such as {others[0]}")
+    return tuple(sorted({key.rpartition(".")[0] for key in allowed}))
+
+
+def _is_head(model: PreTrainedModel, key: str) -> bool:
+    """Return whether a weight stands after the backbone, or pools what the backbone says."""
+    return not key.startswith(f"{model.base_model_prefix}.") or ".pooler." in key
 
 
 def _same_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: str) -> None:

@@ -25,6 +25,7 @@ from train.figure import (
     signed,
     visible,
 )
+from train.methods import METHODS
 
 MAX_PROMPT_CHARS = 1_000
 MAX_ANSWER_CHARS = 800
@@ -129,7 +130,10 @@ def page(report: Report) -> str:
         slices=_slices(report.slices),
         curve=curve(report.curve, report.model.best_step, "Learning curve, nats a token"),
         forgetting=forgetting(report.forgetting),
-        forgetting_figure=interval_plot([change(report.forgetting)], "Forgetting, nats a token"),
+        forgetting_figure=interval_plot([change(report.forgetting)], "Forgetting, nats a token")
+        if report.forgetting
+        else "",
+        method=METHODS[report.model.method],
         samples=[_sample(one) for one in report.samples],
     )
 
@@ -139,8 +143,10 @@ def change(found: Forgetting) -> Interval:
     return Interval("tuned minus base", found.tuned_nll - found.base_nll, found.low, found.high, more_is_better=False)
 
 
-def forgetting(found: Forgetting) -> str:
+def forgetting(found: Forgetting | None) -> str:
     """Return forgetting in a sentence."""
+    if found is None:
+        return "Forgetting was not measured: a model of this family does not go on with a text of its own accord."
     match change(found).reading:
         case "worse":
             return "The model forgot: it explains text that has nothing to do with the data worse than its base did."

@@ -7,7 +7,7 @@ the validation side judges; the others are learnt. If none can judge, one prompt
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ def read_pairs(path: str | None) -> list[Pair]:
     return pairs
 
 
-def part_pairs(pairs: Sequence[Pair], sides: dict[str, Iterable[Any]]) -> Pairs:
+def part_pairs(pairs: Sequence[Pair], sides: Mapping[str, Iterable[Any]]) -> Pairs:
     """Return the pairs parted by the side their prompt stands on.
 
     Args:

@@ -15,8 +15,9 @@ from schemas.report import Report
 from schemas.training import TrainingRecord
 from train.assess import assess
 from train.plan import MANIFEST, Plan
+from train.prepared import Tell, prepare_run
 from train.processes import join, leave
-from train.tune import Tell, prepare_run, tune, write
+from train.tune import tune, write
 
 
 def make(plan: Plan, tell: Tell) -> Report | None:

@@ -32,9 +32,9 @@ class Talk:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._stop()
 
-    def tell(self) -> Any:  # noqa: ANN401 - `train.tune.Tell`, whose module loads torch
+    def tell(self) -> Any:  # noqa: ANN401 - `train.prepared.Tell`, whose module loads torch
         """Return what a run tells its news to."""
-        return importlib.import_module("train.tune").Tell(self.line, self.reading, self.asked)
+        return importlib.import_module("train.prepared").Tell(self.line, self.reading, self.asked)
 
     def line(self, text: str) -> None:
         """Write one line to stderr."""

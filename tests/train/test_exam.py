@@ -86,7 +86,8 @@ def test_a_side_that_breaks_a_rule_is_refused_naming_the_source_rows(split, toke
 def asked(model, encoder, side, max_new_tokens):
     told = []
     result = ask(
-        model, encoder, side, token_budget=256, context=128, max_new_tokens=max_new_tokens,
+        model, encoder, side, tokenizer=encoder.tokenizer, layout=Packed(), family="causal",
+        token_budget=256, context=128, max_new_tokens=max_new_tokens,
         tell=lambda *one: told.append(one),
     )  # fmt: skip
     return result, told

@@ -10,17 +10,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 from schemas import ConfigError, SnapshotError
 from schemas.training import Encode
-from train.model import (
-    DEFAULT,
-    LEARNING_RATES,
-    TINY_LEARNING_RATES,
-    count,
-    load_base,
-    peak_rate,
-    prepare,
-    save_model,
-    write_folder,
-)
+from train.model import DEFAULT, count, load_base, save_model, write_folder
+from train.trainable import prepare
 
 IDS = torch.tensor([[1, 5, 9, 30, 77]])
 
@@ -244,14 +235,6 @@ def test_a_hub_id_without_network_is_refused_with_the_cure(train_settings, monke
     assert "check the id" in error.fix
     assert "HF_TOKEN" in error.fix
     assert "copy the model to a folder" in error.fix
-
-
-@pytest.mark.parametrize("method", ["full", "lora"])
-def test_the_learning_rate_is_the_methods_own_unless_the_recipe_names_one(train_settings, method):
-    rate, origin = peak_rate(train_settings(method=method))
-    assert (rate, origin) == (LEARNING_RATES[method], f"the default for {method} on a pretrained base")
-    assert peak_rate(train_settings(method=method, base="tiny"))[0] == TINY_LEARNING_RATES[method]
-    assert peak_rate(train_settings(method=method, learning_rate=0.125)) == (0.125, "from the recipe")
 
 
 @pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json"])

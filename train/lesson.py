@@ -1,0 +1,183 @@
+"""What a run learns and how: the objective, the order, the layout and the kernels, each with its reason."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from transformers import PreTrainedModel
+
+from pipeline.snapshot import Snapshot
+from schemas import ConfigError
+from schemas.training import Train
+from train import attention, loop, precision
+from train.dpo import Dpo
+from train.encoded import Encoded
+from train.families import is_packed, layout_of
+from train.forward import Layout
+from train.isolation import TOLERANCE, leak_of
+from train.methods import peak_rate
+from train.mix import mix
+from train.objective import Objective, Sft
+from train.order import Order, plain
+from train.pairs import part_pairs, read_pairs
+from train.plan import Plan
+from train.prepared import Prepared
+from train.processes import Processes
+from train.trainable import prepare
+from train.untrained import check_untrained, untrained_tokens
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """All that `train.loop.fit` is given.
+
+    Attributes:
+        model: With the weights that train wanting a gradient.
+        objective: What a step minimises.
+        order: Which units a step learns from.
+        how: Steps, rates and the like.
+        said: What was chosen and why, a sentence each.
+    """
+
+    model: PreTrainedModel
+    objective: Objective
+    order: Order
+    how: loop.Plan
+    said: list[str]
+
+
+def lesson_of(plan: Plan, prepared: Prepared, processes: Processes) -> Lesson:
+    """Return what a run learns and how.
+
+    Raises:
+        ConfigError: Settings exclude each other, or cannot be had here.
+        SourceError: There is nothing to learn from.
+    """
+    settings, base = plan.settings, prepared.base
+    numbers = precision.choose(settings.precision, base.model.device)
+    longest = min(base.context, plan.encode.max_length)
+    train = prepared.encoding.lessons()
+    packed = is_packed(base.family, settings.method)
+    kernels = attention.choose(settings.attention, base.model, packed=packed, bf16=numbers.bf16, longest=longest)
+    if packed or settings.attention != "auto":
+        kernels.use(base.model)
+    said: list[str] = []
+    model = prepare(base, settings, _untrained(prepared, settings, said.append))
+    layout = layout_of(base.family, settings.method, model, len(train), flat=kernels.flat)
+    said += [f"{layout.why}; {kernels.why}" if packed else layout.why, f"numbers: {numbers.why}"]
+    if packed:
+        with numbers.forward(model.device):
+            _prove_apart(model, layout, train, bf16=numbers.bf16)
+    if settings.activation_checkpointing:
+        precision.checkpoint_activations(model)
+    if processes.n > 1:
+        said.append(processes.why)
+    if settings.dropout:
+        said.append("dropout draws other numbers when packing differs: equal on average alone")
+    objective: Objective
+    if settings.objective == "dpo":
+        objective, order, steps = _preferences(plan, prepared, model, layout, processes, said.append)
+    else:
+        learnt = mix(settings, train, prepared.encoding.lesson_templates(), plan.templates, base.tokenizer, longest)
+        order, steps = learnt.order, learnt.steps
+        objective = Sft(learnt.data, prepared.sides["validation"].encoded, layout, processes)
+        if learnt.n_documents:
+            said.append(f"{settings.replay_share:.0%} of each batch is general text, {learnt.n_documents:,} documents")
+    return Lesson(model, objective, order, _how(settings, order.batch_size, steps, numbers), said)
+
+
+def _preferences(
+    plan: Plan,
+    prepared: Prepared,
+    model: PreTrainedModel,
+    layout: Layout,
+    processes: Processes,
+    say: Callable[[str], None],
+) -> tuple[Dpo, Order, int]:
+    """Return the objective over people's pairs, their order and the steps it takes."""
+    settings = plan.settings
+    if wrong := _not_for_pairs(settings, prepared, processes):
+        raise ConfigError(
+            f"objective = 'dpo' does not go with {wrong}",
+            where="[train] objective",
+            fix="leave that out, or set objective = 'sft'",
+        )
+    pairs = part_pairs(read_pairs(settings.preferences), _prompts(plan.split))
+    encode = prepared.encoder.encode
+    learn, judge = (encode([row for pair in some for row in pair.rows()]) for some in (pairs.learn, pairs.judge))
+    say(
+        f"learns from {len(pairs.learn):,} preference pairs, {len(pairs.judge):,} choose the best step; "
+        f"{pairs.n_test:,} have a test prompt and are left out; log 2 = 0.693 is the loss of the base"
+    )
+    objective = Dpo(model, learn, judge, layout, beta=settings.beta, token_budget=settings.token_budget)
+    batch_size = min(settings.batch_size, len(objective))
+    steps = max(1, round(settings.epochs * len(objective) / batch_size))
+    return objective, plain(len(objective), batch_size, settings.seed), min(steps, settings.max_steps or steps)
+
+
+def _not_for_pairs(settings: Train, prepared: Prepared, processes: Processes) -> str | None:
+    """Return the first setting that preference tuning cannot honour."""
+    if prepared.base.family == "classify":
+        return "a classifier: it has no answers to prefer, only classes"
+    if processes.n > 1:
+        return "several processes"
+    for name in ("task_weights", "sequence", "replay_share", "replay_text"):
+        if getattr(settings, name):
+            return f"{name}: pairs are learnt alike"
+    return None
+
+
+def _prompts(split: Snapshot) -> dict[str, list[object]]:
+    """Return the prompts of the validation and test sides, as lists of messages."""
+    found: dict[str, list[object]] = {"validation": [], "test": []}
+    for file in split.manifest.files:
+        side = file.name.partition("-")[0]
+        if side in found:
+            for batch in Snapshot.read_part(split.folder / file.name, ["prompt"]):
+                found[side] += batch.column("prompt").to_pylist()
+    return found
+
+
+def _prove_apart(model: PreTrainedModel, layout: Layout, train: Encoded, *, bf16: bool) -> None:
+    """Return if packed examples are as likely as each alone, on this model and with these kernels.
+
+    Raises:
+        ConfigError: They are not: neighbours are seen.
+    """
+    leak = leak_of(model, layout, train)
+    if leak > TOLERANCE[bf16]:
+        raise ConfigError(
+            f"packed examples see each other in this model: together they change by {leak:.3f} nats a token",
+            where=f"[train] base, a model of type {model.config.model_type}",
+            fix="use a base that attends and carries no other state from token to token; "
+            "method = 'prompt' runs one example a row on any",
+        )
+
+
+def _untrained(prepared: Prepared, settings: Train, say: Callable[[str], None]) -> tuple[int, ...]:
+    """Return the control tokens whose embeddings train beside an adapter; none for tiny, which never saw any."""
+    base = prepared.base
+    if settings.base == "tiny" or base.family != "causal":
+        return ()
+    found = untrained_tokens(base.model, base.tokenizer, [prepared.sides["train"].encoded])
+    if found:
+        say(check_untrained(settings, [str(name) for name in base.tokenizer.convert_ids_to_tokens(list(found))]))
+    return found
+
+
+def _how(settings: Train, batch_size: int, steps: int, numbers: precision.Precision) -> loop.Plan:
+    """Return the loop's plan for so many steps."""
+    return loop.Plan(
+        steps=steps,
+        batch_size=batch_size,
+        learning_rate=peak_rate(settings)[0],
+        warmup=max(1, round(settings.warmup_share * steps)),
+        weight_decay=settings.weight_decay,
+        clip=settings.clip,
+        token_budget=settings.token_budget,
+        evaluate_every=settings.evaluate_every or max(1, steps // 8),
+        seed=settings.seed,
+        schedule=settings.schedule,
+        final_share=settings.final_share,
+        patience=settings.patience,
+        precision=numbers,
+    )
