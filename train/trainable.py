@@ -22,6 +22,7 @@ from train.loftq import begin_at_residual
 from train.methods import METHODS
 from train.model import Base
 
+_PREFIX_SPREAD = 0.02
 TASKS: dict[Family, str] = {"causal": "CAUSAL_LM", "seq2seq": "SEQ_2_SEQ_LM", "classify": "SEQ_CLS"}
 
 
@@ -76,7 +77,11 @@ def untie(model: PreTrainedModel) -> bool:
     embeddings: Any = model.get_input_embeddings()
     if head is None or head.weight is not embeddings.weight:
         return False
-    head.weight = torch.nn.Parameter(head.weight.detach().clone(), requires_grad=False)
+    shared = embeddings.weight
+    # An encoder-decoder may share them between its halves too, by the same line of its config.
+    for part in model.modules():
+        if part is not embeddings and getattr(part, "weight", None) is shared:
+            part.weight = torch.nn.Parameter(shared.detach().clone(), requires_grad=False)
     model.config.tie_word_embeddings = False
     model.config.get_text_config().tie_word_embeddings = False
     return True
@@ -122,8 +127,20 @@ def _adapted(base: Base, settings: Train, untrained: tuple[int, ...]) -> PreTrai
         ) from error
     if settings.method == "loftq":
         begin_at_residual(adapted)
+    if settings.method == "prefix":
+        _begin_small(adapted)
     # An adapted model answers to all that a model does.
     return cast("PreTrainedModel", adapted)
+
+
+def _begin_small(adapted: torch.nn.Module) -> None:
+    """Let learnt keys and values begin near zero: peft begins at 1, far louder than what a layer says itself.
+
+    At zero itself all of them would have the same gradient, and stay one.
+    """
+    for weight in adapted.parameters():
+        if weight.requires_grad:
+            torch.nn.init.normal_(weight, std=_PREFIX_SPREAD)
 
 
 def peft_config(settings: Train, base: Base, untrained: tuple[int, ...] = ()) -> PeftConfig:
