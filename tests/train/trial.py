@@ -21,7 +21,7 @@ from train.model import Base, count, load_base, save_model
 from train.objective import Sft
 from train.reload import load_adapter, load_whole
 from train.trainable import prepare
-from train.tune import row_encoder
+from train.prepared import row_encoder
 
 ENCODE = Encode(max_length=128)
 
