@@ -116,7 +116,7 @@ class Encoder:
         self._ids = TextIds(self.template)
         bos = tokenizer.bos_token_id
         begins = None if bos is None or bos == self.stop_id else (str(tokenizer.bos_token), int(bos))
-        self._rules = Rules(max_length, (self.template.stop, self.stop_id), begins, shots)
+        self.rules = Rules(max_length, (self.template.stop, self.stop_id), begins, shots)
 
     @property
     def tokenizer(self) -> PreTrainedTokenizerBase:
@@ -160,6 +160,7 @@ class Encoder:
         """
         pairs: list[tuple[list[int], list[int]]] = []
         problems: list[DataError] = []
+        stop = [self.stop_id]
         for start in range(0, len(rows), BLOCK_ROWS):
             block, texts = [], []
             for row in rows[start : start + BLOCK_ROWS]:
@@ -171,9 +172,9 @@ class Encoder:
             prompts, targets = (self._ids.ids([text[side] for text in texts]) for side in (0, 1))
             said = self._ids.texts(targets)
             for row, prompt, target, (_, text), back in zip(block, prompts, targets, texts, said, strict=True):
-                pairs.append((prompt, [*target, self.stop_id]))
                 turns = [Said(target, bare(text), back)]
-                problems += self._rules.problems(str(row["origin"]), [*prompt, *pairs[-1][1]], turns)
+                problems += self.rules.problems(str(row["origin"]), prompt + target + stop, turns)
+                pairs.append((prompt, target + stop))
         raise_all(problems)
         return Encoded.of(pairs, [str(row["origin"]) for row in rows])
 
@@ -211,7 +212,7 @@ class Encoder:
                 spoken = [
                     Said(ids, bare(turn.said), text) for ids, turn, text in zip(said, chain.turns, back, strict=True)
                 ]
-                problems += self._rules.problems(str(row["origin"]), chain.ids, spoken)
+                problems += self.rules.problems(str(row["origin"]), chain.ids, spoken)
         raise_all(problems)
         encoded = Encoded.of(pairs, [str(rows[place]["origin"]) for place in places], weights)
         return Lessons(encoded, np.asarray(places, np.int64), np.asarray(completions, np.int64))

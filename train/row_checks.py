@@ -37,7 +37,7 @@ class Rules:
     bos: tuple[str, int] | None
     shots: int = 0
 
-    def problems(self, name: str, ids: Sequence[int], turns: Sequence[Said]) -> Iterator[SourceError]:
+    def problems(self, name: str, ids: list[int], turns: Sequence[Said]) -> Iterator[SourceError]:
         """Yield what is wrong with one example.
 
         Args:
@@ -60,7 +60,7 @@ class Rules:
                 fix=f"{shots}set [format] max_tokens so that longer rows are dropped and counted; "
                 f"or max_length = {n}, if the base takes so many",
             )
-        if self.bos and (n_begins := list(ids).count(self.bos[1])) > 1:
+        if self.bos and (n_begins := ids.count(self.bos[1])) > 1:
             yield SourceError(
                 f"the prompt begins {n_begins} times ({self.bos[0]})",
                 where=name,
