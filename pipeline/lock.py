@@ -16,15 +16,20 @@ from schemas import SnapshotError
 
 
 @contextmanager
-def locked(folder: Path, what: str) -> Iterator[None]:
+def locked(folder: Path, what: str, wait: float = 0.0) -> Iterator[None]:
     """Hold the lock in `folder` while the block runs.
+
+    Args:
+        folder: Made if it is missing.
+        what: Is being written, for the message.
+        wait: Seconds to wait for somebody else's work to end.
 
     Raises:
         SnapshotError: Somebody else holds it; the message names user, host, process and since when. Or the folder
             cannot be written.
     """
     make_folder(folder)
-    lock, card = FileLock(folder / ".lock", mode=0o664, timeout=0), folder / ".holder.json"
+    lock, card = FileLock(folder / ".lock", mode=0o664, timeout=wait), folder / ".holder.json"
     try:
         lock.acquire()
     except Timeout as error:

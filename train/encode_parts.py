@@ -1,12 +1,15 @@
 """Rows of a split, part by part, as rows of the encode snapshot."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from pipeline.engine import default_workers, map_parts
 from pipeline.snapshot import PartWriter, Snapshot
 from schemas import SPLITS, DataError, PartFile
 from schemas.training import Encode
@@ -35,51 +38,88 @@ _BLOCK_ROWS = 1024
 _MOST_PROBLEMS = 1000
 
 
+@dataclass(frozen=True)
+class _Job:
+    """One part to encode, complete: it travels to a worker process."""
+
+    side: str
+    source: Path
+    target: Path
+    encoder: RowEncoder
+    settings: Encode
+    shots: Shots | None
+
+
 def encode_parts(
-    split: Snapshot, encoder: RowEncoder, settings: Encode, folder: Path
+    split: Snapshot, encoder: RowEncoder, settings: Encode, folder: Path, workers: int | None = None
 ) -> tuple[list[PartFile], dict[str, int]]:
     """Write a split's examples part by part into a folder; return the files and what was counted.
 
+    Args:
+        split: Its parts are those of what is written.
+        encoder: Of the base; it pickles.
+        settings: What carries loss, and how much.
+        folder: Where to write.
+        workers: Processes; all cores if left out and the work is large.
+
     Raises:
-        SourceError: Rows break what must hold of every row; all at once, up to a thousand.
+        SourceError: Rows break what must hold of every row; all at once, up to a thousand a part.
         ConfigError: The chat template or the settings do not fit the rows.
     """
     shots = Shots(split, settings) if settings.shots else None
-    counts: dict[str, int] = {"examples without loss": 0, "train rows without loss": 0}
+    jobs = [
+        _Job(side, split.folder / part.name, folder / part.name, encoder, settings, shots)
+        for side in SPLITS
+        for part in files_of(split, side)
+    ]
+    counts: Counter[str] = Counter({"examples without loss": 0, "train rows without loss": 0})
+    longest = {f"{side} longest": 0 for side in SPLITS}
+    for side in SPLITS:
+        counts.update({f"{side} {what}": 0 for what in ("rows", "examples", "tokens", "tokens with loss")})
     files: list[PartFile] = []
     problems: list[DataError] = []
-    for side in SPLITS:
-        counts |= {f"{side} {what}": 0 for what in ("rows", "examples", "tokens", "tokens with loss", "longest")}
-        for part in files_of(split, side):
-            writer = PartWriter(folder / part.name, SCHEMA)
-            for rows in _blocks(split.folder / part.name, settings):
-                try:
-                    lessons = _lessons(rows, side, encoder, settings, shots)
-                except DataError as error:
-                    problems.append(error)
-                    if sum(1 + len(one.also) for one in problems) >= _MOST_PROBLEMS:
-                        raise_all(problems)
-                    continue
-                _count(counts, side, len(rows), lessons)
-                writer.write(_batch(rows, side, lessons))
-            files.append(writer.close())
+    for job, (file, counted, wrong) in zip(
+        jobs, map_parts(_encode_part, jobs, workers or default_workers(split.manifest.rows)), strict=True
+    ):
+        files.append(file)
+        problems += wrong
+        longest[f"{job.side} longest"] = max(longest[f"{job.side} longest"], counted.pop("longest", 0))
+        counts.update(counted)
     raise_all(problems)
-    return files, counts
+    return files, {**counts, **longest}
 
 
-def _lessons(
-    rows: Sequence[Mapping[str, Any]], side: str, encoder: RowEncoder, settings: Encode, shots: Shots | None
-) -> Lessons:
-    """Return the examples of some rows of a side, weighed."""
-    asked = rows if shots is None else [shots.before(row) for row in rows]
-    if side == "train" and settings.learn == "all-turns" and isinstance(encoder, TurnEncoder):
-        made = encoder.encode_turns(asked)
+def _encode_part(job: _Job) -> tuple[PartFile, dict[str, int], list[DataError]]:
+    """Write one part; return its file, what was counted, and what is wrong with its rows."""
+    counts: Counter[str] = Counter()
+    longest = 0
+    problems: list[DataError] = []
+    writer = PartWriter(job.target, SCHEMA)
+    for rows in _blocks(job.source, job.settings):
+        try:
+            lessons = _lessons(rows, job)
+        except DataError as error:
+            problems.append(error)
+            if sum(1 + len(one.also) for one in problems) >= _MOST_PROBLEMS:
+                break
+            continue
+        counts.update(_counted(job.side, len(rows), lessons))
+        longest = max(longest, int(lessons.encoded.lengths.max(initial=0)))
+        writer.write(_batch(rows, job.side, lessons))
+    return writer.close(), {**counts, "longest": longest}, problems
+
+
+def _lessons(rows: Sequence[Mapping[str, Any]], job: _Job) -> Lessons:
+    """Return the examples of some rows, weighed."""
+    asked = rows if job.shots is None else [job.shots.before(row) for row in rows]
+    if job.side == "train" and job.settings.learn == "all-turns" and isinstance(job.encoder, TurnEncoder):
+        made = job.encoder.encode_turns(asked)
     else:
-        encoded = encoder.encode(asked)
+        encoded = job.encoder.encode(asked)
         made = Lessons(encoded, np.arange(len(rows)), encoded.n_prompt)
-    if side != "train":
+    if job.side != "train":
         return made
-    return Lessons(made.encoded.times(row_weights(rows, settings)[made.row]), made.row, made.completion_at)
+    return Lessons(made.encoded.times(row_weights(rows, job.settings)[made.row]), made.row, made.completion_at)
 
 
 def _blocks(path: Path, settings: Encode) -> Iterator[list[dict[str, Any]]]:
@@ -106,18 +146,19 @@ def _batch(rows: Sequence[Mapping[str, Any]], side: str, lessons: Lessons) -> pa
     return pa.RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA)
 
 
-def _count(counts: dict[str, int], side: str, n_rows: int, lessons: Lessons) -> None:
-    """Add what a block of rows holds."""
+def _counted(side: str, n_rows: int, lessons: Lessons) -> dict[str, int]:
+    """Return what a block of rows holds."""
     encoded = lessons.encoded
     supervised = encoded.n_supervised
-    counts[f"{side} rows"] += n_rows
-    counts[f"{side} examples"] += len(encoded)
-    counts[f"{side} tokens"] += len(encoded.ids)
-    counts[f"{side} tokens with loss"] += int(supervised.sum())
-    counts[f"{side} longest"] = max(counts[f"{side} longest"], int(encoded.lengths.max(initial=0)))
-    counts["examples without loss"] += int((supervised == 0).sum())
     learnt = np.bincount(lessons.row, weights=supervised, minlength=n_rows)
-    counts["train rows without loss"] += int((learnt == 0).sum())
+    return {
+        f"{side} rows": n_rows,
+        f"{side} examples": len(encoded),
+        f"{side} tokens": len(encoded.ids),
+        f"{side} tokens with loss": int(supervised.sum()),
+        "examples without loss": int((supervised == 0).sum()),
+        "train rows without loss": int((learnt == 0).sum()),
+    }
 
 
 def files_of(snapshot: Snapshot, side: str) -> list[PartFile]:

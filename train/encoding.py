@@ -37,6 +37,7 @@ from train.text_ids import tokenizer_digest
 
 STAGE = "encode"
 _RECORDS = 5
+_WAIT_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,7 @@ def encode_split(
     Raises:
         SourceError: Rows break what must hold of every row; all at once, up to a thousand.
         ConfigError: The settings do not fit the encoder or the rows.
-        SnapshotError: It cannot be written, or another process is writing it.
+        SnapshotError: It cannot be written, or another process has been writing it for an hour.
     """
     if settings.learn == "all-turns" and not isinstance(encoder, TurnEncoder):
         raise ConfigError(
@@ -114,7 +115,8 @@ def encode_split(
     code = _code(encoder)
     parts = key_parts(split, encoder, settings, code)
     key = value_digest(dict(parts))
-    with locked(refs.refs_folder(data_root, STAGE, recipe), f"the encoding of recipe {recipe}"):
+    # Processes that train together come here together: one makes it, and the others wait for it.
+    with locked(refs.refs_folder(data_root, STAGE, recipe), f"the encoding of recipe {recipe}", _WAIT_SECONDS):
         last = refs.newest(data_root, STAGE, recipe)
         found = _found(data_root, recipe, key)
         if found is None:
