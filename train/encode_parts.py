@@ -32,7 +32,7 @@ SCHEMA = pa.schema(
         pa.field("completion_at", pa.int64(), nullable=True),
     ]
 )
-_COLUMNS = ("id", "origin", "template", "group", "status", "prompt", "completion", "tools")
+COLUMNS = ("id", "origin", "template", "group", "status", "prompt", "completion", "tools")
 _BLOCK_ROWS = 1024
 # Rows with problems that are looked for before the run stops.
 _MOST_PROBLEMS = 1000
@@ -97,7 +97,7 @@ def _encode_part(job: _Job) -> tuple[PartFile, dict[str, int], list[DataError]]:
     writer = PartWriter(job.target, SCHEMA)
     for rows in _blocks(job.source, job.settings):
         try:
-            lessons = _lessons(rows, job)
+            lessons = weighed(rows, job.side, job.encoder, job.settings, job.shots)
         except DataError as error:
             problems.append(error)
             if sum(1 + len(one.also) for one in problems) >= _MOST_PROBLEMS:
@@ -109,22 +109,28 @@ def _encode_part(job: _Job) -> tuple[PartFile, dict[str, int], list[DataError]]:
     return writer.close(), {**counts, "longest": longest}, problems
 
 
-def _lessons(rows: Sequence[Mapping[str, Any]], job: _Job) -> Lessons:
-    """Return the examples of some rows, weighed."""
-    asked = rows if job.shots is None else [job.shots.before(row) for row in rows]
-    if job.side == "train" and job.settings.learn == "all-turns" and isinstance(job.encoder, TurnEncoder):
-        made = job.encoder.encode_turns(asked)
+def weighed(
+    rows: Sequence[Mapping[str, Any]], side: str, encoder: RowEncoder, settings: Encode, shots: Shots | None
+) -> Lessons:
+    """Return the examples of some rows of a side with the weights they have there.
+
+    Raises:
+        SourceError, ConfigError: Rows break what must hold of every row; all of them at once.
+    """
+    asked = rows if shots is None else [shots.before(row) for row in rows]
+    if side == "train" and settings.learn == "all-turns" and isinstance(encoder, TurnEncoder):
+        made = encoder.encode_turns(asked)
     else:
-        encoded = job.encoder.encode(asked)
+        encoded = encoder.encode(asked)
         made = Lessons(encoded, np.arange(len(rows)), encoded.n_prompt)
-    if job.side != "train":
+    if side != "train":
         return made
-    return Lessons(made.encoded.times(row_weights(rows, job.settings)[made.row]), made.row, made.completion_at)
+    return Lessons(made.encoded.times(row_weights(rows, settings)[made.row]), made.row, made.completion_at)
 
 
 def _blocks(path: Path, settings: Encode) -> Iterator[list[dict[str, Any]]]:
     """Yield the rows of a part as Python values, few at a time."""
-    columns = [*_COLUMNS, *(["meta"] if settings.row_weight else [])]
+    columns = [*COLUMNS, *(["meta"] if settings.row_weight else [])]
     for batch in Snapshot.read_part(path, columns):
         for start in range(0, batch.num_rows, _BLOCK_ROWS):
             yield batch.slice(start, _BLOCK_ROWS).to_pylist()

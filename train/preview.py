@@ -1,0 +1,128 @@
+"""One row as the model will see it: its tokens, which of them carry loss, and the prompt that inference sends."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pipeline import refs
+from pipeline.recipe import Recipe
+from pipeline.snapshot import Snapshot
+from schemas import SPLITS, ConfigError
+from train.base_text import Tiny
+from train.encode import Encoder, RowEncoder
+from train.encode_parts import COLUMNS, files_of, weighed
+from train.encoded import Encoded
+from train.model import load_tokenizer
+from train.shots import Shots
+
+
+class Piece(NamedTuple):
+    """Neighbouring tokens that make whole characters: mostly one.
+
+    Attributes:
+        ids: Their numbers.
+        text: What they say.
+        weight: How much they count in the loss.
+    """
+
+    ids: tuple[int, ...]
+    text: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A row, ready to be looked at.
+
+    Attributes:
+        row: Its columns id, origin, template and status.
+        side: Where it stands.
+        prompt: The exact text that inference sends.
+        examples: What is learnt of it, or asked on the other sides: each as pieces.
+        engine: Which tokenizer made the ids, and why.
+    """
+
+    row: Mapping[str, str]
+    side: str
+    prompt: str
+    examples: list[list[Piece]]
+    engine: str
+
+
+def preview(recipe: Recipe, data_root: Path, wanted: str | None) -> Preview:
+    """Return a row of the recipe's newest split as a model sees it; no model is loaded, only its tokenizer.
+
+    Args:
+        recipe: Names base and settings.
+        data_root: The store.
+        wanted: Id or origin of a row; the first train row if left out.
+
+    Raises:
+        ConfigError: There is no split or no such row, or the tokenizer cannot be loaded.
+        SourceError: The row breaks what must hold of every row.
+    """
+    record = refs.newest(data_root, "split", recipe.name)
+    if record is None:
+        raise ConfigError(
+            f"recipe {recipe.name!r} has no split yet",
+            where=str(data_root),
+            fix="run `make data` (or `tuneloop data` with the same --recipe and --data-root) first",
+        )
+    split = Snapshot.open(data_root / "split", record.version)
+    side, row = _find(split, wanted, recipe)
+    encoder = _encoder(recipe)
+    shots = Shots(split, recipe.encode) if recipe.encode.shots else None
+    lessons = weighed([row], side, encoder, recipe.encode, shots)
+    asked = row if shots is None else shots.before(row)
+    return Preview(
+        {name: str(row[name]) for name in ("id", "origin", "template", "status")},
+        side,
+        encoder.render_prompt(asked),
+        [list(_pieces(lessons.encoded, i, encoder)) for i in range(len(lessons.encoded))],
+        encoder.engine,
+    )
+
+
+def _find(split: Snapshot, wanted: str | None, recipe: Recipe) -> tuple[str, dict[str, Any]]:
+    """Return the side and the columns of a row."""
+    columns = [*COLUMNS, *(["meta"] if recipe.encode.row_weight else [])]
+    for side in SPLITS:
+        for part in files_of(split, side):
+            for batch in Snapshot.read_part(split.folder / part.name, columns):
+                ids, origins = batch.column("id").to_pylist(), batch.column("origin").to_pylist()
+                for place in range(batch.num_rows):
+                    if wanted is None or wanted in (ids[place], origins[place]):
+                        return side, batch.slice(place, 1).to_pylist()[0]
+    raise ConfigError(
+        f"no row has the id or origin {wanted!r}",
+        where=str(split.folder),
+        fix="`tuneloop show split` lists some; `tuneloop explain` says what became of a row that is gone",
+    )
+
+
+def _encoder(recipe: Recipe) -> RowEncoder:
+    settings, encode = recipe.train, recipe.encode
+    source: Path | str = Path(settings.base).expanduser()
+    if settings.base == "tiny":
+        source = Path(settings.base_tokenizer)
+    elif not Path(source).is_dir():
+        source = settings.base
+    tokenizer, context = load_tokenizer(settings, source, encode)
+    most = min(encode.max_length, Tiny().context if settings.base == "tiny" else context)
+    where = f"[train] base = {settings.base!r}"
+    return Encoder(tokenizer, most, where, encode.chat_template_kwargs, encode.shots)
+
+
+def _pieces(encoded: Encoded, i: int, encoder: RowEncoder) -> Iterator[Piece]:
+    """Yield an example piece by piece: a character may be made of several tokens."""
+    waiting: list[int] = []
+    weights = encoded.weights_of(i).tolist()
+    for token, weight in zip(encoded.example(i).tolist(), weights, strict=True):
+        waiting.append(token)
+        text = encoder.tokenizer.decode(waiting, skip_special_tokens=False, clean_up_tokenization_spaces=False)
+        if "\ufffd" not in text or len(waiting) == 4:  # no character has more than four bytes
+            yield Piece(tuple(waiting), str(text), weight)
+            waiting = []
+    if waiting:
+        yield Piece(tuple(waiting), "\ufffd", weights[-1])
