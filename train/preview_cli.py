@@ -40,7 +40,7 @@ def lines(found: Any, *, ids: bool, coloured: bool) -> list[Text]:  # noqa: ANN4
         Text(f"{row['origin']}  {row['id']}  {found.side}, template {row['template']}, {row['status']}"),
         Text(f"ids by {found.engine}"),
         Text("\nprompt, as inference sends it"),
-        Text(found.prompt),
+        Text(_safe(found.prompt)),
     ]
     for place, pieces in enumerate(found.examples, start=1):
         n = sum(len(piece.ids) for piece in pieces)
@@ -62,11 +62,17 @@ def _weights(learnt: list[Any]) -> str:
 
 
 def _shown(piece: Any, *, coloured: bool) -> tuple[str, str]:  # noqa: ANN401
+    text = _safe(piece.text)
     if piece.weight <= 0:
-        return piece.text, "dim" if coloured else ""
+        return text, "dim" if coloured else ""
     if not coloured:
-        return f"{OPEN}{piece.text}{CLOSE}", ""
-    return piece.text, "black on green" if piece.weight == 1 else "black on yellow"
+        return f"{OPEN}{text}{CLOSE}", ""
+    return text, "black on green" if piece.weight == 1 else "black on yellow"
+
+
+def _safe(text: str) -> str:
+    """Return a text that cannot give orders to a terminal."""
+    return text.replace("\x1b", "␛")
 
 
 def _listed(at: int, piece: Any) -> Text:  # noqa: ANN401
