@@ -16,13 +16,11 @@ from transformers import (
     LlamaForCausalLM,
     PreTrainedModel,
     PreTrainedTokenizerBase,
-    Qwen2Config,
-    Qwen2ForCausalLM,
     T5Config,
     T5ForConditionalGeneration,
 )
 
-SHAPES = ("llama", "gpt2", "qwen2", "t5", "bart", "bert")
+SHAPES = ("llama", "gpt2", "t5", "bart", "bert")
 # What stands around a text, for tokenizers that have no chat template.
 _AROUND = {"t5": "$A {eos}", "bart": "{bos} $A {eos}", "bert": "{bos} $A {eos}"}
 
@@ -50,10 +48,9 @@ def _model(shape: str, tokenizer: PreTrainedTokenizerBase, width: int, tied: boo
     tie = {} if tied is None else {"tie_word_embeddings": tied}
     # Large enough that what a place says depends on what stands before it.
     spread = 0.2 * (32 / width) ** 0.5
-    if shape in ("llama", "qwen2"):
-        config, kind = (LlamaConfig, LlamaForCausalLM) if shape == "llama" else (Qwen2Config, Qwen2ForCausalLM)
-        return kind(
-            config(
+    if shape == "llama":
+        return LlamaForCausalLM(
+            LlamaConfig(
                 vocab_size=len(tokenizer), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2,
                 num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=128, initializer_range=spread,
                 **ids, **tie,
