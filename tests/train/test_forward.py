@@ -7,6 +7,7 @@ from train.encoded import Encoded
 from train.loop import _gradient
 from train.objective import Sft
 from train.pack import Packed
+from train.segment_attention import SEGMENTS, register
 
 BUDGETS = (8, 60, 256, 4096)
 EVERYTHING = 4096
@@ -99,6 +100,30 @@ def test_the_gradient_of_a_packed_batch_is_that_of_its_examples_one_at_a_time(ma
     assert loss == pytest.approx(expected_loss, rel=1e-5)
     for name, weight in weights.items():
         assert expected[name].norm() > 0
+        assert (weight.grad - expected[name]).norm() <= 1e-5 * expected[name].norm(), name
+
+
+@pytest.mark.parametrize("flat", [False, True])
+@pytest.mark.parametrize("budget", BUDGETS)
+def test_tokens_count_in_the_gradient_as_their_weights_say(make_model, examples, budget, flat):
+    """Also where a target holds tokens without loss, such as what the user says between."""
+    weights = [[(0.0, 0.5, 1.0, 2.0)[(i + n) % 4] for n in range(len(examples.target(i)))] for i in range(12)]
+    weights[0] = [3.0]
+    pairs = [(examples.prompt(i).tolist(), examples.target(i).tolist()) for i in range(12)]
+    weighted = Encoded.of(pairs, examples.names, weights)
+    batch, model = [11, 2, 8, 0, 5, 5, 7], make_model()
+    total = sum(sum(weights[i]) for i in batch)
+    for i in batch:
+        ((alone(model, weighted, i) * torch.tensor(weights[i])).sum() / total).backward()
+    expected = {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    model.zero_grad()
+    if flat:
+        register()
+        model.set_attn_implementation(SEGMENTS)
+
+    _gradient(model, Sft(weighted, weighted, Packed(flat=flat)), batch, budget)
+
+    for name, weight in model.named_parameters():
         assert (weight.grad - expected[name]).norm() <= 1e-5 * expected[name].norm(), name
 
 

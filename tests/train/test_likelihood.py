@@ -8,12 +8,17 @@ from torch.nn import functional
 from train.encoded import Encoded
 from train.likelihood import example_nll, per_token
 from train.pack import Packed
+from train.segment_attention import SEGMENTS, register
 
 
+@pytest.mark.parametrize("flat", [False, True])
 @pytest.mark.parametrize("token_budget", [8, 100, 4096])
-def test_the_nll_of_an_example_is_its_own_whatever_the_batch(make_model, examples, token_budget):
-    model = make_model()
-    found = [example_nll(model, examples, Packed(), token_budget=token_budget, batch_size=size) for size in (1, 4, 32)]
+def test_the_nll_of_an_example_is_its_own_whatever_the_batch(make_model, examples, token_budget, flat):
+    model, layout = make_model(), Packed(flat=flat)
+    if flat:
+        register()
+        model.set_attn_implementation(SEGMENTS)
+    found = [example_nll(model, examples, layout, token_budget=token_budget, batch_size=size) for size in (1, 4, 32)]
     for one in found[1:]:
         assert one == pytest.approx(found[0], rel=1e-6)
         assert per_token(one, examples) == pytest.approx(per_token(found[0], examples), rel=1e-6)

@@ -11,7 +11,7 @@ from train.encoded import Encoded
 from train.likelihood import example_nll, per_token
 from train.loop import Plan, fit
 from train.objective import Sft
-from train.order import plain
+from train.order import Wishes, arrange, plain
 from train.pack import Packed
 from train.schedule import Schedule
 
@@ -27,10 +27,11 @@ TOY = Encoded.of(PAIRS, [f"toy {n}" for n in range(4)])
 CONTRARY = Encoded.of([([1, 10 + n], [40 + n, 3]) for n in range(4)], [f"contrary {n}" for n in range(4)])
 
 
-def trained(model, tmp_path, data=TOY, validation=TOY, **changes):
+def trained(model, tmp_path, data=TOY, validation=TOY, options=None, **changes):
     """Return how a run went and its readings."""
     readings = []
-    return fit(model, Sft(data, validation, Packed()), replace(PLAN, **changes), tmp_path, readings.append), readings
+    plan = replace(PLAN, **changes)
+    return fit(model, Sft(data, validation, Packed()), plan, tmp_path, readings.append, **(options or {})), readings
 
 
 def nll(model, data):
@@ -60,6 +61,8 @@ def test_the_readings_are_in_the_curve_and_in_the_file(make_model, tmp_path):
     for line, point, reading in zip(lines(tmp_path), done.curve, readings, strict=True):
         assert line["train_loss"] == point.train_loss == reading.loss
         assert line["validation_nll"] == point.validation_nll == reading.validation_nll
+        assert line["gradient_norm"] == reading.gradient_norm > 0
+        assert line["seconds"] == pytest.approx(reading.seconds, abs=1e-3)
         assert line["learning_rate"] == Schedule(0.01, 7, 3).rate(point.step - 1)
 
 
@@ -184,3 +187,88 @@ def test_the_token_budget_changes_no_more_than_rounding(make_model, tmp_path, to
     curves = [trained(make_model(), tmp_path / str(b), steps=5, token_budget=b)[0].curve for b in (256, token_budget)]
     losses = [[point.train_loss for point in curve] for curve in curves]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_the_schedule_is_the_one_of_the_plan(make_model, tmp_path):
+    _, readings = trained(make_model(), tmp_path, steps=6, warmup=1, schedule="linear", final_share=0.5)
+    assert [at.learning_rate for at in readings] == pytest.approx([0.01 * (1 - 0.1 * n) for n in (0, 0, 1, 2, 3, 4)])
+
+
+def test_training_stops_when_patience_has_run_out(make_model, tmp_path):
+    said, model = [], make_model()
+    options = {"say": said.append}
+    done, readings = trained(model, tmp_path, validation=CONTRARY, options=options, evaluate_every=1, patience=3)
+    assert done.steps == done.best_step + 3 < 30
+    assert readings[-1].step == done.steps
+    assert said == [f"stops at step {done.steps} of 30: 3 validations without a new best"]
+    assert nll(model, CONTRARY) == pytest.approx(done.best_nll, rel=1e-6)
+
+
+def test_a_new_best_gives_new_patience(make_model, tmp_path):
+    done, _ = trained(make_model(), tmp_path, evaluate_every=1, patience=2)
+    better = [point.step for point in done.curve if point.step <= done.best_step]
+    assert len(better) > 4  # far more validations than patience
+    assert done.best_step > 4
+
+
+def test_a_run_that_stopped_early_and_is_started_again_takes_no_step(make_model, tmp_path):
+    done, _ = trained(make_model(), tmp_path, validation=CONTRARY, evaluate_every=1, patience=2)
+    again, readings = trained(make_model(), tmp_path, validation=CONTRARY, evaluate_every=1, patience=2)
+    assert (again, readings) == (done, [])
+
+
+def test_patience_is_kept_over_a_pause(make_model, tmp_path):
+    whole, _ = trained(make_model(), tmp_path / "whole", validation=CONTRARY, evaluate_every=1, patience=4)
+
+    def stop(_, step):
+        if step == whole.best_step + 3:  # two validations in vain are in the checkpoint
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained(
+            make_model(), tmp_path / "cut", validation=CONTRARY, options={"check": stop}, evaluate_every=1, patience=4
+        )
+    rest, readings = trained(make_model(), tmp_path / "cut", validation=CONTRARY, evaluate_every=1, patience=4)
+    assert len(readings) == 2
+    assert (rest.steps, rest.best_step) == (whole.steps, whole.best_step)
+
+
+def test_a_step_learns_from_the_units_its_order_names(make_model, tmp_path):
+    order, batches = arrange(
+        ["a", "b"] * 2, {}, Wishes(sequence=[["b"], ["a"]]), batch_size=2, epochs=5, max_steps=None, n_documents=0, seed=1
+    )[0], []  # fmt: skip
+    objective = Sft(TOY, EMPTY, Packed())
+    total = objective.total
+    objective.total = lambda batch: (batches.append(batch), total(batch))[1]
+    fit(make_model(), objective, replace(PLAN, steps=10), tmp_path, lambda _: None, order=order)
+    assert [set(batch) for batch in batches] == [{1, 3}] * 5 + [{0, 2}] * 5
+
+
+def test_every_step_is_checked_while_its_gradient_is_there(make_model, tmp_path):
+    seen = []
+
+    def check(model, step):
+        seen.append((step, all(weight.grad is not None for weight in model.parameters())))
+
+    trained(make_model(), tmp_path, steps=3, options={"check": check})
+    assert seen == [(1, True), (2, True), (3, True)]
+
+
+def test_dropout_draws_anew_at_every_step_and_the_same_again(make_model, tmp_path):
+    def adapted():
+        torch.manual_seed(0)
+        return get_peft_model(make_model(), LoraConfig(r=2, lora_dropout=0.5, target_modules="all-linear"))
+
+    losses = {}
+    for seed in (1, 2):
+        for again in (0, 1):
+            torch.manual_seed(again)  # a state that must not matter
+            same = Encoded.of(PAIRS[:1], ["toy"])
+            model = adapted()
+            done, _ = trained(
+                model, tmp_path / f"{seed}{again}", same, same, steps=4, batch_size=1, learning_rate=1e-9, seed=seed
+            )
+            with torch.no_grad():
+                losses[seed, again] = [point.train_loss for point in done.curve]
+    assert losses[1, 0] == losses[1, 1]
+    assert losses[1, 0] != losses[2, 0]
