@@ -161,12 +161,12 @@ def load(folder: Path) -> Checkpoint | None:
     try:
         return _read(folder)
     except SnapshotError:
-        if not old.exists():
-            raise
-        found = _read(old)
-        _clear(folder)
-        old.rename(folder)
-        return found
+        with suppress(SnapshotError):
+            found = _read(old)
+            _clear(folder)
+            old.rename(folder)
+            return found
+        raise
 
 
 def restore(checkpoint: Checkpoint, model: torch.nn.Module, optimizer: torch.optim.Optimizer) -> None:

@@ -219,6 +219,34 @@ def test_a_damaged_checkpoint_is_refused_with_the_cure(model, tmp_path, damage, 
     assert caught.value.fix == f"remove {folder} and run `tuneloop train` again; it starts from the first step"
 
 
+@pytest.mark.parametrize("damage", [cut_short, lambda folder: (folder / STATE).unlink()])
+def test_of_a_damaged_checkpoint_and_a_whole_one_before_it_the_whole_one_is_taken(start, tmp_path, damage):
+    start(tmp_path / "whole", "full")
+    folder = tmp_path / "damaged"
+    with pytest.raises(KeyboardInterrupt):
+        start(folder, "full", stop_at(4))
+    shutil.copytree(folder / "checkpoint", tmp_path / "before")
+    with pytest.raises(KeyboardInterrupt):
+        start(folder, "full", stop_at(8))
+    damage(folder / "checkpoint")
+    (tmp_path / "before").rename(folder / "checkpoint.old")
+    steps = []
+    start(folder, "full", lambda at: steps.append(at.step))
+    assert steps[0] == 5
+    assert (folder / BEST).read_bytes() == (tmp_path / "whole" / BEST).read_bytes()
+
+
+def test_of_two_damaged_checkpoints_the_newer_is_named(model, tmp_path):
+    folder = tmp_path / "checkpoint"
+    checkpoint.save(folder, PROGRESS, checkpoint.state_of(model, optimizer_of(model)))
+    shutil.copytree(folder, tmp_path / "checkpoint.old")
+    cut_short(folder)
+    cut_short(tmp_path / "checkpoint.old")
+    with pytest.raises(SnapshotError) as caught:
+        checkpoint.load(folder)
+    assert caught.value.where == str(folder / WEIGHTS)
+
+
 def test_after_the_cure_the_run_starts_anew(start, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         start(tmp_path, "full", stop_at(8))
