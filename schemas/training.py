@@ -124,6 +124,7 @@ class TrainingRecord(Strict):
     recipe: str
     parents: dict[str, str] = Field(title="stage to version: what was trained on")
     settings: dict[str, JsonValue]
+    encode: dict[str, JsonValue] = Field(default={}, title="the recipe's [encode]; with settings, all to do it again")
     base: str = Field(title="which base exactly: a digest of its files, or a hub id with its revision")
     code: str
     distributions: dict[str, str]

@@ -53,7 +53,7 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
         results[name] |= ask_floors(floors, sides[name])
     arms: tuple[Arm, ...] = ("base", "tuned")
     for arm in arms:
-        model = _base(plan, prepared).model if arm == "base" else _tuned(plan, prepared)
+        model = _base(plan, prepared).model if arm == "base" else tuned_model(plan, prepared)
         for name, side in sides.items():
             results[name][arm] = _ask(model, plan, prepared, side, arm, tell)
         if general is not None:
@@ -112,7 +112,7 @@ def _base(plan: Plan, prepared: Prepared) -> Base:
     return load_base(plan.settings, prepared.source, plan.encode, labels)
 
 
-def _tuned(plan: Plan, prepared: Prepared) -> PreTrainedModel:
+def tuned_model(plan: Plan, prepared: Prepared) -> PreTrainedModel:
     """Return the tuned model as it lies on disk."""
     folder = plan.folder / MODEL
     if METHODS[plan.settings.method].is_adapter:

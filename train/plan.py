@@ -93,7 +93,7 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
     tiny = tiny or Tiny(steps=settings.base_steps)
     documents(Path(settings.base_text))
     templates = load_templates([Path(folder).expanduser() for folder in recipe.template_dirs])
-    base = _base_identity(settings, tiny)
+    base = base_identity(settings, tiny)
     code, scoring = code_of("train.tune"), code_of("train.assess")
     parts = {
         **_settings("", settings),
@@ -138,7 +138,7 @@ def read_record(folder: Path) -> TrainingRecord | None:
         ) from error
 
 
-def _base_identity(settings: Train, tiny: Tiny) -> str:
+def base_identity(settings: Train, tiny: Tiny) -> str:
     """Return which base exactly the recipe names."""
     if settings.base == "tiny":
         return f"tiny-{tiny_key(settings, tiny)}"

@@ -26,9 +26,7 @@ def make(plan: Plan, tell: Tell) -> Report | None:
     Raises:
         DataError: What, where and how to mend; a checkpoint stands, and the same command goes on from it.
     """
-    logging.disable_progress_bar()
-    # Of transformers about peft: nothing a user could act on.
-    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
+    quiet_transformers()
     began, started_at = time.monotonic(), datetime.now(UTC).isoformat(timespec="seconds")
     processes = join()
     with locked(make_folder(plan.folder), f"training run {plan.key}") if processes.first else nullcontext():
@@ -46,6 +44,7 @@ def make(plan: Plan, tell: Tell) -> Report | None:
             recipe=plan.recipe,
             parents={"split": plan.split.manifest.version, "encode": prepared.encoding.version},
             settings=plan.settings.model_dump(mode="json"),
+            encode=plan.encode.model_dump(mode="json"),
             base=plan.base,
             code=plan.code.digest,
             distributions=plan.code.distributions,
@@ -60,3 +59,9 @@ def make(plan: Plan, tell: Tell) -> Report | None:
         shutil.rmtree(plan.folder / "checkpoint", ignore_errors=True)
         (plan.folder / "best.safetensors").unlink(missing_ok=True)
     return report
+
+
+def quiet_transformers() -> None:
+    """Keep transformers from drawing bars of its own and from warning of what no user could act on."""
+    logging.disable_progress_bar()
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")

@@ -162,7 +162,9 @@ def one(method: Method, family: Family, shape: str, root: Path) -> dict[str, Any
     )  # fmt: skip
     try:
         with tempfile.TemporaryDirectory() as folder:
-            found = run_trial(settings, rows, Path(folder), steps=2 * STEPS if labels else STEPS, labels=labels, batch_size=BATCH)
+            found = run_trial(
+                settings, rows, Path(folder), steps=2 * STEPS if labels else STEPS, labels=labels, batch_size=BATCH
+            )
     except ConfigError as error:
         return {"refused": error.what}
     return asdict(found) | {"bytes": peak_bytes()}
