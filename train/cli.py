@@ -19,6 +19,7 @@ def train(
     *,
     recipe: Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")] = None,
     data_root: Annotated[Path, Parameter(help="folder of the store")] = Path("data"),
+    dry_run: Annotated[bool, Parameter(help="only say what the run would do and need; no weight is loaded")] = False,
 ) -> None:
     """Train on the recipe's newest split, judge the model on the test side, and write the report.
 
@@ -28,6 +29,12 @@ def train(
     Example: tuneloop train --recipe my.toml
     """
     plan = plan_run(load_recipe(recipe), data_root)
+    if dry_run:
+        found = importlib.import_module("train.dry_run").dry_run(plan)
+        sys.stdout.write("".join(f"{line}\n" for line in found.lines))
+        if found.warning:
+            sys.stderr.write(f"warning: {found.warning}\n")
+        return
     with Talk(silent=rank() > 0) as talk:
         done = plan.record
         if done is None:

@@ -55,30 +55,33 @@ def build_tiny(
     return folder
 
 
+def tiny_config(tokenizer: PreTrainedTokenizerBase, tiny: Tiny) -> LlamaConfig:
+    """Return the shape of tiny."""
+    return LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=tiny.hidden_size,
+        intermediate_size=tiny.intermediate_size,
+        num_hidden_layers=tiny.layers,
+        num_attention_heads=tiny.heads,
+        num_key_value_heads=tiny.heads,
+        max_position_embeddings=tiny.context,
+        tie_word_embeddings=True,
+        # The usual 0.02 is for models ten times as wide.
+        initializer_range=tiny.init,
+        rope_parameters={"rope_type": "default", "rope_theta": tiny.rope_theta},
+        attention_bias=True,
+        bos_token_id=tokenizer.bos_token_id,
+        eos_token_id=tokenizer.eos_token_id,
+        pad_token_id=tokenizer.pad_token_id,
+    )
+
+
 def _make(settings: Train, tiny: Tiny, folder: Path, tell: Callable[[Reading], None]) -> None:
     tokenizer = AutoTokenizer.from_pretrained(settings.base_tokenizer)
     learn, _ = documents(Path(settings.base_text))
     data = encode_documents(tokenizer, learn, tiny.context, settings.base_text)
     torch.manual_seed(tiny.seed)
-    model = LlamaForCausalLM(
-        LlamaConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=tiny.hidden_size,
-            intermediate_size=tiny.intermediate_size,
-            num_hidden_layers=tiny.layers,
-            num_attention_heads=tiny.heads,
-            num_key_value_heads=tiny.heads,
-            max_position_embeddings=tiny.context,
-            tie_word_embeddings=True,
-            # The usual 0.02 is for models ten times as wide.
-            initializer_range=tiny.init,
-            rope_parameters={"rope_type": "default", "rope_theta": tiny.rope_theta},
-            attention_bias=True,
-            bos_token_id=tokenizer.bos_token_id,
-            eos_token_id=tokenizer.eos_token_id,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    )
+    model = LlamaForCausalLM(tiny_config(tokenizer, tiny))
     start_with_copying(model, tiny.rope_theta)
     plan = Plan(
         steps=tiny.steps,

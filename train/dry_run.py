@@ -1,0 +1,265 @@
+"""`tuneloop train --dry-run`: what a run would do and need, read from config.json and the split; no weight is loaded."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from accelerate import init_empty_weights  # type: ignore[import-untyped]
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForSeq2SeqLM,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+
+from schemas import ConfigError
+from schemas.method import Method
+from schemas.training import Train
+from train import loop
+from train.checkpoint import trained
+from train.encode import Encoder
+from train.encoded import Encoded
+from train.estimate import Means, Memory, Shape, Speeds, Work, flops_of, memory_of, seconds_of
+from train.exam import read_side
+from train.export import family_of
+from train.machine import measured, memory_here, process_bytes
+from train.model import Base, prepare
+from train.pack import IGNORE_INDEX, Packed
+from train.page import duration
+from train.plan import Plan, newest_run
+from train.tiny import tiny_config
+from train.tune import how_to
+
+# Updates that are laid out to see how they pack: every one, unless there are more.
+_UPDATES = 256
+# An adapter's count does not depend on how the weights under it are stored, which needs them loaded.
+_LAYER = re.compile(r"\.(?:layers|layer|block|h)\.(\d+)\.")
+_COUNTED_AS: dict[Method, Method] = {"loftq": "lora", "qlora-8bit": "lora", "qlora-4bit": "lora"}
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would do and need.
+
+    Attributes:
+        shape: The model.
+        work: The run.
+        means: How.
+        memory: At the worst moment.
+        speeds: Of this machine; None if an earlier run of the same model says how fast it is.
+        seconds: Of training; evaluation afterwards comes on top.
+        how: Where `seconds` comes from, in words.
+        lines: All of it, for people.
+        warning: What would go wrong; None if nothing.
+    """
+
+    shape: Shape
+    work: Work
+    means: Means
+    memory: Memory
+    speeds: Speeds | None
+    seconds: float
+    how: str
+    lines: list[str]
+    warning: str | None
+
+
+def dry_run(plan: Plan) -> Estimate:
+    """Return what a run would do and need.
+
+    Raises:
+        DataError: The base's tokenizer or config cannot be read, or a row cannot be used.
+    """
+    process = process_bytes()
+    tokenizer, config = read_base(plan)
+    context = int(getattr(config.get_text_config(), "max_position_embeddings", None) or plan.encode.max_length)
+    encoder = Encoder(tokenizer, min(plan.encode.max_length, context), f"[train] base = {plan.settings.base!r}")
+    train, validation = (read_side(plan.split, name, encoder).encoded for name in ("train", "validation"))
+    model = empty_model(plan.settings, config, tokenizer)
+    how = how_to(plan.settings, len(train))
+    shape = shape_of(model, config)
+    means = _means(plan.settings, model, shape.layers)
+    work, fill = _work(train, validation, how)
+    memory = memory_of(shape, work, means, process)
+    speeds, seconds, said = _time(plan, shape, work, means)
+    lines = _lines(plan, shape, work, memory, train, how, fill, seconds, said)
+    return Estimate(shape, work, means, memory, speeds, seconds, said, lines, _warning(memory))
+
+
+def read_base(plan: Plan) -> tuple[PreTrainedTokenizerBase, Any]:
+    """Return tokenizer and config of the base, without its weights; tiny need not be made.
+
+    Raises:
+        ConfigError: They cannot be read.
+    """
+    settings = plan.settings
+    tiny = settings.base == "tiny"
+    folder = Path(settings.base).expanduser()
+    source = settings.base_tokenizer if tiny else str(folder) if folder.is_dir() else settings.base
+    options: dict[str, Any] = {
+        "revision": settings.revision or "main",
+        "trust_remote_code": settings.trust_remote_code,
+    }
+    try:
+        tokenizer = cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(source, **options))
+        config = tiny_config(tokenizer, plan.tiny) if tiny else AutoConfig.from_pretrained(source, **options)
+        if plan.encode.chat_template:
+            tokenizer.chat_template = Path(plan.encode.chat_template).read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"tokenizer or config of the base cannot be read: {str(error).strip().splitlines()[0]}",
+            where=f"[train] base = {settings.base!r}",
+            fix="name a folder with config.json and tokenizer.json, a hub id this machine can reach, or tiny",
+        ) from error
+    return tokenizer, config
+
+
+def empty_model(settings: Train, config: Any, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:  # noqa: ANN401
+    """Return the model with its method applied, all weights without content: they can be counted."""
+    kind = AutoModelForSeq2SeqLM if family_of(settings, config) == "seq2seq" else AutoModelForCausalLM
+    counted = settings.model_copy(update={"method": _COUNTED_AS.get(settings.method, settings.method)})
+    with init_empty_weights(include_buffers=True):
+        model = kind.from_config(config, trust_remote_code=settings.trust_remote_code)
+        model.requires_grad_(requires_grad=False)
+        model.tie_weights()
+        return prepare(Base(settings.base, model, tokenizer, 0), counted)
+
+
+def shape_of(model: PreTrainedModel, config: Any) -> Shape:  # noqa: ANN401 - transformers' config
+    """Return a model in numbers."""
+    text = config.get_text_config()
+    hidden = int(text.hidden_size)
+    heads = int(text.num_attention_heads)
+    width = int(getattr(text, "head_dim", None) or hidden // heads)
+    head = model.get_output_embeddings()
+    inside = {
+        name: part for name, part in model.named_modules() if isinstance(part, torch.nn.Linear) and part is not head
+    }
+    own = [part for name, part in inside.items() if "lora_" not in name]
+    sizes = [(weight.numel(), weight.requires_grad) for weight in model.parameters()]
+    return Shape(
+        layers=int(text.num_hidden_layers) + int(getattr(text, "num_decoder_layers", None) or 0),
+        hidden=hidden,
+        attention=heads * width,
+        keys=int(getattr(text, "num_key_value_heads", None) or heads) * width,
+        intermediate=int(getattr(text, "intermediate_size", None) or getattr(text, "d_ff", None) or 4 * hidden),
+        vocabulary=int(text.vocab_size),
+        n_parameters=sum(n for n, _ in sizes),
+        n_trainable=sum(n for n, trains in sizes if trains),
+        n_linear=sum(part.weight.numel() for part in own),
+        n_trained_linear=sum(part.weight.numel() for part in own if part.weight.requires_grad),
+        n_adapted=sum(name.endswith(("lora_A", "ia3_l")) for name, _ in model.named_modules()),
+    )
+
+
+def _means(settings: Train, model: PreTrainedModel, layers: int) -> Means:
+    wants_bf16 = settings.precision == "bf16" or (
+        settings.precision == "auto" and torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    )
+    # A gradient goes through all that stands behind the first weight that trains.
+    numbers = [int(found[1]) for name in trained(model) if (found := _LAYER.search(name))]
+    through = 0 if settings.method == "head" else layers - min(numbers, default=0)
+    return Means(settings.method, wants_bf16, settings.activation_checkpointing, through)
+
+
+def _work(train: Encoded, validation: Encoded, how: loop.Plan) -> tuple[Work, float]:
+    """Return the run in numbers, and the share of computed places that are tokens."""
+    n = min(how.steps, _UPDATES)
+    passes = places = tokens = supervised = pairs = largest = fullest = 0
+    for step in range(n):
+        batch = loop.batch_of(step, how.batch_size, len(train), how.seed)
+        tokens += int(train.lengths[np.asarray(batch)].sum())
+        for rows, width, learnt in _passes(train, batch, how.token_budget):
+            passes, places, pairs = passes + 1, places + rows * width, pairs + rows * width * width
+            supervised += learnt
+            largest, fullest = max(largest, rows * width), max(fullest, learnt)
+    times = how.steps / n
+    validations = 1 + how.steps // how.evaluate_every
+    work = Work(
+        steps=how.steps, tokens=round(tokens * times), places=round(places * times),
+        supervised=round(supervised * times), pairs=round(pairs * times), passes=round(passes * times),
+        largest=largest, most_supervised=fullest, validated=int(validation.lengths.sum()) * validations,
+    )  # fmt: skip
+    return work, tokens / max(1, places)
+
+
+def _passes(encoded: Encoded, batch: list[int], token_budget: int) -> Iterable[tuple[int, int, int]]:
+    """Yield rows, width and supervised tokens of each forward pass."""
+    for micro in Packed().micro_batches(encoded, batch, token_budget):
+        rows, width = micro.input_ids_RT.shape
+        yield rows, width, int((micro.labels_RT != IGNORE_INDEX).sum())
+
+
+def _time(plan: Plan, shape: Shape, work: Work, means: Means) -> tuple[Speeds | None, float, str]:
+    """Return this machine's speeds if they were needed, the seconds, and where these come from."""
+    last = newest_run(plan.data_root, plan.recipe)
+    if last is not None and last.base == plan.base and _alike(plan.settings, last.settings):
+        seconds = work.tokens / max(1e-9, last.model.tokens_per_second)
+        return None, seconds, f"at the {last.model.tokens_per_second:,.0f} tokens/s of run {last.key[:8]}"
+    speeds = measured(work.largest, shape.hidden, shape.intermediate, bf16=means.bf16)
+    seconds = seconds_of(shape, work, means, speeds)
+    flops = flops_of(shape, work, means)
+    said = f"{flops:.2g} FLOPs; {speeds.name} multiplies {speeds.flops / 1e9:,.0f} GFLOP/s at this size"
+    return speeds, seconds, said
+
+
+def _alike(now: Train, then: Mapping[str, object]) -> bool:
+    """Return whether a token costs now what it cost then."""
+    names = ("method", "rank", "token_budget", "precision", "attention", "activation_checkpointing", "objective")
+    return all(then.get(name) == getattr(now, name) for name in names)
+
+
+def _lines(
+    plan: Plan, shape: Shape, work: Work, memory: Memory, train: Encoded, how: loop.Plan, fill: float, seconds: float,
+    said: str,
+) -> list[str]:  # fmt: skip
+    share = int(train.n_supervised.sum()) / max(1, int(train.lengths.sum()))
+    longest, passes = int(train.lengths.argmax()), work.steps * how.batch_size / len(train)
+    head = [
+        ("method", f"{plan.settings.method} on {plan.settings.base}"),
+        (
+            "parameters",
+            f"{shape.n_trainable:,} of {shape.n_parameters:,} train ({shape.n_trainable / shape.n_parameters:.2%})",
+        ),
+        (
+            "steps",
+            f"{work.steps:,} of {how.batch_size} examples: {passes:.2g} passes over {len(train):,}",
+        ),
+        ("tokens", f"{work.tokens:,} in all, {share:.0%} of them with loss"),
+        ("longest", f"{int(train.lengths[longest]):,} tokens: {train.names[longest]}"),
+        (
+            "packing",
+            f"{work.passes / work.steps:.1f} forward passes a step of {how.token_budget:,} tokens at most, {fill:.0%} full",
+        ),
+    ]
+    parts = [
+        (name, getattr(memory, name))
+        for name in ("weights", "gradients", "optimizer", "activations", "logits", "process")
+    ]
+    room, whose = memory_here()
+    told = [f"{name:<11} {words}" for name, words in head]
+    told.append(f"{'memory':<11} {gigabytes(memory.total)} of {gigabytes(room)} on {whose}")
+    told += [f"{'':<11}   {name:<11} {gigabytes(size):>9}" for name, size in parts]
+    told.append(f"{'time':<11} {duration(seconds)} of training, without evaluation ({said})")
+    return told
+
+
+def _warning(memory: Memory) -> str | None:
+    room, whose = memory_here()
+    if memory.total <= room:
+        return None
+    return (
+        f"{gigabytes(memory.total)} are more than the {gigabytes(room)} of {whose}: lower token_budget, set "
+        'activation_checkpointing = true, or train an adapter (method = "lora", or "qlora-4bit" on a GPU)'
+    )
+
+
+def gigabytes(size: float) -> str:
+    """Return bytes in the unit of memory that people buy."""
+    return f"{size / 2**30:,.2f} GiB" if size >= 2**30 else f"{size / 2**20:,.0f} MiB"
