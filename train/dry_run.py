@@ -1,4 +1,4 @@
-"""`tuneloop train --dry-run`: what a run would do and need, read from config.json and the split; no weight is loaded."""
+"""`tuneloop train --dry-run`: what a run would do and need, from config.json and the split; no weight is loaded."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -235,7 +235,7 @@ def _lines(
         ("longest", f"{int(train.lengths[longest]):,} tokens: {train.names[longest]}"),
         (
             "packing",
-            f"{work.passes / work.steps:.1f} forward passes a step of {how.token_budget:,} tokens at most, {fill:.0%} full",
+            f"{work.passes / work.steps:.1f} passes a step, of {how.token_budget:,} tokens at most, {fill:.0%} full",
         ),
     ]
     parts = [

@@ -80,7 +80,7 @@ def signed(value: float) -> str:
 def limits_of(intervals: Iterable[Interval]) -> Limits:
     """Return the range an axis needs for all intervals and zero, with a little air."""
     ends = [end for one in intervals for end in (one.value, one.low, one.high)]
-    return _limits([0.0, *ends])
+    return limits_around([0.0, *ends])
 
 
 def interval_plot(intervals: Sequence[Interval], title: str) -> Markup:
@@ -92,29 +92,29 @@ def interval_plot(intervals: Sequence[Interval], title: str) -> Markup:
     """
     limits = limits_of(intervals)
     bottom = _ROW * len(intervals) + 4
-    x_zero = _x(0, limits, _EDGE, WIDTH - _EDGE)
+    x_zero = along(0, limits, _EDGE, WIDTH - _EDGE)
     parts = []
     for row, one in enumerate(intervals):
         top = row * _ROW
         parts += [
-            _text(0, top + 13, one.label, "label"),
-            _text(WIDTH, top + 13, f"{one}", f"value {one.reading}", "end"),
-            _line("zero", x_zero, top + 18, x_zero, top + 34),  # between the texts, never through them
+            draw_text(0, top + 13, one.label, "label"),
+            draw_text(WIDTH, top + 13, f"{one}", f"value {one.reading}", "end"),
+            draw_line("zero", x_zero, top + 18, x_zero, top + 34),  # between the texts, never through them
             *_marks(one, limits, (_EDGE, WIDTH - _EDGE), top + 26),
         ]
     parts.append(_x_axis(limits, bottom, _EDGE, WIDTH - _EDGE))
     left, right = ("← worse", "better →") if all(one.more_is_better for one in intervals) else ("← better", "worse →")
-    parts += [_text(0, bottom + 34, left, "tick", "start"), _text(WIDTH, bottom + 34, right, "tick", "end")]
+    parts += [draw_text(0, bottom + 34, left, "tick", "start"), draw_text(WIDTH, bottom + 34, right, "tick", "end")]
     spoken = [f"{one.label}: {one}, {one.reading}" for one in intervals]
-    return _svg(WIDTH, bottom + 40, title, spoken, parts)
+    return draw_svg(WIDTH, bottom + 40, title, spoken, parts)
 
 
 def interval_strip(one: Interval, limits: Limits) -> Markup:
     """Return one interval without text, small enough for a cell of a table; equal limits make rows comparable."""
     width, height = 132, 18
-    x_zero = _x(0, limits, 6, width - 6)
-    parts = [_line("zero", x_zero, 0, x_zero, height), *_marks(one, limits, (6, width - 6), height / 2)]
-    return _svg(width, height, one.label, [f"{one}, {one.reading}"], parts)
+    x_zero = along(0, limits, 6, width - 6)
+    parts = [draw_line("zero", x_zero, 0, x_zero, height), *_marks(one, limits, (6, width - 6), height / 2)]
+    return draw_svg(width, height, one.label, [f"{one}, {one.reading}"], parts)
 
 
 def arm_plot(means: Sequence[Mean], measure: Measure, title: str) -> Markup:
@@ -123,19 +123,19 @@ def arm_plot(means: Sequence[Mean], measure: Measure, title: str) -> Markup:
     top = 1.0 if measure == "score" else max([value for _, value in values if math.isfinite(value)], default=0.0)
     limits = (0.0, top if top > _LEAST_SPAN else 1.0)
     bottom = _BAR_ROW * len(values) + 2
-    parts = [_line("axis", _BAR[0], 0, _BAR[0], bottom)]
+    parts = [draw_line("axis", _BAR[0], 0, _BAR[0], bottom)]
     for row, (arm, value) in enumerate(values):
         y = row * _BAR_ROW
-        end = _x(value, limits, *_BAR) if math.isfinite(value) else _BAR[0]
+        end = along(value, limits, *_BAR) if math.isfinite(value) else _BAR[0]
         parts += [
-            _text(_BAR[0] - 8, y + 18, arm, f"label {arm}", "end"),
+            draw_text(_BAR[0] - 8, y + 18, arm, f"label {arm}", "end"),
             Markup('<rect class="bar {}" x="{}" y="{}" width="{:.1f}" height="14"/>').format(
                 arm, _BAR[0], y + 7, end - _BAR[0]
             ),
-            _text(end + 6, y + 18, number(value), f"value {arm}"),
+            draw_text(end + 6, y + 18, number(value), f"value {arm}"),
         ]
     parts.append(_x_axis(limits, bottom, *_BAR))
-    return _svg(WIDTH, bottom + 22, title, [f"{arm} {number(value)}" for arm, value in values], parts)
+    return draw_svg(WIDTH, bottom + 22, title, [f"{arm} {number(value)}" for arm, value in values], parts)
 
 
 def curve(points: Sequence[CurvePoint], best_step: int, title: str) -> Markup:
@@ -147,25 +147,25 @@ def curve(points: Sequence[CurvePoint], best_step: int, title: str) -> Markup:
         if point.validation_nll is not None and math.isfinite(point.validation_nll)
     ]
     left, top, right, bottom = _CURVE
-    x_limits = _limits([best_step, *(point.step for point in points)], air=0)
-    y_limits = _limits([value for _, value in train + validation])
+    x_limits = limits_around([best_step, *(point.step for point in points)], air=0)
+    y_limits = limits_around([value for _, value in train + validation])
 
     def place(series: Sequence[tuple[int, float]]) -> list[tuple[float, float]]:
-        return [(_x(step, x_limits, left, right), _x(value, y_limits, bottom, top)) for step, value in series]
+        return [(along(step, x_limits, left, right), along(value, y_limits, bottom, top)) for step, value in series]
 
-    x_best = _x(best_step, x_limits, left, right)
+    x_best = along(best_step, x_limits, left, right)
     parts = [_y_axis(y_limits), _x_axis(x_limits, bottom, left, right, whole=True), _legend(best_step)]
-    parts += [_line("best", x_best, top, x_best, bottom), _path("train", place(train))]
-    parts += [_path("validation", place(validation))]
+    parts += [draw_line("best", x_best, top, x_best, bottom), draw_path("train", place(train))]
+    parts += [draw_path("validation", place(validation))]
     for (step, _), (x, y) in zip(validation, place(validation), strict=True):
-        parts.append(_dot("kept" if step == best_step else "reading", x, y, 5 if step == best_step else 3))
+        parts.append(draw_dot("kept" if step == best_step else "reading", x, y, 5 if step == best_step else 3))
     if len(train) == 1:  # a path of one point draws nothing
-        parts.append(_dot("train", *place(train)[0], 3))
-    parts.append(_text((left + right) / 2, bottom + 32, "optimizer step", "tick", "middle"))
+        parts.append(draw_dot("train", *place(train)[0], 3))
+    parts.append(draw_text((left + right) / 2, bottom + 32, "optimizer step", "tick", "middle"))
     spoken = [f"best step {best_step:,}"]
     spoken += [f"{name} from {number(series[0][1])} to {number(series[-1][1])}"
                for name, series in (("train loss", train), ("validation NLL", validation)) if series]  # fmt: skip
-    return _svg(WIDTH, bottom + 38, title, spoken, parts)
+    return draw_svg(WIDTH, bottom + 38, title, spoken, parts)
 
 
 def _legend(best_step: int) -> Markup:
@@ -174,7 +174,7 @@ def _legend(best_step: int) -> Markup:
     return Markup("").join(
         part
         for name, x, words in entries
-        for part in (_line(name, x, 9, x + 20, 9), _text(x + 26, 13, words, "tick", "start"))
+        for part in (draw_line(name, x, 9, x + 20, 9), draw_text(x + 26, 13, words, "tick", "start"))
     )
 
 
@@ -182,16 +182,16 @@ def _marks(one: Interval, limits: Limits, ends: tuple[float, float], y: float) -
     """Return whisker and point; a bound that is no finite number draws nothing, its text says so."""
     if not all(math.isfinite(value) for value in (one.value, one.low, one.high)):
         return []
-    x, low, high = (_x(value, limits, *ends) for value in (one.value, one.low, one.high))
+    x, low, high = (along(value, limits, *ends) for value in (one.value, one.low, one.high))
     whisker = f"whisker {one.reading}"
-    parts = [_line(whisker, low, y, high, y), *(_line(whisker, end, y - 4, end, y + 4) for end in (low, high))]
+    parts = [draw_line(whisker, low, y, high, y), *(draw_line(whisker, end, y - 4, end, y + 4) for end in (low, high))]
     if one.reading == "worse":
         square = Markup('<rect class="point worse" x="{:.1f}" y="{:.1f}" width="9" height="9"/>')
         return [*parts, square.format(x - 4.5, y - 4.5)]
-    return [*parts, _dot(f"point {one.reading}", x, y, 5)]
+    return [*parts, draw_dot(f"point {one.reading}", x, y, 5)]
 
 
-def _limits(values: Sequence[float], air: float = 0.06) -> Limits:
+def limits_around(values: Sequence[float], air: float = 0.06) -> Limits:
     """Return a range that holds all finite values and is never empty."""
     finite = [value for value in values if math.isfinite(value)] or [0.0]
     low, high = min(finite), max(finite)
@@ -203,12 +203,13 @@ def _limits(values: Sequence[float], air: float = 0.06) -> Limits:
     return low - air * span, high + air * span
 
 
-def _x(value: float, limits: Limits, start: float, end: float) -> float:
+def along(value: float, limits: Limits, start: float, end: float) -> float:
+    """Return where a value stands between two ends of an axis."""
     share = (value - limits[0]) / (limits[1] - limits[0])
     return start + min(max(share, 0.0), 1.0) * (end - start)
 
 
-def _ticks(limits: Limits, most: int = 5, *, whole: bool = False) -> list[tuple[float, str]]:
+def round_ticks(limits: Limits, most: int = 5, *, whole: bool = False) -> list[tuple[float, str]]:
     """Return round values within the limits, at most `most` and one, with their texts."""
     rough = (limits[1] - limits[0]) / most
     power = 10.0 ** math.floor(math.log10(rough))
@@ -222,41 +223,46 @@ def _ticks(limits: Limits, most: int = 5, *, whole: bool = False) -> list[tuple[
 
 
 def _x_axis(limits: Limits, y: float, start: float, end: float, *, whole: bool = False) -> Markup:
-    parts = [_line("axis", start, y, end, y)]
-    for value, words in _ticks(limits, whole=whole):
-        x = _x(value, limits, start, end)
-        parts += [_line("axis", x, y, x, y + 4), _text(x, y + 17, words, "tick", "middle")]
+    parts = [draw_line("axis", start, y, end, y)]
+    for value, words in round_ticks(limits, whole=whole):
+        x = along(value, limits, start, end)
+        parts += [draw_line("axis", x, y, x, y + 4), draw_text(x, y + 17, words, "tick", "middle")]
     return Markup("").join(parts)
 
 
 def _y_axis(limits: Limits) -> Markup:
     left, top, right, bottom = _CURVE
     parts = []
-    for value, words in _ticks(limits, most=4):
-        y = _x(value, limits, bottom, top)
-        parts += [_line("grid", left, y, right, y), _text(left - 6, y + 4, words, "tick", "end")]
+    for value, words in round_ticks(limits, most=4):
+        y = along(value, limits, bottom, top)
+        parts += [draw_line("grid", left, y, right, y), draw_text(left - 6, y + 4, words, "tick", "end")]
     return Markup("").join(parts)
 
 
-def _svg(width: float, height: float, title: str, spoken: Sequence[str], parts: Sequence[Markup]) -> Markup:
+def draw_svg(width: float, height: float, title: str, spoken: Sequence[str], parts: Sequence[Markup]) -> Markup:
+    """Return a figure: its parts in a frame, and what a screen reader says of it."""
     frame = Markup('<svg class="figure" viewBox="0 0 {} {:.0f}" role="img" aria-label="{}">{}</svg>')
     label = visible(f"{title}: {'; '.join(spoken)}" if spoken else title)
     return frame.format(width, height, label, Markup("").join(parts))
 
 
-def _text(x: float, y: float, words: str, name: str, anchor: str = "start") -> Markup:
+def draw_text(x: float, y: float, words: str, name: str, anchor: str = "start") -> Markup:
+    """Return a text at a place."""
     text = Markup('<text class="{}" x="{:.1f}" y="{:.1f}" text-anchor="{}">{}</text>')
     return text.format(name, x, y, anchor, visible(words))
 
 
-def _line(name: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+def draw_line(name: str, x1: float, y1: float, x2: float, y2: float) -> Markup:
+    """Return a straight line."""
     line = Markup('<line class="{}" x1="{:.1f}" y1="{:.1f}" x2="{:.1f}" y2="{:.1f}"/>')
     return line.format(name, x1, y1, x2, y2)
 
 
-def _dot(name: str, x: float, y: float, radius: float) -> Markup:
+def draw_dot(name: str, x: float, y: float, radius: float) -> Markup:
+    """Return a filled circle."""
     return Markup('<circle class="{}" cx="{:.1f}" cy="{:.1f}" r="{}"/>').format(name, x, y, radius)
 
 
-def _path(name: str, places: Sequence[tuple[float, float]]) -> Markup:
+def draw_path(name: str, places: Sequence[tuple[float, float]]) -> Markup:
+    """Return a line through places."""
     return Markup('<polyline class="{}" points="{}"/>').format(name, " ".join(f"{x:.1f},{y:.1f}" for x, y in places))

@@ -109,7 +109,7 @@ class Checked:
 def page(report: Report) -> str:
     """Return the page, whole: its style and its figures are in it."""
     by_measure = {measure: [one for one in report.comparisons if one.measure == measure] for measure in _MEASURE_NAMES}
-    template = _environment().from_string(files("train").joinpath("page.html.jinja").read_text("utf-8"))
+    template = environment().from_string(files("train").joinpath("page.html.jinja").read_text("utf-8"))
     return template.render(
         report=report,
         arms=ARMS,
@@ -163,7 +163,14 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60} min"
 
 
-def _environment() -> Environment:
+def report_style() -> str:
+    """Return the style sheet of the report, for pages that look like it."""
+    text = files("train").joinpath("page.html.jinja").read_text("utf-8")
+    return text.partition("{% set style %}")[2].partition("{% endset %}")[0]
+
+
+def environment() -> Environment:
+    """Return what renders pages: every value is escaped, and texts that people wrote are made visible."""
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {
         "csp_hash": _csp_hash,
