@@ -61,7 +61,13 @@ class Attention:
 
 
 def choose(
-    wanted: Kernels | Literal["auto"], model: PreTrainedModel, *, packed: bool, bf16: bool, longest: int
+    wanted: Kernels | Literal["auto"],
+    model: PreTrainedModel,
+    *,
+    packed: bool,
+    bf16: bool,
+    longest: int,
+    at: torch.device | None = None,
 ) -> Attention:
     """Return the kernels for a model on its device, and why these.
 
@@ -71,17 +77,19 @@ def choose(
         packed: Whether examples are packed; one padded sequence a row needs a mask.
         bf16: Whether the forward pass is of bfloat16, which flash and varlen need.
         longest: Tokens of the longest example.
+        at: Where the model will be; where it is, if left out.
 
     Raises:
         ConfigError: What the recipe names cannot be had here, or layers of the model carry something else than
             attention from one packed example to the next.
     """
+    at = at or model.device
     if packed:
         _check_apart(model)
     if wanted in ("sdpa", "eager"):
         return Attention(wanted, f"{wanted}, as the recipe says")
     if wanted != "auto":
-        if lack := _lacks(wanted, model, packed=packed, bf16=bf16, longest=longest):
+        if lack := _lacks(wanted, model, at, packed=packed, bf16=bf16, longest=longest):
             raise ConfigError(
                 f"{wanted} attention cannot be had: {lack}",
                 where=f"[train] attention = {wanted!r}",
@@ -89,16 +97,16 @@ def choose(
             )
         return Attention(wanted, f"{wanted}, as the recipe says")
     lacks = {
-        kernels: _lacks(kernels, model, packed=packed, bf16=bf16, longest=longest)
+        kernels: _lacks(kernels, model, at, packed=packed, bf16=bf16, longest=longest)
         for kernels in ("flash", "varlen", "segments")
     }
     if not lacks["flash"]:
         return Attention("flash", "flash: no work between packed examples")
     if not lacks["varlen"]:
         return Attention("varlen", f"torch's varlen: no work between packed examples ({lacks['flash']})")
-    if model.device.type == "cpu" and not lacks["segments"]:
+    if at.type == "cpu" and not lacks["segments"]:
         return Attention("segments", "segments: no work between packed examples, and there is no GPU")
-    return Attention("sdpa", f"sdpa with a mask: {lacks['varlen' if model.device.type == 'cuda' else 'segments']}")
+    return Attention("sdpa", f"sdpa with a mask: {lacks['varlen' if at.type == 'cuda' else 'segments']}")
 
 
 def register(kernel: Callable[..., object]) -> None:
@@ -154,7 +162,9 @@ def _check_apart(model: PreTrainedModel) -> None:
         )
 
 
-def _lacks(kernels: Kernels, model: PreTrainedModel, *, packed: bool, bf16: bool, longest: int) -> str | None:
+def _lacks(
+    kernels: Kernels, model: PreTrainedModel, at: torch.device, *, packed: bool, bf16: bool, longest: int
+) -> str | None:
     """Return what is missing for kernels that are told where examples begin; None: nothing."""
     kind, config = type(model).__name__, model.config.get_text_config()
     if not packed:
@@ -169,15 +179,15 @@ def _lacks(kernels: Kernels, model: PreTrainedModel, *, packed: bool, bf16: bool
             "sinks" in name for name, _ in model.named_parameters()
         ):
             return f"{kind} does more in attention than it can"
-    return None if kernels == "segments" else _lacks_on_gpu(kernels, model, bf16=bf16)
+    return None if kernels == "segments" else _lacks_on_gpu(kernels, model, at, bf16=bf16)
 
 
-def _lacks_on_gpu(kernels: Kernels, model: PreTrainedModel, *, bf16: bool) -> str | None:
+def _lacks_on_gpu(kernels: Kernels, model: PreTrainedModel, at: torch.device, *, bf16: bool) -> str | None:
     kind, config = type(model).__name__, model.config.get_text_config()
-    if model.device.type != "cuda":
+    if at.type != "cuda":
         return "it runs on a GPU"
-    if torch.cuda.get_device_capability(model.device) < _CAPABILITY:
-        return f"{torch.cuda.get_device_name(model.device)} is older than Ampere"
+    if torch.cuda.get_device_capability(at) < _CAPABILITY:
+        return f"{torch.cuda.get_device_name(at)} is older than Ampere"
     if not bf16:
         return "it works in bf16, and the forward pass is fp32"
     heads = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads

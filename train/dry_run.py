@@ -1,7 +1,7 @@
 """`tuneloop train --dry-run`: what a run would do and need, from config.json and the split; no weight is loaded."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -9,32 +9,30 @@ from typing import Any, cast
 import numpy as np
 import torch
 from accelerate import init_empty_weights  # type: ignore[import-untyped]
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from schemas import ConfigError
 from schemas.method import Method
 from schemas.training import Train
-from train import loop
+from train import attention, loop
 from train.checkpoint import trained
-from train.encode import Encoder
+from train.classes import Labels, labels_of
 from train.encoded import Encoded
+from train.encoding import encode_split
 from train.estimate import Means, Memory, Shape, Speeds, Work, flops_of, memory_of, seconds_of
-from train.exam import read_side
-from train.export import family_of
+from train.families import AUTO_CLASSES, family_of, is_packed, layout_of
+from train.forward import Layout, MicroBatch
+from train.lesson import how_long, how_to
 from train.machine import measured, memory_here, process_bytes
-from train.model import Base, prepare
-from train.pack import IGNORE_INDEX, Packed
+from train.model import Base, device, name_labels
+from train.order import plain
+from train.pack import IGNORE_INDEX, PackedBatch
+from train.padded import ClassRows, PairRows
 from train.page import duration
 from train.plan import Plan, newest_run
+from train.prepared import row_encoder
 from train.tiny import tiny_config
-from train.tune import how_to
+from train.trainable import prepare
 
 # Updates that are laid out to see how they pack: every one, unless there are more.
 _UPDATES = 256
@@ -79,13 +77,18 @@ def dry_run(plan: Plan) -> Estimate:
     process = process_bytes()
     tokenizer, config = read_base(plan)
     context = int(getattr(config.get_text_config(), "max_position_embeddings", None) or plan.encode.max_length)
-    encoder = Encoder(tokenizer, min(plan.encode.max_length, context), f"[train] base = {plan.settings.base!r}")
-    train, validation = (read_side(plan.split, name, encoder).encoded for name in ("train", "validation"))
-    model = empty_model(plan.settings, config, tokenizer)
-    how = how_to(plan.settings, len(train))
+    labels = labels_of(plan.split) if family_of(plan.settings, config) == "classify" else None
+    base = empty_base(plan.settings, config, tokenizer, context, labels)
+    encoder = row_encoder(base, plan.encode, labels)
+    encoding = encode_split(plan.split, encoder, plan.encode, plan.data_root, plan.recipe, lambda _: None)
+    train, validation = encoding.lessons(), encoding.completions("validation")
+    model = _with_method(base, plan.settings)
+    batch_size, steps = how_long(plan, encoding, base)
+    how = how_to(plan.settings, batch_size, steps)
     shape = shape_of(model, config)
     means = _means(plan.settings, model, shape.layers)
-    work, fill = _work(train, validation, how)
+    layout = _layout(plan, base, model, len(train), bf16=means.bf16)
+    work, fill = _work(train, validation, how, layout)
     memory = memory_of(shape, work, means, process)
     speeds, seconds, said = _time(plan, shape, work, means)
     lines = _lines(plan, shape, work, memory, train, how, fill, seconds, said)
@@ -120,15 +123,36 @@ def read_base(plan: Plan) -> tuple[PreTrainedTokenizerBase, Any]:
     return tokenizer, config
 
 
-def empty_model(settings: Train, config: Any, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:  # noqa: ANN401
-    """Return the model with its method applied, all weights without content: they can be counted."""
-    kind = AutoModelForSeq2SeqLM if family_of(settings, config) == "seq2seq" else AutoModelForCausalLM
-    counted = settings.model_copy(update={"method": _COUNTED_AS.get(settings.method, settings.method)})
+def empty_base(
+    settings: Train, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase, context: int, labels: Labels | None
+) -> Base:
+    """Return the base, all weights without content: they can be counted."""
+    family = family_of(settings, config)
+    if labels:
+        name_labels(config, labels.known)
     with init_empty_weights(include_buffers=True):
-        model = kind.from_config(config, trust_remote_code=settings.trust_remote_code)
+        model = AUTO_CLASSES[family].from_config(config, trust_remote_code=settings.trust_remote_code)
         model.requires_grad_(requires_grad=False)
         model.tie_weights()
-        return prepare(Base(settings.base, model, tokenizer, 0), counted)
+    return Base(settings.base, model, tokenizer, context, family)
+
+
+def _with_method(base: Base, settings: Train) -> PreTrainedModel:
+    """Return an empty base with its method applied."""
+    counted = settings.model_copy(update={"method": _COUNTED_AS.get(settings.method, settings.method)})
+    with init_empty_weights(include_buffers=True):
+        return prepare(base, counted)
+
+
+def _layout(plan: Plan, base: Base, model: PreTrainedModel, n_train: int, *, bf16: bool) -> Layout:
+    """Return how batches will be laid out where the run will be."""
+    method = plan.settings.method
+    packed = is_packed(base.family, method)
+    longest = min(base.context, plan.encode.max_length)
+    kernels = attention.choose(
+        plan.settings.attention, base.model, packed=packed, bf16=bf16, longest=longest, at=device()
+    )
+    return layout_of(base.family, method, model, n_train, flat=kernels.flat)
 
 
 def shape_of(model: PreTrainedModel, config: Any) -> Shape:  # noqa: ANN401 - transformers' config
@@ -168,17 +192,19 @@ def _means(settings: Train, model: PreTrainedModel, layers: int) -> Means:
     return Means(settings.method, wants_bf16, settings.activation_checkpointing, through)
 
 
-def _work(train: Encoded, validation: Encoded, how: loop.Plan) -> tuple[Work, float]:
+def _work(train: Encoded, validation: Encoded, how: loop.Plan, layout: Layout) -> tuple[Work, float]:
     """Return the run in numbers, and the share of computed places that are tokens."""
     n = min(how.steps, _UPDATES)
     passes = places = tokens = supervised = pairs = largest = fullest = 0
+    order = plain(len(train), how.batch_size, how.seed)
     for step in range(n):
-        batch = loop.batch_of(step, how.batch_size, len(train), how.seed)
+        batch = order.batch(step)
         tokens += int(train.lengths[np.asarray(batch)].sum())
-        for rows, width, learnt in _passes(train, batch, how.token_budget):
-            passes, places, pairs = passes + 1, places + rows * width, pairs + rows * width * width
+        for micro in layout.micro_batches(train, batch, how.token_budget):
+            size, met, learnt = _sizes(micro)
+            passes, places, pairs = passes + 1, places + size, pairs + met
             supervised += learnt
-            largest, fullest = max(largest, rows * width), max(fullest, learnt)
+            largest, fullest = max(largest, size), max(fullest, learnt)
     times = how.steps / n
     validations = 1 + how.steps // how.evaluate_every
     work = Work(
@@ -189,11 +215,20 @@ def _work(train: Encoded, validation: Encoded, how: loop.Plan) -> tuple[Work, fl
     return work, tokens / max(1, places)
 
 
-def _passes(encoded: Encoded, batch: list[int], token_budget: int) -> Iterable[tuple[int, int, int]]:
-    """Yield rows, width and supervised tokens of each forward pass."""
-    for micro in Packed().micro_batches(encoded, batch, token_budget):
+def _sizes(micro: MicroBatch) -> tuple[int, int, int]:
+    """Return places, pairs of places that attention works on, and supervised tokens of a forward pass."""
+    if isinstance(micro, PackedBatch):
         rows, width = micro.input_ids_RT.shape
-        yield rows, width, int((micro.labels_RT != IGNORE_INDEX).sum())
+        met = rows * width * width if micro.bounds is None else int(micro.bounds.diff().long().square().sum())
+        return rows * width, met, int((micro.labels_RT != IGNORE_INDEX).sum())
+    assert isinstance(micro, CausalRows | PairRows | ClassRows)
+    rows, width = micro.input_ids_BT.shape
+    if isinstance(micro, ClassRows):
+        return rows * width, rows * width * width, rows
+    if isinstance(micro, CausalRows):
+        return rows * width, rows * width * width, int((micro.weights_BT > 0).sum())
+    width += micro.labels_BU.shape[1]
+    return rows * width, rows * width * width, int((micro.weights_BU > 0).sum())
 
 
 def _time(plan: Plan, shape: Shape, work: Work, means: Means) -> tuple[Speeds | None, float, str]:

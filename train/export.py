@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from peft import PeftConfig
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -21,15 +21,16 @@ from train.checkpoint import full_disk, trained
 from train.encoded import Encoded
 from train.exam import Side
 from train.golden import Asking, ask_golden, write_golden
+from train.lesson import how_long, how_to
 from train.merge import Precision, Written, write_whole
-from train.model import prepare
 from train.modelfile import chat_shape, modelfile
 from train.plan import MODEL, Plan
+from train.prepared import Prepared, Tell, prepare_run
 from train.run import quiet_transformers
 from train.serving_tokenizer import adds_bos, leave_bos_to_template, settle
 from train.token_table import has_weights, write_tokens
+from train.trainable import prepare
 from train.trl_script import trl_script
-from train.tune import Prepared, Tell, how_to, prepare_run
 
 EXPORT, GOLDEN, MODELFILE, SCRIPT, TOKENS = "export.json", "golden.jsonl", "Modelfile", "train_trl.py", "tokens"
 ADAPTER, MERGED, WHOLE = "adapter", "merged", "model"
@@ -103,13 +104,6 @@ def export(plan: Plan, to: Path, precision: Precision, tell: Tell, *, force: boo
     return exported
 
 
-def family_of(settings: Train, config: Any) -> Family:  # noqa: ANN401 - transformers' config
-    """Return the shape of a model."""
-    if settings.family != "auto":
-        return settings.family
-    return "seq2seq" if getattr(config, "is_encoder_decoder", False) else "causal"
-
-
 def _write(plan: Plan, folder: Path, precision: Precision, tell: Tell) -> Exported:
     run = _open(plan, tell)
     left_out: list[str] = []
@@ -120,10 +114,12 @@ def _write(plan: Plan, folder: Path, precision: Precision, tell: Tell) -> Export
     n_asked, n_stopped = _stops(run, written.model) if written else (0, 0)
     if n_asked:
         tell.line(f"export    {n_stopped} of {n_asked} answers to train prompts stop by themselves")
-    for name, side in run.prepared.sides.items():
-        write_tokens(
-            side.encoded, [row["id"] for row in side.rows], run.family, make_folder(folder / TOKENS) / f"{name}.parquet"
-        )
+    tokens = make_folder(folder / TOKENS)
+    lessons = run.prepared.encoding.lessons()  # of one row there may be several
+    write_tokens(lessons, lessons.names, run.family, tokens / "train.parquet")
+    for name in ("validation", "test"):
+        side = run.prepared.sides[name]
+        write_tokens(side.encoded, [row["origin"] for row in side.rows], run.family, tokens / f"{name}.parquet")
     _write_modelfile(run, tokenizer, folder, left_out)
     _write_script(run, folder, adapter, trains, left_out)
     for line in left_out:
@@ -141,8 +137,9 @@ def _write(plan: Plan, folder: Path, precision: Precision, tell: Tell) -> Export
 
 def _open(plan: Plan, tell: Tell) -> _Run:
     prepared = prepare_run(plan, tell)
-    family = family_of(plan.settings, prepared.base.model.config)
-    how = Asking(family, prepared.encoder.stop_id, prepared.base.context)
+    family = prepared.base.family
+    stop = prepared.encoder.stop_id
+    how = Asking(family, -1 if stop is None else stop, prepared.base.context)  # a classifier says nothing that stops
     return _Run(plan, prepared, family, how)
 
 
@@ -240,11 +237,11 @@ def _write_script(run: _Run, folder: Path, adapter: PeftConfig | None, trains: l
     if run.family != "causal" or run.settings.objective != "sft":
         left_out.append(f"no {SCRIPT}: it is written for causal models trained on answers (sft)")
         return
-    train = run.prepared.sides["train"].encoded
+    train = run.prepared.encoding.lessons()
     source = run.prepared.source
     text = trl_script(
         run.settings,
-        how_to(run.settings, len(train)),
+        how_to(run.settings, *how_long(run.plan, run.prepared.encoding, run.prepared.base)),
         run=run.plan.key,
         source=str(source.absolute()) if isinstance(source, Path) else source,
         tokenizer=ADAPTER if adapter else WHOLE,

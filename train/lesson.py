@@ -11,14 +11,16 @@ from schemas.training import Train
 from train import attention, loop, precision
 from train.dpo import Dpo
 from train.encoded import Encoded
+from train.encoding import Encoding
 from train.families import is_packed, layout_of
 from train.forward import Layout
 from train.isolation import TOLERANCE, leak_of
 from train.methods import peak_rate
-from train.mix import mix
+from train.mix import Mix, mix
+from train.model import Base
 from train.objective import Objective, Sft
 from train.order import Order, plain
-from train.pairs import part_pairs, read_pairs
+from train.pairs import Pairs, part_pairs, read_pairs
 from train.plan import Plan
 from train.prepared import Prepared
 from train.processes import Processes
@@ -82,7 +84,33 @@ def lesson_of(plan: Plan, prepared: Prepared, processes: Processes) -> Lesson:
         objective = Sft(learnt.data, prepared.sides["validation"].encoded, layout, processes)
         if learnt.n_documents:
             said.append(f"{settings.replay_share:.0%} of each batch is general text, {learnt.n_documents:,} documents")
-    return Lesson(model, objective, order, _how(settings, order.batch_size, steps, numbers), said)
+    return Lesson(model, objective, order, how_to(settings, order.batch_size, steps, numbers), said)
+
+
+def mixed(plan: Plan, encoding: Encoding, base: Base) -> Mix:
+    """Return what supervised fine-tuning learns from and in which order; only tokenizer and context of `base` count."""
+    longest = min(base.context, plan.encode.max_length)
+    templates = encoding.lesson_templates()
+    return mix(plan.settings, encoding.lessons(), templates, plan.templates, base.tokenizer, longest)
+
+
+def how_long(plan: Plan, encoding: Encoding, base: Base) -> tuple[int, int]:
+    """Return batch size and steps of a run."""
+    if plan.settings.objective == "sft":
+        learnt = mixed(plan, encoding, base)
+        return learnt.order.batch_size, learnt.steps
+    return _rounds(plan.settings, len(_pairs(plan).learn))
+
+
+def _pairs(plan: Plan) -> Pairs:
+    return part_pairs(read_pairs(plan.settings.preferences), _prompts(plan.split))
+
+
+def _rounds(settings: Train, n: int) -> tuple[int, int]:
+    """Return batch size and steps over n pairs."""
+    batch_size = min(settings.batch_size, n)
+    steps = max(1, round(settings.epochs * n / batch_size))
+    return batch_size, min(steps, settings.max_steps or steps)
 
 
 def _preferences(
@@ -101,7 +129,7 @@ def _preferences(
             where="[train] objective",
             fix="leave that out, or set objective = 'sft'",
         )
-    pairs = part_pairs(read_pairs(settings.preferences), _prompts(plan.split))
+    pairs = _pairs(plan)
     encode = prepared.encoder.encode
     learn, judge = (encode([row for pair in some for row in pair.rows()]) for some in (pairs.learn, pairs.judge))
     say(
@@ -109,9 +137,8 @@ def _preferences(
         f"{pairs.n_test:,} have a test prompt and are left out; log 2 = 0.693 is the loss of the base"
     )
     objective = Dpo(model, learn, judge, layout, beta=settings.beta, token_budget=settings.token_budget)
-    batch_size = min(settings.batch_size, len(objective))
-    steps = max(1, round(settings.epochs * len(objective) / batch_size))
-    return objective, plain(len(objective), batch_size, settings.seed), min(steps, settings.max_steps or steps)
+    batch_size, steps = _rounds(settings, len(objective))
+    return objective, plain(len(objective), batch_size, settings.seed), steps
 
 
 def _not_for_pairs(settings: Train, prepared: Prepared, processes: Processes) -> str | None:
@@ -164,7 +191,7 @@ def _untrained(prepared: Prepared, settings: Train, say: Callable[[str], None]) 
     return found
 
 
-def _how(settings: Train, batch_size: int, steps: int, numbers: precision.Precision) -> loop.Plan:
+def how_to(settings: Train, batch_size: int, steps: int, numbers: precision.Precision = precision.FP32) -> loop.Plan:
     """Return the loop's plan for so many steps."""
     return loop.Plan(
         steps=steps,

@@ -118,7 +118,7 @@ def load_base(
     if family == "classify":
         if not labels:
             raise ValueError("a classifier needs its labels: train.classes.labels_of(split).known")
-        _name_labels(config, labels)
+        name_labels(config, labels)
     # A new head is drawn at random, and nothing drawn before may change it.
     torch.manual_seed(settings.seed)
     try:
@@ -246,7 +246,7 @@ def _quantized(settings: Train) -> dict[str, Any]:
     return {}
 
 
-def _name_labels(config: PretrainedConfig, labels: tuple[str, ...]) -> None:
+def name_labels(config: PretrainedConfig, labels: tuple[str, ...]) -> None:
     """Give a config the labels; a head that was made for others is no longer its own."""
     config.id2label = dict(enumerate(labels))
     config.label2id = {label: number for number, label in enumerate(labels)}

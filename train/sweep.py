@@ -32,14 +32,16 @@ from schemas.method import Method
 from schemas.report import CurvePoint
 from schemas.sweep import Outcome, Sweep, Trial
 from schemas.training import Train
-from train.checkpoint import put_back, step_of, trained
+from train.checkpoint import step_of, trained
+from train.lesson import how_long, lesson_of
 from train.loop import Reading, fit
-from train.model import load_base, peak_rate, prepare
-from train.objective import Objective, Sft
-from train.pack import Packed
+from train.methods import peak_rate
+from train.model import load_base
 from train.plan import Plan
+from train.prepared import Prepared, Tell, prepare_run
+from train.processes import ALONE
 from train.run import quiet_transformers
-from train.tune import Prepared, Tell, how_to, prepare_run, write
+from train.tune import write
 
 SWEEPS, SWEEP, JOURNAL, TRIALS = "sweeps", "sweep.json", "journal.jsonl", "trials"
 RANKS = (8, 16, 32)
@@ -130,11 +132,10 @@ class Bench:
     """A base and its data, loaded once, on which one setting after another is tried."""
 
     def __init__(self, plan: Plan, tell: Tell) -> None:
-        self._settings, self._encode, self.tell = plan.settings, plan.encode, tell.reading
+        self._plan, self._settings, self._encode, self.tell = plan, plan.settings, plan.encode, tell.reading
         self._prepared: Prepared = prepare_run(plan, tell)
-        self._objective = _objective(self._prepared)
         self._start: dict[str, torch.Tensor] = {}
-        self.steps = how_to(plan.settings, len(self._objective)).steps
+        _, self.steps = how_long(plan, self._prepared.encoding, self._prepared.base)
 
     def train(self, rate: float, rank: int | None, folder: Path, tell: Callable[[Reading], None]) -> None:
         """Train with a rate and a rank from the base as it was; what `tell` raises ends it.
@@ -144,13 +145,16 @@ class Bench:
         """
         changes = {"learning_rate": rate} | ({"rank": rank} if rank is not None else {})
         settings = self._settings.model_copy(update=changes)
-        model = prepare(self._prepared.base, settings)
+        with torch.no_grad():
+            for name, weight in self._prepared.base.model.named_parameters():
+                if name in self._start:
+                    weight.copy_(self._start[name])
+        lesson = lesson_of(replace(self._plan, settings=settings), self._prepared, ALONE)
+        model = lesson.model
         try:
-            if not isinstance(model, PeftModel):
-                if not self._start:
-                    self._start = {name: weight.detach().clone() for name, weight in trained(model).items()}
-                put_back(model, self._start)
-            fit(model, self._objective, how_to(settings, len(self._objective)), folder, tell)
+            if not isinstance(model, PeftModel) and not self._start:
+                self._start = {name: weight.detach().clone() for name, weight in trained(model).items()}
+            fit(model, lesson.objective, lesson.how, folder, tell, order=lesson.order)
         finally:
             self._take_off(model)
 
@@ -171,11 +175,6 @@ class Bench:
                 self._prepared, base=replace(base, model=cast("PreTrainedModel", model.get_base_model()))
             )
         self._prepared.base.model.requires_grad_(requires_grad=False)
-
-
-def _objective(prepared: Prepared) -> Objective:
-    """Return what trials learn and are judged by."""
-    return Sft(prepared.sides["train"].encoded, prepared.sides["validation"].encoded, Packed())
 
 
 def _study(folder: Path, plan: Plan, space: Space) -> optuna.Study:

@@ -20,7 +20,7 @@ ROWS = 16_384
 
 
 def write_tokens(encoded: Encoded, names: Sequence[str], family: Family, path: Path) -> None:
-    """Write a row for each example: id, input_ids, labels, and weights where a token counts neither 0 nor 1.
+    """Write a row for each example: its origin, input_ids, labels, and weights where a token counts neither 0 nor 1.
 
     causal: labels stand beside input_ids, IGNORE_INDEX where there is no loss; the model shifts them itself.
     seq2seq: input_ids are what the encoder reads, labels what the decoder says. classify: labels is the class.
@@ -36,13 +36,13 @@ def write_tokens(encoded: Encoded, names: Sequence[str], family: Family, path: P
     """
     weighted = has_weights(encoded)
     lists = pa.list_(pa.int32())
-    fields = {"id": pa.string(), "input_ids": lists, "labels": pa.int32() if family == "classify" else lists}
+    fields = {"origin": pa.string(), "input_ids": lists, "labels": pa.int32() if family == "classify" else lists}
     schema = pa.schema(fields | ({"weights": pa.list_(pa.float32())} if weighted else {}))
     try:
         with pq.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as file:
             for start in range(0, len(encoded), ROWS):
                 rows = range(start, min(start + ROWS, len(encoded)))
-                columns = {"id": names[start : rows.stop], **_columns(encoded, rows, family)}
+                columns = {"origin": [str(names[i]) for i in rows], **_columns(encoded, rows, family)}
                 file.write_table(pa.table({name: columns[name] for name in schema.names}, schema=schema))
     except OSError as error:
         raise full_disk(error, path) from error

@@ -75,9 +75,9 @@ def untie(model: PreTrainedModel) -> bool:
     """
     head: Any = model.get_output_embeddings()
     embeddings: Any = model.get_input_embeddings()
-    if head is None or head.weight is not embeddings.weight:
+    if head is None or embeddings is None or head.weight is not embeddings.weight:
         return False
-    shared = embeddings.weight
+    shared: torch.nn.Parameter = embeddings.weight
     # An encoder-decoder may share them between its halves too, by the same line of its config.
     for part in model.modules():
         if part is not embeddings and getattr(part, "weight", None) is shared:

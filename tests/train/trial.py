@@ -19,9 +19,9 @@ from train.loop import Plan, fit
 from train.methods import METHODS, peak_rate
 from train.model import Base, count, load_base, save_model
 from train.objective import Sft
+from train.prepared import row_encoder
 from train.reload import load_adapter, load_whole
 from train.trainable import prepare
-from train.prepared import row_encoder
 
 ENCODE = Encode(max_length=128)
 
