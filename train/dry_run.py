@@ -27,7 +27,7 @@ from train.machine import measured, memory_here, process_bytes
 from train.model import Base, device, name_labels
 from train.order import plain
 from train.pack import IGNORE_INDEX, PackedBatch
-from train.padded import ClassRows, PairRows
+from train.padded import CausalRows, ClassRows, PairRows
 from train.page import duration
 from train.plan import Plan, newest_run
 from train.prepared import row_encoder

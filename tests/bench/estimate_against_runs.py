@@ -44,7 +44,8 @@ if sys.argv[1] == "estimate":
     print(json.dumps({"bytes": found.memory.total, "seconds": found.seconds, "how": found.how,
                       "parts": {name: getattr(found.memory, name) for name in found.memory.__dataclass_fields__}}))
 else:
-    from train.tune import prepare_run, tune
+    from train.prepared import prepare_run
+    from train.tune import tune
     with Talk() as talk:
         prepared = prepare_run(plan, talk.tell())
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

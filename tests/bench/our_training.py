@@ -16,10 +16,11 @@ from training_task import BATCH, MAX_LENGTH, RATE, SEED, WARMUP, ids_of, plain_n
 from schemas.training import Train
 from train.encode import Encoder
 from train.loop import Plan, Reading, fit
-from train.model import load_base, prepare
+from train.model import load_base
 from train.objective import Sft
 from train.pack import Packed
 from train.segment_attention import SEGMENTS, register
+from train.trainable import prepare
 
 
 class Judged(Sft):

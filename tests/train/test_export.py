@@ -21,9 +21,9 @@ from schemas import ConfigError, GateError
 from train import export as exporting
 from train.export import Exported, export, family_of
 from train.past_run import past_run
+from train.prepared import prepare_run
 from train.talk import Talk
 from train.trl_script import TRL
-from train.tune import prepare_run
 
 SETTINGS = """
 [encode]

@@ -9,7 +9,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from schemas import ConfigError
 from schemas.training import Encode
 from train.plan import plan_run
-from train.tune import Tell, prepare_run, tune
+from train.prepared import Tell, prepare_run
+from train.tune import tune
 
 
 @pytest.fixture
