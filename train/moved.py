@@ -23,7 +23,7 @@ def fingerprints(model: torch.nn.Module) -> dict[str, tuple[float, float]]:
 
 
 class Moved:
-    """Watches the first steps of a run: made before the first, `look` called in each, once its gradient is there.
+    """Watches the first steps of a run: made before the first, called in each with the model and the step's number.
 
     Gradients alone would not do: AdamW moves a matrix without gradient too, by weight decay. So every tensor must have
     had a gradient that is not zero within `STEPS` steps, and at the end of these no frozen tensor may be another.
@@ -33,25 +33,25 @@ class Moved:
         """Note what is frozen, as it is before the first step."""
         self._frozen = fingerprints(model)
         self._quiet = {name for name, weight in model.named_parameters() if weight.requires_grad}
-        self._step = 0
+        self._looks = 0
 
-    def look(self, model: PreTrainedModel) -> None:
-        """Look at the gradients of a step, before they are used and cleared.
+    def __call__(self, model: PreTrainedModel, step: int) -> None:
+        """Look at the gradients of a step, while they are there.
 
         Raises:
             SourceError: After the first steps a tensor that trains never had a gradient, or a frozen one has moved.
         """
-        if self._step >= STEPS:
+        if self._looks >= STEPS:
             return
-        self._step += 1
+        self._looks += 1
         for name, weight in model.named_parameters():
             if name in self._quiet and weight.grad is not None and bool(weight.grad.any()):
                 self._quiet.discard(name)
-        if self._step < STEPS:
+        if self._looks < STEPS:
             return
         if self._quiet:
             raise SourceError(
-                f"{len(self._quiet)} tensors should train and have no gradient after {STEPS} steps",
+                f"{len(self._quiet)} tensors should train and have no gradient by step {step}",
                 where=", ".join(sorted(self._quiet)[:4]),
                 fix="this base does not use them: try another [train] method, `tuneloop methods` lists them",
             )

@@ -79,8 +79,9 @@ def untie(model: PreTrainedModel) -> bool:
         return False
     shared: torch.nn.Parameter = embeddings.weight
     # An encoder-decoder may share them between its halves too, by the same line of its config.
-    for part in model.modules():
-        if part is not embeddings and getattr(part, "weight", None) is shared:
+    parts: list[Any] = [part for part in model.modules() if getattr(part, "weight", None) is shared]
+    for part in parts:
+        if part is not embeddings:
             part.weight = torch.nn.Parameter(shared.detach().clone(), requires_grad=False)
     model.config.tie_word_embeddings = False
     model.config.get_text_config().tie_word_embeddings = False

@@ -2,8 +2,13 @@ import pytest
 import torch
 from peft import LoraConfig, get_peft_model
 
+from schemas.training import Train
+from tests.train.shapes import write_base
 from train.encoded import Encoded
-from train.generate import answers
+from train.generate import answers, choices
+from train.model import load_base
+from train.padded import PaddedClasses
+from train.trainable import prepare
 
 CONTEXT = 128
 PROMPTS = [[1, 9, 30], [1, 70], [1, *range(20, 60)], [1, 9, 31], [1, 101, 44, 12, 7], [1, *range(200, 220)]]
@@ -113,3 +118,73 @@ def test_the_model_is_left_in_the_mode_it_was_in(make_model, tokenizer, training
 
 def test_nobody_asked_is_nobody_answered(make_model, tokenizer):
     assert said(make_model(), tokenizer, []) == []
+
+
+@pytest.mark.parametrize("method", ["prefix", "prompt", "p-tuning"])
+def test_learnt_places_before_the_prompt_are_heeded(base_folder, tokenizer, method):
+    # transformers' `generate` leaves them out: where this differs no longer, `_step_by_step` is not needed.
+    settings = Train(base=str(base_folder), method=method, virtual_tokens=4)
+    base = load_base(settings, base_folder)
+    model = loud(prepare(base, settings))
+    expected = [by_hand(model, tokenizer, prompt, 2, 6) for prompt in PROMPTS]
+    assert said(model, tokenizer, PROMPTS, max_new_tokens=6) == expected
+    base_says = said(load_base(settings, base_folder).model, tokenizer, PROMPTS, max_new_tokens=6)
+    assert base_says != expected
+    out = model.generate(
+        input_ids=torch.tensor([PROMPTS[0]]), attention_mask=torch.ones(1, 3, dtype=torch.long), do_sample=False,
+        max_new_tokens=6, eos_token_id=2, pad_token_id=2,
+    )  # fmt: skip
+    assert tokenizer.decode(out[0, 3:], skip_special_tokens=True) != expected[0]
+
+
+@pytest.mark.parametrize("shape", ["t5", "bart"])
+@pytest.mark.parametrize("method", ["full", "lora", "prefix", "prompt"])
+def test_an_encoder_decoder_answers_the_likeliest_token_each_time(tmp_path, base_folder, tokenizer, shape, method):
+    folder = write_base(shape, tmp_path / shape, base_folder)
+    settings = Train(base=str(folder), method=method, virtual_tokens=4)
+    model = loud(prepare(load_base(settings, folder), settings))
+    start = model.config.decoder_start_token_id
+    expected = []
+    for prompt in PROMPTS:
+        ids = [start]
+        with torch.no_grad():
+            for _ in range(6):
+                one = model(
+                    input_ids=torch.tensor([prompt]), attention_mask=torch.ones(1, len(prompt), dtype=torch.long),
+                    decoder_input_ids=torch.tensor([ids]),
+                )  # fmt: skip
+                if (token := int(one.logits[0, -1].argmax())) == 2:
+                    break
+                ids.append(token)
+        expected.append(tokenizer.decode(ids[1:], skip_special_tokens=True, clean_up_tokenization_spaces=False))
+    assert len(set(expected)) > 1 or method == "prefix"
+    found = answers(
+        model, tokenizer, asked(PROMPTS), stop=2, context=CONTEXT, max_new_tokens=6, tell=lambda *_: None,
+        family="seq2seq",
+    )  # fmt: skip
+    assert found == expected
+
+
+def loud(model):
+    """Return a model whose every trained weight is far from where it began."""
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.requires_grad:
+                weight.add_(torch.randn_like(weight) * 0.3)
+    return model.eval()
+
+
+def test_a_classifier_names_the_likeliest_class_whatever_the_batch(tmp_path, base_folder, monkeypatch):
+    settings = Train(base=str(write_base("bert", tmp_path / "bert", base_folder)))
+    model = load_base(settings, settings.base, labels=("a", "b", "c")).model.eval()
+    with torch.no_grad():
+        expected = [int(model(input_ids=torch.tensor([prompt])).logits.argmax()) for prompt in PROMPTS]
+    told = []
+    for batch in (1, 4, 64):
+        monkeypatch.setattr("train.generate.BATCH", batch)
+        found = choices(
+            model, asked(PROMPTS), PaddedClasses("", 9.0), token_budget=64, tell=lambda *one: told.append(one)
+        )
+        assert found == expected
+    assert told[-1] == (6, 6)

@@ -16,9 +16,9 @@ def steps(model, data, between=lambda: None, n=STEPS):
     """Take steps as the loop does, and let the watch look at each."""
     optimizer = torch.optim.AdamW([it for it in model.parameters() if it.requires_grad], lr=1e-3)
     watch = Moved(model)
-    for _ in range(n):
+    for step in range(1, n + 1):
         _gradient(model, Sft(data, Encoded.of([], []), Packed()), [0, 1], 4096)
-        watch.look(model)
+        watch(model, step)
         optimizer.step()
         optimizer.zero_grad()
         between()
@@ -43,7 +43,7 @@ def test_a_tensor_that_trains_and_is_never_used_is_named(make, make_examples):
     model.register_parameter("forgotten", torch.nn.Parameter(torch.ones(2)))
     with pytest.raises(SourceError) as caught:
         steps(model, make_examples([(5, 4), (7, 3)]))
-    assert caught.value.what == f"1 tensors should train and have no gradient after {STEPS} steps"
+    assert caught.value.what == f"1 tensors should train and have no gradient by step {STEPS}"
     assert caught.value.where == "forgotten"
     assert "tuneloop methods" in caught.value.fix
 
