@@ -125,24 +125,31 @@ def test_three_processes_of_which_two_have_nothing_of_their_own_end_as_one_does(
     assert_alike(tmp_path / "three", tmp_path / "one")
 
 
-@pytest.mark.parametrize("sharded", [False, True])
-def test_a_run_goes_on_with_another_number_of_processes(start, together, tmp_path, sharded):
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("two", "one"), ("sharded", "one"), ("one", "two"), ("one", "sharded"), ("sharded", "sharded")],
+)
+def test_a_run_goes_on_with_another_number_of_processes(start, together, tmp_path, before, after):
     def stop(_, step):
         if step == 4:
             raise KeyboardInterrupt
 
-    def half(processes):
-        with suppress(KeyboardInterrupt):
-            start(tmp_path / "two", processes, check=stop)
+    def go_on(how, **options):
+        if how == "one":
+            return start(tmp_path / "two", **options)
+        codes = together(lambda processes: start(tmp_path / "two", processes, **options), how == "sharded")
+        assert codes == [0, 0] or "check" in options
+        return None
 
     said = []
     start(tmp_path / "one")
-
-    assert together(half, sharded) == [0, 0]
+    with suppress(KeyboardInterrupt):
+        go_on(before, check=stop)
     assert checkpoint.step_of(tmp_path / "two" / "checkpoint") == 3
-    start(tmp_path / "two", say=said.append)
-    assert said == ["2 processes before, 1 now: the same gradient up to rounding"]
+    go_on(after, say=said.append)
     assert_alike(tmp_path / "two", tmp_path / "one")
+    if after == "one":
+        assert said == ["2 processes before, 1 now: the same gradient up to rounding"]
 
 
 def test_a_loss_that_is_no_number_in_one_process_stops_all(start, together, tmp_path, weighted, make_model):
