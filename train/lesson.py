@@ -74,7 +74,9 @@ def lesson_of(plan: Plan, prepared: Prepared, processes: Processes) -> Lesson:
     if processes.n > 1:
         said.append(processes.why)
     if settings.dropout:
-        said.append("dropout draws other numbers when packing differs: equal on average alone")
+        said.append(
+            "dropout draws other numbers when examples are packed in another way: equal on average, not to the bit"
+        )
     objective: Objective
     if settings.objective == "dpo":
         objective, order, steps = _preferences(plan, prepared, model, layout, processes, said.append)

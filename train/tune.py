@@ -52,7 +52,7 @@ def tune(plan: Plan, prepared: Prepared, tell: Tell, processes: Processes = ALON
         say(f"goes on from step {step:,}, where it was stopped")
     processes.spread(model)
     # Shards of a tensor may stay as they are while the whole moves.
-    moved = None if processes.sharded else Moved(model)
+    look = (lambda *_: None) if processes.sharded else Moved(model)
     with _events(settings, folder, step or 0, processes) as write_event:
 
         def read(at: Reading) -> None:
@@ -61,7 +61,7 @@ def tune(plan: Plan, prepared: Prepared, tell: Tell, processes: Processes = ALON
 
         done = fit(
             model, lesson.objective, lesson.how, folder, read, order=lesson.order, processes=processes, say=say,
-            check=lambda model, _: moved.look(model) if moved else None,
+            check=look,
         )  # fmt: skip
     tuned = Tuned(
         model=Model(

@@ -19,7 +19,7 @@ from pipeline import cli
 from pipeline.recipe import load_recipe
 from schemas import ConfigError, GateError
 from train import export as exporting
-from train.export import Exported, export, family_of
+from train.export import Exported, export
 from train.past_run import past_run
 from train.prepared import prepare_run
 from train.talk import Talk
@@ -125,7 +125,7 @@ def test_the_tables_hold_our_tokens_and_our_mask(exported, trained):
         sides = prepare_run(plan, talk.tell()).sides
     for name, side in sides.items():
         rows = pq.read_table(exported / "tokens" / f"{name}.parquet").to_pylist()
-        assert [row["id"] for row in rows] == [row["id"] for row in side.rows]
+        assert [row["origin"] for row in rows] == [row["origin"] for row in side.rows]
         for i, row in enumerate(rows):
             prompt, target = side.encoded.prompt(i).tolist(), side.encoded.target(i).tolist()
             assert row["input_ids"] == prompt + target
@@ -218,15 +218,6 @@ def test_a_run_whose_base_is_another_one_today_is_refused(trained, base_folder, 
 def test_a_recipe_without_a_run_is_told_to_train(split_project):
     with pytest.raises(ConfigError, match="no finished training run"):
         past_run(split_project.recipe, split_project.data)
-
-
-def test_the_family_is_the_recipes_word_or_the_configs(train_settings):
-    class Seq2seq:
-        is_encoder_decoder = True
-
-    assert family_of(train_settings(), Seq2seq()) == "seq2seq"
-    assert family_of(train_settings(), object()) == "causal"
-    assert family_of(train_settings(family="classify"), Seq2seq()) == "classify"
 
 
 @pytest.fixture(scope="session")

@@ -14,8 +14,8 @@ def table(tmp_path, encoded, family):
 
 def test_a_causal_model_learns_its_answers_in_place(tmp_path):
     assert table(tmp_path, Encoded.of(PAIRS, ["a", "b"]), "causal") == [
-        {"id": "row0", "input_ids": [1, 5, 6, 7, 2], "labels": [-100, -100, -100, 7, 2]},
-        {"id": "row1", "input_ids": [1, 8, 9, 2], "labels": [-100, 8, 9, 2]},
+        {"origin": "row0", "input_ids": [1, 5, 6, 7, 2], "labels": [-100, -100, -100, 7, 2]},
+        {"origin": "row1", "input_ids": [1, 8, 9, 2], "labels": [-100, 8, 9, 2]},
     ]
 
 
@@ -28,7 +28,7 @@ def test_what_another_says_between_two_answers_carries_no_loss_and_weights_stand
 
 def test_an_encoder_reads_the_prompt_and_the_decoder_says_the_labels(tmp_path):
     assert table(tmp_path, Encoded.of(PAIRS, ["a", "b"]), "seq2seq")[0] == {
-        "id": "row0", "input_ids": [1, 5, 6], "labels": [7, 2],
+        "origin": "row0", "input_ids": [1, 5, 6], "labels": [7, 2],
     }  # fmt: skip
 
 
