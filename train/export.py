@@ -180,9 +180,9 @@ def _write_model(
     place = folder / (WHOLE if method in NO_ADAPTER else MERGED)
     written = write_whole(model, tokenizer, golden, run.how, place, precision)
     leave_bos_to_template(tokenizer, place)
-    same = "the tuned model" if method in NO_ADAPTER else "base and adapter"
+    same = "the tuned model does" if method in NO_ADAPTER else "base and adapter do"
     tell.line(
-        f"export    {place.name}/ ({precision}) answers as {same} do: {len(golden)} golden prompts, "
+        f"export    {place.name}/ ({precision}) answers as {same}: {len(golden)} golden prompts, "
         f"largest logit difference {written.difference:.2g} (at most {written.tolerance:.2g})"
     )
     return written
