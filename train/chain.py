@@ -41,9 +41,9 @@ class Chain(Encoded):
         return np.concatenate([np.empty(0, np.int64), *(part.n_supervised for part in self.parts)])
 
     @cached_property
-    def weight(self) -> np.ndarray:
+    def total_weights(self) -> np.ndarray:
         """Summed weights of each example, float64."""
-        return np.concatenate([np.empty(0, np.float64), *(part.weight for part in self.parts)])
+        return np.concatenate([np.empty(0, np.float64), *(part.total_weights for part in self.parts)])
 
     def example(self, i: int) -> np.ndarray:
         """The ids of one example."""

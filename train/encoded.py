@@ -58,7 +58,7 @@ class Encoded:
         return self._summed(lambda weights: weights, np.float64)
 
     @cached_property
-    def weight(self) -> np.ndarray:
+    def total_weights(self) -> np.ndarray:
         """Summed weights of each example, float64."""
         # No running sum beside all tokens: the weights may lie in a mapped file larger than memory.
         summed: np.ndarray = np.add.reduceat(self.weights, self.starts[:-1], dtype=np.float64)

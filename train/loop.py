@@ -4,7 +4,6 @@ What a step does depends on its number alone (order, learning rate, random state
 moments before it. So a run that was killed and goes on from a checkpoint ends with the same bits.
 """
 
-import json
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -25,11 +24,14 @@ from train.objective import Objective
 from train.order import Order, plain
 from train.precision import FP32, Precision, check_trains_in_fp32
 from train.processes import ALONE, Processes, whole
+from train.readings import Reading, append
 from train.schedule import Schedule, Shape
 
 # AdamW's betas: 0.95 instead of 0.999 forgets old gradients sooner, as is usual for short runs.
 BETAS = (0.9, 0.95)
 READINGS = 40
+
+__all__ = ["Plan", "Reading", "Trained", "fit"]
 
 
 @dataclass(frozen=True)
@@ -77,33 +79,6 @@ class Trained:
     seconds: float
     tokens: int
     curve: list[CurvePoint]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """What is told while training goes on.
-
-    Attributes:
-        step: Steps taken.
-        steps: Of how many.
-        loss: Mean over the steps since the last reading.
-        learning_rate: Of the last step.
-        gradient_norm: Of the last step, before clipping.
-        validation_nll: If there was a validation.
-        tokens_per_second: Since the run began, prompts included, padding not.
-        seconds: Since the run began, pauses left out.
-        seconds_left: At that speed.
-    """
-
-    step: int
-    steps: int
-    loss: float
-    learning_rate: float
-    gradient_norm: float
-    validation_nll: float | None
-    tokens_per_second: float
-    seconds: float
-    seconds_left: float
 
 
 def fit(  # noqa: C901 - one run, told in order
@@ -212,7 +187,7 @@ def fit(  # noqa: C901 - one run, told in order
             now = now.model_copy(update={"since_best": now.since_best + 1})
         reading = _reading(now, point, plan, rate, norm, time.monotonic() - began)
         if processes.first:
-            _append(metrics, reading)
+            append(metrics, reading)
         if validates:
             state = checkpoint.state_of(model, optimizer)
             if processes.first:
@@ -229,7 +204,6 @@ def fit(  # noqa: C901 - one run, told in order
 
 
 def _in_vain(now: Progress, plan: Plan) -> bool:
-    """Return whether patience has run out."""
     return plan.patience is not None and now.since_best >= plan.patience
 
 
@@ -309,23 +283,6 @@ def _decayed(weights: list[torch.Tensor], decay: float) -> list[dict[str, object
 def _reading(now: Progress, point: CurvePoint, plan: Plan, rate: float, norm: float, seconds: float) -> Reading:
     left, speed = seconds / now.step * (plan.steps - now.step), now.tokens / max(seconds, 1e-9)
     return Reading(now.step, plan.steps, point.train_loss, rate, norm, point.validation_nll, speed, seconds, left)
-
-
-def _append(path: Path, reading: Reading) -> None:
-    line = {
-        "step": reading.step,
-        "train_loss": reading.loss,
-        "validation_nll": reading.validation_nll,
-        "learning_rate": reading.learning_rate,
-        "gradient_norm": reading.gradient_norm,
-        "seconds": round(reading.seconds, 3),
-        "tokens_per_second": round(reading.tokens_per_second),
-    }
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-    except OSError as error:
-        raise checkpoint.full_disk(error, path) from error
 
 
 def _check(what: str, value: float, step: int, objective: Objective, batch: Sequence[int]) -> None:

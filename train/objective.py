@@ -54,7 +54,7 @@ class Sft:
     def __init__(self, data: Encoded, validation: Encoded, layout: Layout, processes: Processes = ALONE) -> None:
         """Learn from `data`, judge by nats a token of `validation`, which may be empty, in all processes together."""
         self.data, self.validation, self.layout, self.processes = data, validation, layout, processes
-        self._weight, self._lengths = data.weight, data.lengths
+        self._weight, self._lengths = data.total_weights, data.lengths
 
     def __len__(self) -> int:
         return len(self.data)

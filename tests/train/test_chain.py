@@ -14,7 +14,7 @@ BOTH = Chain.linked([ONE, OTHER])
 def test_a_chain_reads_as_its_parts_joined_in_memory():
     joined = Encoded.joined([ONE, OTHER])
     assert len(BOTH) == len(joined) == 3
-    for name in ("starts", "n_prompt", "lengths", "n_supervised", "weight"):
+    for name in ("starts", "n_prompt", "lengths", "n_supervised", "total_weights"):
         assert getattr(BOTH, name).tolist() == getattr(joined, name).tolist(), name
     for i in range(3):
         for name in ("example", "prompt", "target", "weights_of"):

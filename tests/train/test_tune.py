@@ -122,6 +122,7 @@ def test_without_the_wish_there_are_no_events(start):
     ("changes", "what", "fix"),
     [
         ({"task_weights": {"instrct": 2}}, "the train side has no task 'instrct'", "did you mean 'instruct'?"),
+        ({"sequence": [["instruct"], ["summarise"]]}, "no task 'summarise'", "known names: instruct"),
         ({"attention": "flash"}, "flash attention cannot be had: it runs on a GPU", "leave `attention` out"),
         ({"replay_text": "x.txt"}, "general text is named, and no share of it is wanted", "set replay_share"),
         ({"replay_text": "none.txt", "replay_share": 0.1}, "cannot be read: ", "name a text file in UTF-8"),
