@@ -55,6 +55,8 @@ class Compared:
 class Dpo:
     """The objective over pairs; a batch is a list of pairs."""
 
+    measure = "preference loss"
+
     def __init__(
         self,
         model: PreTrainedModel,

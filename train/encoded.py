@@ -57,13 +57,6 @@ class Encoded:
         """Summed weights of each example, float64."""
         return self._summed(lambda weights: weights, np.float64)
 
-    @cached_property
-    def total_weights(self) -> np.ndarray:
-        """Summed weights of each example, float64."""
-        # No running sum beside all tokens: the weights may lie in a mapped file larger than memory.
-        summed: np.ndarray = np.add.reduceat(self.weights, self.starts[:-1], dtype=np.float64)
-        return summed
-
     def example(self, i: int) -> np.ndarray:
         """The ids of one example."""
         return self.ids[self.starts[i] : self.starts[i + 1]]

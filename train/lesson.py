@@ -81,7 +81,7 @@ def lesson_of(plan: Plan, prepared: Prepared, processes: Processes) -> Lesson:
     if settings.objective == "dpo":
         objective, order, steps = _preferences(plan, prepared, model, layout, processes, said.append)
     else:
-        learnt = mix(settings, train, prepared.encoding.lesson_templates(), plan.templates, base.tokenizer, longest)
+        learnt = mixed(plan, prepared.encoding, base)
         order, steps = learnt.order, learnt.steps
         objective = Sft(learnt.data, prepared.sides["validation"].encoded, layout, processes)
         if learnt.n_documents:
@@ -93,7 +93,7 @@ def mixed(plan: Plan, encoding: Encoding, base: Base) -> Mix:
     """Return what supervised fine-tuning learns from and in which order; only tokenizer and context of `base` count."""
     longest = min(base.context, plan.encode.max_length)
     templates = encoding.lesson_templates()
-    return mix(plan.settings, encoding.lessons(), templates, plan.templates, base.tokenizer, longest)
+    return mix(plan.settings, encoding.lessons(), templates, plan.templates, base.tokenizer, longest, base.family)
 
 
 def how_long(plan: Plan, encoding: Encoding, base: Base) -> tuple[int, int]:

@@ -174,7 +174,7 @@ def fit(  # noqa: C901 - one run, told in order
             nll, token_budget = _judge(model, objective, now, plan, processes, say)
             now = now.model_copy(update={"token_budget": token_budget})
             if nll is not None:
-                _check("validation NLL", nll, now.step, objective, batch)
+                _check(f"validation {objective.measure}", nll, now.step, objective, batch)
         point = CurvePoint(step=now.step, train_loss=sum(losses) / len(losses), validation_nll=nll)
         now = now.model_copy(update={"curve": [*now.curve, point]})
         losses.clear()
@@ -185,7 +185,7 @@ def fit(  # noqa: C901 - one run, told in order
                 checkpoint.save_best(folder / "best.safetensors", best)
         elif validates:
             now = now.model_copy(update={"since_best": now.since_best + 1})
-        reading = _reading(now, point, plan, rate, norm, time.monotonic() - began)
+        reading = _reading(now, point, plan, rate, norm, time.monotonic() - began, objective.measure)
         if processes.first:
             append(metrics, reading)
         if validates:
@@ -280,9 +280,13 @@ def _decayed(weights: list[torch.Tensor], decay: float) -> list[dict[str, object
     return [group for group in groups if group["params"]]
 
 
-def _reading(now: Progress, point: CurvePoint, plan: Plan, rate: float, norm: float, seconds: float) -> Reading:
+def _reading(
+    now: Progress, point: CurvePoint, plan: Plan, rate: float, norm: float, seconds: float, measure: str
+) -> Reading:
     left, speed = seconds / now.step * (plan.steps - now.step), now.tokens / max(seconds, 1e-9)
-    return Reading(now.step, plan.steps, point.train_loss, rate, norm, point.validation_nll, speed, seconds, left)
+    return Reading(
+        now.step, plan.steps, point.train_loss, rate, norm, point.validation_nll, speed, seconds, left, measure
+    )
 
 
 def _check(what: str, value: float, step: int, objective: Objective, batch: Sequence[int]) -> None:

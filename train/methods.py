@@ -14,6 +14,9 @@ from schemas.training import Train
 FAMILIES: tuple[Family, ...] = get_args(Family)
 Kind = Literal["weights", "lora", "ia3", "prompt", "adapters"]
 
+# Zephyr (2023) took a fortieth of its supervised rate, and twice that at smaller batches is common.
+DPO_SHARE = 20
+
 # Kinds of model that peft's adaption prompts know how to enter.
 ADAPTERS_FIT = ("gpt2", "llama", "mistral")
 
@@ -125,6 +128,11 @@ def peak_rate(settings: Train) -> tuple[float, str]:
     facts = METHODS[settings.method]
     if settings.base == "tiny":
         return facts.tiny_rate, f"the default for {settings.method} on the tiny base: small models bear more"
+    if settings.objective == "dpo":
+        return (
+            facts.rate / DPO_SHARE,
+            f"a {DPO_SHARE}th of the default for {settings.method}: pairs push harder than answers",
+        )
     return facts.rate, f"the default for {settings.method} on a pretrained base: {facts.why}"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from transformers import PreTrainedTokenizerBase
 
 from schemas import ConfigError, Template
+from schemas.method import Family
 from schemas.training import Train
 from train.base_text import documents, parted
 from train.chain import Chain
@@ -39,6 +40,7 @@ def mix(
     known: Mapping[str, tuple[Template, Path]],
     tokenizer: PreTrainedTokenizerBase,
     longest: int,
+    family: Family,
 ) -> Mix:
     """Return what a run learns from.
 
@@ -49,11 +51,12 @@ def mix(
         known: The templates themselves, which say what kind of task they are.
         tokenizer: Of the base.
         longest: Documents are cut to so many tokens.
+        family: Of the base.
 
     Raises:
         ConfigError: The general text cannot be read, or a wish of the order cannot be granted.
     """
-    text = _general(settings, tokenizer, longest)
+    text = _general(settings, tokenizer, longest, family)
     order, steps = arrange(
         templates,
         {name: template.task for name, (template, _) in known.items()},
@@ -67,7 +70,7 @@ def mix(
     return Mix(Chain.linked([side, text]) if len(text) else side, order, steps, len(text))
 
 
-def _general(settings: Train, tokenizer: PreTrainedTokenizerBase, longest: int) -> Encoded:
+def _general(settings: Train, tokenizer: PreTrainedTokenizerBase, longest: int, family: Family) -> Encoded:
     """Return the documents of general text; none if none are wanted."""
     if not settings.replay_share:
         if settings.replay_text:
@@ -77,9 +80,9 @@ def _general(settings: Train, tokenizer: PreTrainedTokenizerBase, longest: int) 
                 fix="set replay_share, such as 0.1, or leave replay_text out",
             )
         return Encoded.of([], [])
-    if settings.objective == "dpo" or settings.family == "classify":
+    if settings.objective == "dpo" or family != "causal":
         raise ConfigError(
-            "general text has no pairs and no class, so it cannot be replayed here",
+            "general text has no pairs, no class and no prompt for an encoder, so it cannot be replayed here",
             where=f"[train] replay_share = {settings.replay_share}",
             fix="leave replay_share out; beta (dpo) or a lower learning rate keep the model near its base",
         )

@@ -231,8 +231,11 @@ def _options(settings: Train, source: str | Path) -> dict[str, Any]:
 
 def _quantized(settings: Train) -> dict[str, Any]:
     """Return how a base is loaded whose weights are held in few bits."""
+    if not METHODS[settings.method].needs_gpu:
+        return {}
+    here = {"": torch.cuda.current_device()}  # of several processes, each has its own
     if settings.method == "qlora-8bit":
-        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True), "device_map": {"": 0}}
+        return {"quantization_config": BitsAndBytesConfig(load_in_8bit=True), "device_map": here}
     if settings.method == "qlora-4bit":
         return {
             "quantization_config": BitsAndBytesConfig(
@@ -241,7 +244,7 @@ def _quantized(settings: Train) -> dict[str, Any]:
                 bnb_4bit_use_double_quant=True,
                 bnb_4bit_compute_dtype=torch.bfloat16,
             ),
-            "device_map": {"": 0},
+            "device_map": here,
         }
     return {}
 

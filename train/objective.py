@@ -16,6 +16,11 @@ from train.processes import ALONE, Processes
 class Objective(Protocol):
     """One way to learn from data; a batch is a list of places in the data."""
 
+    @property
+    def measure(self) -> str:
+        """What `judge` returns, in a word or two."""
+        ...
+
     def __len__(self) -> int:
         """Return how many units there are to learn from: examples, or pairs."""
         ...
@@ -50,6 +55,8 @@ class Sft:
 
     The sum over a batch is divided once, by the weights of the whole batch: where it was cut changes nothing.
     """
+
+    measure = "NLL"
 
     def __init__(self, data: Encoded, validation: Encoded, layout: Layout, processes: Processes = ALONE) -> None:
         """Learn from `data`, judge by nats a token of `validation`, which may be empty, in all processes together."""

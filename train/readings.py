@@ -21,6 +21,7 @@ class Reading:
         tokens_per_second: Since the run began, prompts included, padding not.
         seconds: Since the run began, pauses left out.
         seconds_left: At that speed.
+        measure: What `validation_nll` is: NLL, or another loss of the objective.
     """
 
     step: int
@@ -32,6 +33,7 @@ class Reading:
     tokens_per_second: float
     seconds: float
     seconds_left: float
+    measure: str = "NLL"
 
 
 def append(path: Path, reading: Reading) -> None:

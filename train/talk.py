@@ -47,7 +47,7 @@ class Talk:
 
     def reading(self, what: str, at: Any) -> None:  # noqa: ANN401 - `train.loop.Reading`, likewise
         """Tell where the loop stands."""
-        nll = "" if at.validation_nll is None else f"  validation NLL {at.validation_nll:.3f}"
+        nll = "" if at.validation_nll is None else f"  validation {at.measure} {at.validation_nll:.3f}"
         told = (
             f"step {at.step:,}/{at.steps:,}  loss {at.loss:.3f}{nll}  {at.tokens_per_second:,.0f} tokens/s"
             f"  {_minutes(at.seconds_left)} left"

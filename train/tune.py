@@ -78,8 +78,8 @@ def tune(plan: Plan, prepared: Prepared, tell: Tell, processes: Processes = ALON
         ),
         curve=done.curve,
     )
-    judged = "preference loss" if settings.objective == "dpo" else "NLL"
-    say(f"keeps step {done.best_step:,} of {done.steps:,}, the best by validation {judged} {done.best_nll:.4f}")
+    best = f"{lesson.objective.measure} {done.best_nll:.4f}"
+    say(f"keeps step {done.best_step:,} of {done.steps:,}, the best by validation {best}")
     if not processes.first:
         return tuned
     if processes.sharded:  # here is a part of each weight; what is saved is the whole model, with the best weights

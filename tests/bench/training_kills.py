@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -36,12 +37,14 @@ from train.pack import Packed  # noqa: E402
 
 STEPS = 400
 TICK = "tick"
-# The same number of threads for all; and no words of transformers about itself.
-ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+# The same number of threads for all.
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
 
 
 def run(folder: Path) -> None:
     """Train in a folder, from the start or from what is there; dropout, tasks and a sequence, so that all state counts."""
+    # Of transformers about itself.
+    warnings.filterwarnings("ignore", category=FutureWarning, module="transformers")
     torch.set_num_threads(1)
     torch.manual_seed(7)
     model = LlamaForCausalLM(
