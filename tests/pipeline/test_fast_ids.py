@@ -8,7 +8,7 @@ from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, 
 from pipeline.fast_ids import fast_ids
 
 ADDED = ["<think>", "</think>", "<tool>", "<tool>call", "k><e"]
-SPECIAL = ["<|end|>", "<|e"]
+SPECIAL = ["<|end|>", "<|e", "<|<tool"]  # the last begins before an added token and covers it
 PIECES = st.lists(st.sampled_from([*ADDED, *SPECIAL, "<", "think", "|end|>", " ", "\n", "é", "the "])).map("".join)
 
 
@@ -39,6 +39,7 @@ def both():
 @given(PIECES | st.text())
 @example("<|end|><think>the<|e<tool>call</think>")
 @example("<think><end|>")
+@example("a<|<tool>b<|<think>")
 def test_ids_are_those_of_tokenizers(both, text):
     fast, slow = both
     assert fast.ids(text) == slow.encode(text, add_special_tokens=False).ids

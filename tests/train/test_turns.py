@@ -74,6 +74,18 @@ def test_a_template_that_rewrites_history_makes_one_example_a_turn_each_in_its_o
     assert lessons.completion_at.tolist()[:2] == [-1, len(asked(encoder, row, 3))]
 
 
+def test_turns_of_one_question_stay_together_where_the_next_question_rewrites_them():
+    encoder = encoder_of(QWEN3)
+    call = '[{"id":"1","type":"function","function":{"name":"add","arguments":"{}"}}]'
+    row = conversation(
+        ("user", "2 + 2?"), message("assistant", "<think>add</think>", calls=call), ("tool", "4"),
+        ("assistant", "<think>so</think>4"), ("user", "Sure?"), ("assistant", "Yes"),
+    )  # fmt: skip
+    lessons = encoder.encode_turns([row])
+    called = '<think>add</think>\n<tool_call>\n{"name": "add", "arguments": "{}"}\n</tool_call><|im_end|>'
+    assert said(encoder, lessons) == [[called, "<think>so</think>4<|im_end|>"], ["Yes<|im_end|>"]]
+
+
 def test_thinking_switched_off_is_switched_off_in_every_context():
     tokenizer = chat_tokenizer(QWEN3)
     encoder = Encoder(tokenizer, 10_000, "base", {"enable_thinking": False})
