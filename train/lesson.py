@@ -62,7 +62,7 @@ def lesson_of(plan: Plan, prepared: Prepared, processes: Processes) -> Lesson:
     kernels = attention.choose(settings.attention, base.model, packed=packed, bf16=numbers.bf16, longest=longest)
     if packed or settings.attention != "auto":
         kernels.use(base.model)
-    said: list[str] = []
+    said = _notes(base, settings)
     model = prepare(base, settings, _untrained(prepared, settings, said.append))
     layout = layout_of(base.family, settings.method, model, len(train), flat=kernels.flat)
     said += [f"{layout.why}; {kernels.why}" if packed else layout.why, f"numbers: {numbers.why}"]
@@ -180,6 +180,16 @@ def _prove_apart(model: PreTrainedModel, layout: Layout, train: Encoded, *, bf16
             fix="use a base that attends and carries no other state from token to token; "
             "method = 'prompt' runs one example a row on any",
         )
+
+
+def _notes(base: Base, settings: Train) -> list[str]:
+    """Return what the method does to this base that nobody would expect."""
+    notes = []
+    if base.made:
+        notes.append(f"new, and trained in full: {', '.join(base.made)}")
+    if settings.method in ("head", "last-k") and base.model.config.tie_word_embeddings and base.family != "classify":
+        notes.append("the output layer shared the weights of the embeddings; it has its own now, and these stand still")
+    return notes
 
 
 def _untrained(prepared: Prepared, settings: Train, say: Callable[[str], None]) -> tuple[int, ...]:

@@ -3,6 +3,8 @@
 import importlib.util
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +20,7 @@ from transformers import (
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.utils import logging
 
 from schemas import ConfigError, nearest
 from schemas.method import Family
@@ -125,16 +128,17 @@ def load_base(
         tokenizer = AutoTokenizer.from_pretrained(source, **options)
         if config.pad_token_id is None:  # a decoder with a classification head refuses batches without one
             config.pad_token_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
-        loaded: Any = AUTO_CLASSES[family].from_pretrained(
-            source,
-            config=config,
-            use_safetensors=True,  # the other format runs code when it is read
-            dtype=dtype_of(settings, device()),
-            output_loading_info=True,
-            ignore_mismatched_sizes=family == "classify",  # a head for other classes
-            **_quantized(settings),
-            **options,
-        )
+        with _quiet():  # what transformers prints of weights that are new is told, or refused, here
+            loaded: Any = AUTO_CLASSES[family].from_pretrained(
+                source,
+                config=config,
+                use_safetensors=True,  # the other format runs code when it is read
+                dtype=dtype_of(settings, device()),
+                output_loading_info=True,
+                ignore_mismatched_sizes=family == "classify",  # a head for other classes
+                **_quantized(settings),
+                **options,
+            )
         model, info = cast("tuple[PreTrainedModel, dict[str, Any]]", loaded)
         made = _made(model, info, family)
     # RuntimeError: weights of another size than config.json says, or no room for them.
@@ -214,6 +218,17 @@ def count(model: torch.nn.Module) -> tuple[int, int]:
     """Return how many parameters there are, and how many of them train."""
     sizes = [(weight.numel(), weight.requires_grad) for weight in model.parameters()]
     return sum(n for n, _ in sizes), sum(n for n, trains in sizes if trains)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let transformers say nothing below an error for a while."""
+    before = logging.get_verbosity()
+    logging.set_verbosity_error()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(before)
 
 
 def _where(settings: Train) -> str:

@@ -200,7 +200,8 @@ def cell(method: Method, family: Family, shape: str, root: Path) -> str:
         return "FAILED"
     found = json.loads(done.stdout)
     if why := found.get("refused"):
-        return f"refused: {why}"
+        say(why)
+        return "refused"
     faults = [
         *(["NLL not lower"] if found["after"] >= found["before"] else []),
         *([f"{len(found['still'])} did not move"] if found["still"] else []),

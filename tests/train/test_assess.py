@@ -1,0 +1,100 @@
+"""A run of a family that is not causal, from the split to its page."""
+
+import json
+
+import pytest
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from schemas.report import Report
+from tests.train.shapes import write_base
+from train.card import card
+from train.cli import summary
+from train.page import page
+from train.plan import plan_run
+from train.prepared import Tell
+from train.run import make
+
+RECIPE = """
+name = "colours"
+[[ingest.sources]]
+name = "things"
+path = "things.jsonl"
+template = "instruct"
+fields = { instruction = "q", response = "a" }
+[format]
+tokenizer = "tokenizer"
+[split]
+shares = { train = 0.7, validation = 0.15, test = 0.15 }
+[encode]
+max_length = 128
+[train]
+base = "BASE"
+base_text = "base.txt"
+family = "FAMILY"
+method = "METHOD"
+epochs = 1
+batch_size = 8
+rank = 4
+max_new_tokens = 4
+"""
+
+
+@pytest.fixture
+def run(make_project, tmp_path, base_folder, base_text, monkeypatch):
+    """Return a function that trains and judges a base of a shape on colours of things."""
+
+    def made(shape, family, method):
+        folder = write_base(shape, tmp_path / shape, base_folder)
+        text = RECIPE.replace("BASE", str(folder)).replace("base.txt", str(base_text))
+        project = make_project(text.replace("FAMILY", family).replace("METHOD", method))
+        lines = [
+            json.dumps({"q": f"Say whether {'nine' if n % 2 else 'four'} times {n * 37} is odd.", "a": "ny"[n % 2]})
+            for n in range(60)
+        ]
+        # An answer that only one row has: whichever side it falls to, the run must cope.
+        lines.append(json.dumps({"q": "And what of half a hundred thousand?", "a": "even so"}))
+        (project.root / "things.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+        project.run()
+        said = []
+        monkeypatch.chdir(project.root)
+        plan = plan_run(project.recipe, project.data)
+        report = make(plan, Tell(said.append, lambda *_: None, lambda *_: None))
+        return plan, report, said
+
+    return made
+
+
+@pytest.mark.parametrize(
+    ("shape", "family", "method"), [("bert", "auto", "lora"), ("llama", "classify", "head"), ("t5", "auto", "prompt")]
+)
+def test_a_run_of_another_family_ends_with_its_report(run, shape, family, method):
+    plan, report, said = run(shape, family, method)
+    assert report.model.family == ("seq2seq" if shape == "t5" else "classify")
+    assert report.forgetting is None
+    assert [mean.arm for mean in report.means] == ["majority", "nearest", "base", "tuned"]
+    assert any("one padded example a row" in line for line in said)
+    assert Report.model_validate_json((plan.folder / "report.json").read_bytes()) == report
+    assert "Forgetting was not measured" in page(report)
+    assert "Forgetting was not measured" in card(report)
+    assert not any(line.startswith("forgetting") for line in summary(report))
+    tokenizer = AutoTokenizer.from_pretrained(plan.folder / "model")
+    if shape == "t5":
+        assert "AutoModelForSeq2SeqLM" in card(report)
+        assert tokenizer.eos_token is not None
+        return
+    assert any("answers of train are the classes" in line for line in said)
+    assert any("head is new and untrained" in line for line in said)
+    # Two answers or three, by where the lone one fell; no answer is anything else.
+    answers = {answer for sample in report.samples for answer in sample.answers.values()}
+    assert answers <= {"n", "y", "even so"}
+    config = json.loads((plan.folder / "model" / "config.json").read_text())
+    assert set(config["id2label"].values()) >= {"n", "y"}
+
+
+def test_a_saved_classifier_is_loaded_as_the_card_says(run):
+    plan, report, _ = run("llama", "classify", "head")
+    assert "AutoModelForSequenceClassification.from_pretrained(folder)" in card(report)
+    model = AutoModelForSequenceClassification.from_pretrained(plan.folder / "model")
+    tokenizer = AutoTokenizer.from_pretrained(plan.folder / "model")
+    label = model.config.id2label[int(model(**tokenizer("Say", return_tensors="pt")).logits.argmax())]
+    assert label in ("n", "y", "even so")
