@@ -4,6 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from transformers import PreTrainedTokenizerBase
+
+from schemas.method import Family
 from schemas.training import Encode, Train
 from train.classes import Classes, Labels, labels_of
 from train.encode import Encoder, RowEncoder
@@ -88,9 +91,21 @@ def source_of(plan: Plan, tell: Tell) -> Path | str:
 
 def row_encoder(base: Base, encode: Encode, labels: Labels | None) -> RowEncoder:
     """Return what turns rows into examples for a base."""
-    where, most = f"[train] base = {base.name!r}", min(encode.max_length, base.context)
+    return encoder_for(base.tokenizer, base.context, base.family, base.name, encode, labels)
+
+
+def encoder_for(
+    tokenizer: PreTrainedTokenizerBase,
+    context: int,
+    family: Family,
+    name: str,
+    encode: Encode,
+    labels: Labels | None,
+) -> RowEncoder:
+    """Return what turns rows into examples for a base of which no more than this is known."""
+    where, most = f"[train] base = {name!r}", min(encode.max_length, context)
     if labels:
-        return Classes(base.tokenizer, labels, most)
-    if base.family == "seq2seq":
-        return TextPairs(base.tokenizer, most, where)
-    return Encoder(base.tokenizer, most, where, encode.chat_template_kwargs, encode.shots)
+        return Classes(tokenizer, labels, most)
+    if family == "seq2seq":
+        return TextPairs(tokenizer, most, where)
+    return Encoder(tokenizer, most, where, encode.chat_template_kwargs, encode.shots)

@@ -10,10 +10,13 @@ from pipeline.recipe import Recipe
 from pipeline.snapshot import Snapshot
 from schemas import SPLITS, ConfigError
 from train.base_text import Tiny
-from train.encode import Encoder, RowEncoder
+from train.classes import labels_of
+from train.encode import RowEncoder
 from train.encode_parts import COLUMNS, files_of, weighed
 from train.encoded import Encoded
-from train.model import load_tokenizer
+from train.families import family_of
+from train.model import load_tokenizer, read_config
+from train.prepared import encoder_for
 from train.shots import Shots
 
 
@@ -71,7 +74,7 @@ def preview(recipe: Recipe, data_root: Path, wanted: str | None) -> Preview:
         )
     split = Snapshot.open(data_root / "split", record.version)
     side, row = _find(split, wanted, recipe)
-    encoder = _encoder(recipe)
+    encoder = _encoder(recipe, split)
     shots = Shots(split, recipe.encode) if recipe.encode.shots else None
     lessons = weighed([row], side, encoder, recipe.encode, shots)
     asked = row if shots is None else shots.before(row)
@@ -101,21 +104,28 @@ def _find(split: Snapshot, wanted: str | None, recipe: Recipe) -> tuple[str, dic
     )
 
 
-def _encoder(recipe: Recipe) -> RowEncoder:
+def _encoder(recipe: Recipe, split: Snapshot) -> RowEncoder:
     settings, encode = recipe.train, recipe.encode
-    source: Path | str = Path(settings.base).expanduser()
     if settings.base == "tiny":
-        source = Path(settings.base_tokenizer)
-    elif not Path(source).is_dir():
-        source = settings.base
+        tokenizer, _ = load_tokenizer(settings, Path(settings.base_tokenizer), encode)
+        return encoder_for(tokenizer, Tiny().context, "causal", settings.base, encode, None)
+    folder = Path(settings.base).expanduser()
+    source: Path | str = folder if folder.is_dir() else settings.base
     tokenizer, context = load_tokenizer(settings, source, encode)
-    most = min(encode.max_length, Tiny().context if settings.base == "tiny" else context)
-    where = f"[train] base = {settings.base!r}"
-    return Encoder(tokenizer, most, where, encode.chat_template_kwargs, encode.shots)
+    family = family_of(settings, read_config(settings, source))
+    labels = labels_of(split) if family == "classify" else None
+    return encoder_for(tokenizer, context, family, settings.base, encode, labels)
 
 
 def _pieces(encoded: Encoded, i: int, encoder: RowEncoder) -> Iterator[Piece]:
-    """Yield an example piece by piece: a character may be made of several tokens."""
+    """Yield an example piece by piece: a character may be made of several tokens, a class is a number of its own."""
+    if encoder.stop_id is None:
+        n = int(encoded.n_prompt[i])
+        for token in encoded.prompt(i).tolist():
+            yield Piece((token,), str(encoder.tokenizer.decode([token])), 0.0)
+        said = encoded.target(i).tolist()
+        yield Piece(tuple(said), f" -> {encoder.read_back(said)}", float(encoded.weights_of(i)[n]))
+        return
     waiting: list[int] = []
     weights = encoded.weights_of(i).tolist()
     for token, weight in zip(encoded.example(i).tolist(), weights, strict=True):
