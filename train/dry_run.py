@@ -22,7 +22,7 @@ from train.encoding import encode_split
 from train.estimate import Means, Memory, Shape, Speeds, Work, flops_of, memory_of, seconds_of
 from train.families import AUTO_CLASSES, family_of, is_packed, layout_of
 from train.forward import Layout, MicroBatch
-from train.lesson import how_long, how_to
+from train.lesson import how_long, how_to, pairs_of
 from train.machine import measured, memory_here, process_bytes
 from train.model import Base, device, name_labels
 from train.order import plain
@@ -31,6 +31,7 @@ from train.padded import CausalRows, ClassRows, PairRows
 from train.page import duration
 from train.plan import Plan, newest_run
 from train.prepared import row_encoder
+from train.run import quiet_transformers
 from train.tiny import tiny_config
 from train.trainable import prepare
 
@@ -74,6 +75,7 @@ def dry_run(plan: Plan) -> Estimate:
     Raises:
         DataError: The base's tokenizer or config cannot be read, or a row cannot be used.
     """
+    quiet_transformers()
     process = process_bytes()
     tokenizer, config = read_base(plan)
     context = int(getattr(config.get_text_config(), "max_position_embeddings", None) or plan.encode.max_length)
@@ -81,14 +83,20 @@ def dry_run(plan: Plan) -> Estimate:
     base = empty_base(plan.settings, config, tokenizer, context, labels)
     encoder = row_encoder(base, plan.encode, labels)
     encoding = encode_split(plan.split, encoder, plan.encode, plan.data_root, plan.recipe, lambda _: None)
-    train, validation = encoding.lessons(), encoding.completions("validation")
-    model = _with_method(base, plan.settings)
+    train, validation, together = encoding.lessons(), encoding.completions("validation"), 1
+    if plan.settings.objective == "dpo":
+        pairs = pairs_of(plan)
+        train, validation = (
+            encoder.encode([row for one in some for row in one.rows()]) for some in (pairs.learn, pairs.judge)
+        )
+        together = 2
+    model = with_method(base, plan.settings)
     batch_size, steps = how_long(plan, encoding, base)
     how = how_to(plan.settings, batch_size, steps)
     shape = shape_of(model, config)
     means = _means(plan.settings, model, shape.layers)
     layout = _layout(plan, base, model, len(train), bf16=means.bf16)
-    work, fill = _work(train, validation, how, layout)
+    work, fill = _work(train, validation, how, layout, together)
     memory = memory_of(shape, work, means, process)
     speeds, seconds, said = _time(plan, shape, work, means)
     lines = _lines(plan, shape, work, memory, train, how, fill, seconds, said)
@@ -137,7 +145,7 @@ def empty_base(
     return Base(settings.base, model, tokenizer, context, family)
 
 
-def _with_method(base: Base, settings: Train) -> PreTrainedModel:
+def with_method(base: Base, settings: Train) -> PreTrainedModel:
     """Return an empty base with its method applied."""
     counted = settings.model_copy(update={"method": _COUNTED_AS.get(settings.method, settings.method)})
     with init_empty_weights(include_buffers=True):
@@ -189,18 +197,20 @@ def _means(settings: Train, model: PreTrainedModel, layers: int) -> Means:
     # A gradient goes through all that stands behind the first weight that trains.
     numbers = [int(found[1]) for name in trained(model) if (found := _LAYER.search(name))]
     through = 0 if settings.method == "head" else layers - min(numbers, default=0)
-    return Means(settings.method, wants_bf16, settings.activation_checkpointing, through)
+    return Means(
+        settings.method, wants_bf16, settings.activation_checkpointing, through, heap=not torch.cuda.is_available()
+    )
 
 
-def _work(train: Encoded, validation: Encoded, how: loop.Plan, layout: Layout) -> tuple[Work, float]:
+def _work(train: Encoded, validation: Encoded, how: loop.Plan, layout: Layout, together: int) -> tuple[Work, float]:
     """Return the run in numbers, and the share of computed places that are tokens."""
     n = min(how.steps, _UPDATES)
     passes = places = tokens = supervised = pairs = largest = fullest = 0
-    order = plain(len(train), how.batch_size, how.seed)
+    order = plain(len(train) // together, how.batch_size, how.seed)
     for step in range(n):
-        batch = order.batch(step)
+        batch = [unit * together + place for unit in order.batch(step) for place in range(together)]
         tokens += int(train.lengths[np.asarray(batch)].sum())
-        for micro in layout.micro_batches(train, batch, how.token_budget):
+        for micro in layout.micro_batches(train, batch, how.token_budget, together):
             size, met, learnt = _sizes(micro)
             passes, places, pairs = passes + 1, places + size, pairs + met
             supervised += learnt
@@ -254,8 +264,9 @@ def _lines(
     plan: Plan, shape: Shape, work: Work, memory: Memory, train: Encoded, how: loop.Plan, fill: float, seconds: float,
     said: str,
 ) -> list[str]:  # fmt: skip
+    units, n_units = ("pairs", len(train) // 2) if plan.settings.objective == "dpo" else ("examples", len(train))
     share = int(train.n_supervised.sum()) / max(1, int(train.lengths.sum()))
-    longest, passes = int(train.lengths.argmax()), work.steps * how.batch_size / len(train)
+    longest, passes = int(train.lengths.argmax()), work.steps * how.batch_size / n_units
     head = [
         ("method", f"{plan.settings.method} on {plan.settings.base}"),
         (
@@ -264,7 +275,7 @@ def _lines(
         ),
         (
             "steps",
-            f"{work.steps:,} of {how.batch_size} examples: {passes:.2g} passes over {len(train):,}",
+            f"{work.steps:,} of {how.batch_size} {units}: {passes:.2g} passes over {n_units:,}",
         ),
         ("tokens", f"{work.tokens:,} in all, {share:.0%} of them with loss"),
         ("longest", f"{int(train.lengths[longest]):,} tokens: {train.names[longest]}"),

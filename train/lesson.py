@@ -101,10 +101,11 @@ def how_long(plan: Plan, encoding: Encoding, base: Base) -> tuple[int, int]:
     if plan.settings.objective == "sft":
         learnt = mixed(plan, encoding, base)
         return learnt.order.batch_size, learnt.steps
-    return _rounds(plan.settings, len(_pairs(plan).learn))
+    return _rounds(plan.settings, len(pairs_of(plan).learn))
 
 
-def _pairs(plan: Plan) -> Pairs:
+def pairs_of(plan: Plan) -> Pairs:
+    """Return people's pairs, parted by the split."""
     return part_pairs(read_pairs(plan.settings.preferences), _prompts(plan.split))
 
 
@@ -131,7 +132,7 @@ def _preferences(
             where="[train] objective",
             fix="leave that out, or set objective = 'sft'",
         )
-    pairs = _pairs(plan)
+    pairs = pairs_of(plan)
     encode = prepared.encoder.encode
     learn, judge = (encode([row for pair in some for row in pair.rows()]) for some in (pairs.learn, pairs.judge))
     say(

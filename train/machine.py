@@ -12,6 +12,8 @@ import torch
 from train.estimate import Speeds
 
 _SECONDS = 0.25
+# Bytes of libraries that load the rest of themselves when training begins.
+_LATER = 80e6
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
@@ -63,7 +65,7 @@ def process_bytes() -> float:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except (OSError, ValueError, IndexError):
         return 0.5e9  # not Linux
-    return float(pages * os.sysconf("SC_PAGE_SIZE"))
+    return float(pages * os.sysconf("SC_PAGE_SIZE")) + _LATER
 
 
 def _seconds(work: Callable[[], object], on: torch.device) -> float:

@@ -49,13 +49,14 @@ def sweep_page(found: Sweep) -> str:
 
 def rate(value: float) -> str:
     """Return a learning rate as people write it."""
-    return f"{value:.2e}".replace("e-0", "e−").replace("e-", "e−") if value < 0.1 else f"{value:.3g}"
+    return f"{value:.2e}".replace("e-0", "e−").replace("e-", "e−").replace("e+0", "e")
 
 
 def scatter(found: Sweep) -> Markup:
     """Return every trial by learning rate and lowest validation NLL; its rank stands beside it.
 
-    A filled dot came through, a hollow one was stopped early, a cross had no number to show and stands on top.
+    A filled dot came through, a hollow one was stopped early, a cross ended without a number: at what it had reached
+    before, or on top.
     """
     nlls = [trial.nll for trial in found.trials if trial.nll is not None]
     y_limits = limits_around(nlls)
@@ -101,15 +102,13 @@ def _judged(curve: Sequence[CurvePoint]) -> list[tuple[int, float]]:
 
 def _mark(trial: Trial, x: float, y: float, *, best: bool) -> list[Markup]:
     words = "" if trial.rank is None else f"r{trial.rank}"
-    if trial.nll is None:
+    if trial.outcome == "failed":
         cross = [
             draw_line("whisker worse", x - 4, y - 4, x + 4, y + 4),
             draw_line("whisker worse", x - 4, y + 4, x + 4, y - 4),
         ]
         return [*cross, draw_text(x + 7, y + 4, words, "tick")]
-    name = (
-        "point worse" if trial.outcome == "failed" else "point better" if trial.outcome == "done" else "point unclear"
-    )
+    name = "point better" if trial.outcome == "done" else "point unclear"
     return [draw_dot(name, x, y, 6 if best else 4), draw_text(x + 8, y + 4, words, "label" if best else "tick")]
 
 
