@@ -1,6 +1,6 @@
 """Our loop against TRL's, on the same base, rows, batch and steps, on this machine's CPU: `make bench-train`.
 
-    python tests/bench/train_against_trl.py [--steps 60] [--method full|lora] [--folder FOLDER]
+    python tests/bench/train_against_trl.py [--steps 40] [--method full|lora] [--folder FOLDER]
 
 A Llama-shaped base of 14 million parameters begins from random weights; the rows are real instructions, and every
 trainer learns the completion alone. Useful tokens are prompt and completion, no padding. The clock runs from the first
@@ -43,7 +43,7 @@ TRL = {
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=60)
+    parser.add_argument("--steps", type=int, default=40)
     parser.add_argument("--every", type=int, default=10)
     parser.add_argument("--method", default="full")
     parser.add_argument("--only", default="")
@@ -59,10 +59,12 @@ def main() -> None:
         prepare(source, folder)
         words = [str(folder), str(asked.steps), str(asked.every), asked.method]
         found = {"ours": run([sys.executable, str(HERE / "our_training.py"), *words], {"PYTHONPATH": str(ROOT)})}
+        print(f"ours: {found['ours']['tokens'] / found['ours']['seconds']:,.0f} tokens/s", flush=True)
         for name, settings in TRL.items():
             if asked.only in name:
                 worker = [str(python_of("trl")), str(HERE / "peers" / "run_trl.py"), *words, json.dumps(settings)]
                 found[name] = run(worker, {})
+                print(f"{name}: {found[name]['tokens'] / found[name]['seconds']:,.0f} tokens/s", flush=True)
     goal = max(one["curve"][-1][2] for one in found.values())
     ours = found["ours"]
     print(
