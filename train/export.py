@@ -23,6 +23,7 @@ from train.exam import Side
 from train.golden import Asking, ask_golden, write_golden
 from train.lesson import how_long, how_to
 from train.merge import Precision, Written, write_whole
+from train.methods import METHODS
 from train.modelfile import chat_shape, modelfile
 from train.plan import MODEL, Plan
 from train.prepared import Prepared, Tell, prepare_run
@@ -35,10 +36,6 @@ from train.trl_script import trl_script
 EXPORT, GOLDEN, MODELFILE, SCRIPT, TOKENS = "export.json", "golden.jsonl", "Modelfile", "train_trl.py", "tokens"
 ADAPTER, MERGED, WHOLE = "adapter", "merged", "model"
 N_GOLDEN, N_ASKED = 3, 8
-# Methods whose update is no adapter: the model itself was saved.
-NO_ADAPTER: tuple[Method, ...] = ("full", "last-k", "head")
-# They put learnt places before the prompt, or gates beside attention: there is no matrix to add them to.
-NOT_MERGEABLE: tuple[Method, ...] = ("prefix", "prompt", "p-tuning", "adapters")
 
 
 class Exported(Strict):
@@ -151,7 +148,7 @@ def _trains(run: _Run) -> list[str]:
 
 
 def _copy_adapter(run: _Run, folder: Path) -> PeftConfig | None:
-    if run.settings.method in NO_ADAPTER:
+    if not METHODS[run.settings.method].is_adapter:
         return None
     shutil.copytree(run.plan.folder / MODEL, folder / ADAPTER)
     return cast("PeftConfig", PeftConfig.from_pretrained(str(folder / ADAPTER)))
@@ -172,15 +169,16 @@ def _write_model(
     golden = ask_golden(model, _prompts(run.prepared.sides["train"], N_GOLDEN), run.how)
     write_golden(golden, tokenizer, folder / GOLDEN)
     method = run.settings.method
-    if method in NOT_MERGEABLE:
+    # Learnt places before the prompt, or gates beside attention: there is no matrix to add them to.
+    if METHODS[method].kind in ("prompt", "adapters"):
         left_out.append(
             f"no merged model: what {method} learns cannot be worked into the weights; use adapter/ with its base"
         )
         return None
-    place = folder / (WHOLE if method in NO_ADAPTER else MERGED)
+    place = folder / (MERGED if METHODS[method].is_adapter else WHOLE)
     written = write_whole(model, tokenizer, golden, run.how, place, precision)
     leave_bos_to_template(tokenizer, place)
-    same = "the tuned model does" if method in NO_ADAPTER else "base and adapter do"
+    same = "base and adapter do" if METHODS[method].is_adapter else "the tuned model does"
     tell.line(
         f"export    {place.name}/ ({precision}) answers as {same}: {len(golden)} golden prompts, "
         f"largest logit difference {written.difference:.2g} (at most {written.tolerance:.2g})"

@@ -28,14 +28,13 @@ from pipeline.digest import value_digest
 from pipeline.lock import locked
 from pipeline.snapshot import make_folder
 from schemas import ConfigError, SourceError
-from schemas.method import Method
 from schemas.report import CurvePoint
 from schemas.sweep import Outcome, Sweep, Trial
 from schemas.training import Train
 from train.checkpoint import step_of, trained
 from train.lesson import how_long, lesson_of
 from train.loop import Reading, fit
-from train.methods import peak_rate
+from train.methods import METHODS, peak_rate
 from train.model import load_base
 from train.plan import Plan
 from train.prepared import Prepared, Tell, prepare_run
@@ -47,7 +46,6 @@ SWEEPS, SWEEP, JOURNAL, TRIALS = "sweeps", "sweep.json", "journal.jsonl", "trial
 RANKS = (8, 16, 32)
 # A decade below the method's own rate and a decade above.
 _REACH = 10.0
-_HAS_RANK: tuple[Method, ...] = ("lora", "rslora", "dora", "loftq", "qlora-8bit", "qlora-4bit")
 _SWEPT = ("setting learning_rate", "setting rank")
 # So many whole trials before one is stopped for being worse than their median.
 _BEFORE_PRUNING = 4
@@ -80,7 +78,7 @@ class Space:
                 f"learning rates from {low:g} to {high:g} are no range", where="--rates",
                 fix="give two positive numbers, the smaller first, such as --rates 1e-5 1e-3",
             )  # fmt: skip
-        if settings.method not in _HAS_RANK:
+        if not METHODS[settings.method].has_rank:
             if ranks:
                 raise ConfigError(
                     f"method {settings.method!r} has no rank", where="--ranks",
