@@ -1,10 +1,12 @@
 """From a tuned model to scores and a report."""
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 from transformers import PreTrainedModel
 
 from schemas.report import Arm, Report
@@ -54,11 +56,12 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
     arms: tuple[Arm, ...] = ("base", "tuned")
     for arm in arms:
         model = _base(plan, prepared).model if arm == "base" else tuned_model(plan, prepared)
-        for name, side in sides.items():
-            results[name][arm] = _ask(model, plan, prepared, side, arm, tell)
-        if general is not None:
-            layout = layout_of(prepared.base.family, plan.settings.method, model, len(sides["train"].encoded))
-            forgotten[arm] = example_nll(model, general, layout, token_budget=plan.settings.token_budget)
+        with _numbers(model):
+            for name, side in sides.items():
+                results[name][arm] = _ask(model, plan, prepared, side, arm, tell)
+            if general is not None:
+                layout = layout_of(prepared.base.family, plan.settings.method, model, len(sides["train"].encoded))
+                forgotten[arm] = example_nll(model, general, layout, token_budget=plan.settings.token_budget)
         del model  # two large models would not fit at once
     table = pa.concat_tables([score_table(side, results[name], metrics) for name, side in sides.items()])
     try:
@@ -80,6 +83,12 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
     )
     write(plan.folder / REPORT, report.model_dump_json(indent=1))
     return report
+
+
+def _numbers(model: PreTrainedModel) -> AbstractContextManager[object]:
+    """Return what a forward pass must run in: a bfloat16 base beside a float32 adapter or head needs autocast."""
+    held = {weight.dtype for weight in model.parameters()}
+    return torch.autocast(model.device.type, torch.bfloat16) if torch.bfloat16 in held else nullcontext()
 
 
 def _general(plan: Plan, base: Base) -> Encoded | None:
