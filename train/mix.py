@@ -82,7 +82,7 @@ def _general(settings: Train, tokenizer: PreTrainedTokenizerBase, longest: int, 
         return Encoded.of([], [])
     if settings.objective == "dpo" or family != "causal":
         raise ConfigError(
-            "general text has no pairs, no class and no prompt for an encoder, so it cannot be replayed here",
+            "general text has no pairs and no class, nor a prompt for an encoder, so it cannot be replayed here",
             where=f"[train] replay_share = {settings.replay_share}",
             fix="leave replay_share out; beta (dpo) or a lower learning rate keep the model near its base",
         )

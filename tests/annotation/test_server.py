@@ -170,7 +170,11 @@ def test_a_start_that_was_killed_is_taken_over_and_a_half_made_database_is_set_a
     with closing(sqlite3.connect(server / "label_studio.sqlite3")) as database:
         # What a first start leaves behind that is cut off before it has made the lead's account.
         database.execute("CREATE TABLE labels_manager_label (id INTEGER)")
-    code = f"from pathlib import Path; from annotation.server import start; start(Path({str(tmp_path)!r}), 0)"
+    # A shell without job control hands on an ignored interrupt, and Python then would not listen.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from pathlib import Path; "
+        f"from annotation.server import start; start(Path({str(tmp_path)!r}), 0)"
+    )
     begun = subprocess.Popen([sys.executable, "-c", code])
     state = tmp_path / "label-studio" / "server.json"
     try:
@@ -191,7 +195,11 @@ def test_a_start_that_was_killed_is_taken_over_and_a_half_made_database_is_set_a
 def test_an_interrupted_start_leaves_no_server_behind(tmp_path: Path) -> None:
     if not program().exists():
         pytest.skip("Label Studio is not installed: make annotate")
-    code = f"from pathlib import Path; from annotation.server import start; start(Path({str(tmp_path)!r}), 0)"
+    # A shell without job control hands on an ignored interrupt, and Python then would not listen.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from pathlib import Path; "
+        f"from annotation.server import start; start(Path({str(tmp_path)!r}), 0)"
+    )
     begun = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     state = tmp_path / "label-studio" / "server.json"
     until = time.monotonic() + 120
