@@ -47,7 +47,7 @@ def run_stage(run: StagePlan, data_root: Path, progress: Progress, workers: int 
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     with (
         locked(refs.refs_folder(data_root, stage.name, run.recipe), run.holder),
-        _work_folder(run) as work,
+        work_folder(run.folder, run.recipe, f"stage {run.stage.name}") as work,
     ):
         parts = stage.parts(run.parents, run.inputs)
         _check_disk(run, parts)
@@ -70,21 +70,26 @@ def run_stage(run: StagePlan, data_root: Path, progress: Progress, workers: int 
 
 
 @contextmanager
-def _work_folder(run: StagePlan) -> Iterator[Path]:
+def work_folder(stage_folder: Path, recipe: str, what: str) -> Iterator[Path]:
     """Give a fresh folder that is gone afterwards; what an earlier run left behind goes first.
+
+    Args:
+        stage_folder: Of the stage in the store; the work lies in `tmp/` there.
+        recipe: Whose leftovers go.
+        what: Is being written, for the message.
 
     Raises:
         SnapshotError: The disk is full or refuses; nothing of this run is in the store.
     """
-    tmp = make_folder(run.folder / "tmp")
-    for left in tmp.glob(f"{run.recipe}--*"):
+    tmp = make_folder(stage_folder / "tmp")
+    for left in tmp.glob(f"{recipe}--*"):
         shutil.rmtree(left, ignore_errors=True)
-    work = make_folder(tmp / f"{run.recipe}--{os.getpid()}")
+    work = make_folder(tmp / f"{recipe}--{os.getpid()}")
     try:
         yield work
     except OSError as error:
         raise SnapshotError(
-            f"stage {run.stage.name} could not be written: {error.strerror or error}",
+            f"{what} could not be written: {error.strerror or error}",
             where=str(error.filename or work),
             fix="free space or mend the permissions (`tuneloop gc` removes old versions), then run again; "
             "the store is as it was",

@@ -7,13 +7,11 @@ On the train side an example may be one of several of its row, and its tokens ma
 is one example a row, its completion with weight 1: what is compared must be the same whatever is learnt.
 """
 
-import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import cast
 
@@ -23,11 +21,11 @@ from pipeline import refs
 from pipeline.array_file import ArrayFile
 from pipeline.code import Code, code_of
 from pipeline.digest import value_digest
-from pipeline.execute import git_commit, peak_memory_bytes
+from pipeline.execute import git_commit, peak_memory_bytes, work_folder
 from pipeline.key import what_changed
 from pipeline.lock import locked
 from pipeline.snapshot import Snapshot, commit, content_version, make_folder
-from schemas import SPLITS, ConfigError, PartRecord, RunRecord, SnapshotError, SourceError
+from schemas import SPLITS, ConfigError, PartRecord, RunRecord, SourceError
 from schemas.training import Encode
 from train.encode import RowEncoder, TurnEncoder
 from train.encode_parts import SCHEMA, encode_parts, files_of
@@ -63,24 +61,27 @@ class Encoding:
         Raises:
             SourceError: There are none.
         """
-        left_out = int(self.record.counts["examples without loss"])
-        if left_out == self.record.counts["train examples"]:
+        if self.record.counts["examples without loss"] == self.record.counts["train examples"]:
             raise SourceError(
                 "no train row carries any loss: all have weight 0",
                 where=f"{self.snapshot.folder}",
                 fix="give some rows a weight over 0: [encode] status_weights, row_weight, or the weights of messages",
             )
-        return examples(self._flat("train", with_loss=left_out > 0))
+        return examples(self._learnt)
 
     def lesson_templates(self) -> list[str]:
         """Return the name of the template of each of `lessons`."""
-        found = self._flat("train", with_loss=int(self.record.counts["examples without loss"]) > 0)
-        names = [str(name) for name in cast("list[JsonValue]", found.facts["templates"])]
-        return [names[number] for number in found.arrays["template"].tolist()]
+        names = [str(name) for name in cast("list[JsonValue]", self._learnt.facts["templates"])]
+        return [names[number] for number in self._learnt.arrays["template"].tolist()]
 
     def completions(self, side: str) -> Encoded:
         """Return one example for each row of a side: its completion, each token with weight 1."""
         return completions(self._flat(side, with_loss=False))
+
+    @cached_property
+    def _learnt(self) -> ArrayFile:
+        """The arrays of `lessons`: opening them reads and checks every byte, so it is done once."""
+        return self._flat("train", with_loss=int(self.record.counts["examples without loss"]) > 0)
 
     def _flat(self, side: str, *, with_loss: bool) -> ArrayFile:
         parts = [self.snapshot.folder / file.name for file in files_of(self.snapshot, side)]
@@ -122,7 +123,7 @@ def encode_split(
         if found is None:
             why = what_changed(parts, last.key_parts if last else None)
             tell(f"encode    runs: {'; '.join(why[:4]) or 'its version is gone'}; {encoder.engine}")
-            with _work_folder(data_root / STAGE, recipe) as work:
+            with work_folder(data_root / STAGE, recipe, "the encoding") as work:
                 found = _make(split, encoder, settings, data_root, work, _Origin(recipe, key, parts, code, last))
             refs.add(data_root, found.record)
         elif last is not None and found.record.number != last.number:
@@ -220,23 +221,3 @@ def _code(encoder: RowEncoder) -> Code:
     """Return the code of this module and of the encoder's."""
     ours, its = code_of(__name__), code_of(type(encoder).__module__)
     return Code(value_digest([ours.digest, its.digest]), {**ours.distributions, **its.distributions})
-
-
-@contextmanager
-def _work_folder(stage_folder: Path, recipe: str) -> Iterator[Path]:
-    """Give a fresh folder that is gone afterwards; what an earlier run left behind goes first."""
-    tmp = make_folder(stage_folder / "tmp")
-    for left in tmp.glob(f"{recipe}--*"):
-        shutil.rmtree(left, ignore_errors=True)
-    work = make_folder(tmp / f"{recipe}--{os.getpid()}")
-    try:
-        yield work
-    except OSError as error:
-        raise SnapshotError(
-            f"the encoding could not be written: {error.strerror or error}",
-            where=str(error.filename or work),
-            fix="free space or mend the permissions (`tuneloop gc` removes old versions), then run again; "
-            "the store is as it was",
-        ) from error
-    finally:
-        shutil.rmtree(work, ignore_errors=True)

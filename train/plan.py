@@ -74,14 +74,7 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
         ConfigError: There is no split yet, or a file that the recipe names is missing.
         SourceError: The split has no train rows.
     """
-    record = refs.newest(data_root, "split", recipe.name)
-    if record is None:
-        raise ConfigError(
-            f"recipe {recipe.name!r} has no split yet",
-            where=str(data_root),
-            fix="run `make data` (or `tuneloop data` with the same --recipe and --data-root) first",
-        )
-    split = Snapshot.open(data_root / "split", record.version)
+    split = newest_split(data_root, recipe.name)
     for side, cure in (
         ("train", "look at `tuneloop log` for what dropped the rows"),
         ("validation", "give validation a share in [split] shares: the best step is chosen by it"),
@@ -99,7 +92,7 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
         **_settings("", settings),
         **_settings("encode.", recipe.encode),
         "value base": value_digest(base),
-        "parent split": record.version,
+        "parent split": split.manifest.version,
         **{f"input {path}": file_digest(path) for path in _files(recipe)},
         **{f"package {name}": version for name, version in code.distributions.items()},
         "code train": code.digest,
@@ -112,6 +105,22 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
     return Plan(
         recipe.name, settings, recipe.encode, tiny, data_root, split, templates, base, key, parts, evaluation, code, why
     )  # fmt: skip
+
+
+def newest_split(data_root: Path, recipe: str) -> Snapshot:
+    """Return what the recipe's newest `tuneloop data` made.
+
+    Raises:
+        ConfigError: There is none yet.
+    """
+    record = refs.newest(data_root, "split", recipe)
+    if record is None:
+        raise ConfigError(
+            f"recipe {recipe!r} has no split yet",
+            where=str(data_root),
+            fix="run `make data` (or `tuneloop data` with the same --recipe and --data-root) first",
+        )
+    return Snapshot.open(data_root / "split", record.version)
 
 
 def newest_run(data_root: Path, recipe: str) -> TrainingRecord | None:

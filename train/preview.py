@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pipeline import refs
 from pipeline.recipe import Recipe
 from pipeline.snapshot import Snapshot
 from schemas import SPLITS, ConfigError
@@ -16,6 +15,7 @@ from train.encode_parts import COLUMNS, files_of, weighed
 from train.encoded import Encoded
 from train.families import family_of
 from train.model import load_tokenizer, read_config
+from train.plan import newest_split
 from train.prepared import encoder_for
 from train.shots import Shots
 
@@ -65,14 +65,7 @@ def preview(recipe: Recipe, data_root: Path, wanted: str | None) -> Preview:
         ConfigError: There is no split or no such row, or the tokenizer cannot be loaded.
         SourceError: The row breaks what must hold of every row.
     """
-    record = refs.newest(data_root, "split", recipe.name)
-    if record is None:
-        raise ConfigError(
-            f"recipe {recipe.name!r} has no split yet",
-            where=str(data_root),
-            fix="run `make data` (or `tuneloop data` with the same --recipe and --data-root) first",
-        )
-    split = Snapshot.open(data_root / "split", record.version)
+    split = newest_split(data_root, recipe.name)
     side, row = _find(split, wanted, recipe)
     encoder = _encoder(recipe, split)
     shots = Shots(split, recipe.encode) if recipe.encode.shots else None
