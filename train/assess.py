@@ -19,6 +19,7 @@ from train.exam import Result, Side, ask, ask_floors, metric_names, score_table
 from train.families import layout_of
 from train.floors import Floors
 from train.likelihood import example_nll
+from train.memory import within_memory
 from train.methods import METHODS
 from train.model import Base, load_base
 from train.plan import MODEL, REPORT, Plan
@@ -102,18 +103,24 @@ def _general(plan: Plan, base: Base) -> Encoded | None:
 def _ask(model: PreTrainedModel, plan: Plan, prepared: Prepared, side: Side, arm: Arm, tell: Tell) -> Result:
     """Return what a model makes of a side; train rows are not answered, since the model has seen their answers."""
     base = prepared.base
-    return ask(
-        model,
-        prepared.encoder,
-        side,
-        tokenizer=base.tokenizer,
-        layout=layout_of(base.family, plan.settings.method, model, len(prepared.sides["train"].encoded)),
-        family=base.family,
-        token_budget=plan.settings.token_budget,
-        context=base.context,
-        max_new_tokens=None if side.name == "train" else plan.settings.max_new_tokens,
-        tell=lambda done, of: tell.asked(f"{arm} on {side.name}", done, of),
-    )
+
+    def attempt(token_budget: int) -> Result:
+        return ask(
+            model,
+            prepared.encoder,
+            side,
+            tokenizer=base.tokenizer,
+            layout=layout_of(base.family, plan.settings.method, model, len(prepared.sides["train"].encoded)),
+            family=base.family,
+            token_budget=token_budget,
+            context=base.context,
+            max_new_tokens=None if side.name == "train" else plan.settings.max_new_tokens,
+            tell=lambda done, of: tell.asked(f"{arm} on {side.name}", done, of),
+        )
+
+    longest = int(side.encoded.lengths.max(initial=1))
+    found, _ = within_memory(attempt, plan.settings.token_budget, longest, lambda line: tell.line(f"evaluate  {line}"))
+    return found
 
 
 def _base(plan: Plan, prepared: Prepared) -> Base:

@@ -5,7 +5,7 @@ import os
 import shutil
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +39,19 @@ class Progress(Strict):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What `load` found."""
+    """What `load` found.
+
+    Attributes:
+        progress: Where the run stands.
+        weights: That train.
+        optimizer: Its moments.
+        said: A sentence for the log.
+    """
 
     progress: Progress
     weights: dict[str, torch.Tensor]
     optimizer: dict[str, torch.Tensor]
+    said: str
 
 
 def trained(model: torch.nn.Module) -> dict[str, torch.Tensor]:
@@ -160,12 +168,12 @@ def load(folder: Path) -> Checkpoint | None:
         return None
     try:
         return _read(folder)
-    except SnapshotError:
+    except SnapshotError as error:
         with suppress(SnapshotError):
             found = _read(old)
             _clear(folder)
             old.rename(folder)
-            return found
+            return replace(found, said=f"{found.said}; the checkpoint after it is damaged: {error.what}")
         raise
 
 
@@ -224,7 +232,8 @@ def _read(folder: Path) -> Checkpoint:
             where=str(folder),
             fix=f"remove {folder} and run `tuneloop train` again; it starts from the first step",
         ) from error
-    return Checkpoint(progress, _under(tensors, "weight."), _under(tensors, "optimizer."))
+    said = f"goes on from step {progress.step:,}, where it was stopped"
+    return Checkpoint(progress, _under(tensors, "weight."), _under(tensors, "optimizer."), said)
 
 
 def _ready(tensor: torch.Tensor) -> torch.Tensor:

@@ -2,28 +2,29 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from accelerate import init_empty_weights  # type: ignore[import-untyped]
-from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from schemas import ConfigError
 from schemas.method import Method
 from schemas.training import Train
 from train import attention, loop
 from train.checkpoint import trained
 from train.classes import Labels, labels_of
 from train.encoded import Encoded
-from train.encoding import encode_split
+from train.encoding import Encoding, encode_split
 from train.estimate import Means, Memory, Shape, Speeds, Work, flops_of, memory_of, seconds_of
 from train.families import AUTO_CLASSES, family_of, is_packed, layout_of
 from train.forward import Layout, MicroBatch
+from train.generate import BATCH, CACHED
 from train.lesson import how_long, how_to, pairs_of
 from train.machine import measured, memory_here, process_bytes
+from train.methods import METHODS
 from train.model import Base, device, name_labels
 from train.order import plain
 from train.pack import IGNORE_INDEX, PackedBatch
@@ -31,6 +32,7 @@ from train.padded import CausalRows, ClassRows, PairRows
 from train.page import duration
 from train.plan import Plan, newest_run
 from train.prepared import row_encoder
+from train.pretrained import context_of, named_source, read_config, read_tokenizer
 from train.run import quiet_transformers
 from train.tiny import tiny_config
 from train.trainable import prepare
@@ -78,7 +80,7 @@ def dry_run(plan: Plan) -> Estimate:
     quiet_transformers()
     process = process_bytes()
     tokenizer, config = read_base(plan)
-    context = int(getattr(config.get_text_config(), "max_position_embeddings", None) or plan.encode.max_length)
+    context = context_of(config, plan.encode)
     labels = labels_of(plan.split) if family_of(plan.settings, config) == "classify" else None
     base = empty_base(plan.settings, config, tokenizer, context, labels)
     encoder = row_encoder(base, plan.encode, labels)
@@ -97,6 +99,7 @@ def dry_run(plan: Plan) -> Estimate:
     means = _means(plan.settings, model, shape.layers)
     layout = _layout(plan, base, model, len(train), bf16=means.bf16)
     work, fill = _work(train, validation, how, layout, together)
+    work = replace(work, cached=_cached(encoding, plan.settings, base))
     memory = memory_of(shape, work, means, process)
     speeds, seconds, said = _time(plan, shape, work, means)
     lines = _lines(plan, shape, work, memory, train, how, fill, seconds, said)
@@ -110,25 +113,11 @@ def read_base(plan: Plan) -> tuple[PreTrainedTokenizerBase, Any]:
         ConfigError: They cannot be read.
     """
     settings = plan.settings
-    tiny = settings.base == "tiny"
-    folder = Path(settings.base).expanduser()
-    source = settings.base_tokenizer if tiny else str(folder) if folder.is_dir() else settings.base
-    options: dict[str, Any] = {
-        "revision": settings.revision or "main",
-        "trust_remote_code": settings.trust_remote_code,
-    }
-    try:
-        tokenizer = cast("PreTrainedTokenizerBase", AutoTokenizer.from_pretrained(source, **options))
-        config = tiny_config(tokenizer, plan.tiny) if tiny else AutoConfig.from_pretrained(source, **options)
-        if plan.encode.chat_template:
-            tokenizer.chat_template = Path(plan.encode.chat_template).read_text("utf-8")
-    except (OSError, ValueError) as error:
-        raise ConfigError(
-            f"tokenizer or config of the base cannot be read: {str(error).strip().splitlines()[0]}",
-            where=f"[train] base = {settings.base!r}",
-            fix="name a folder with config.json and tokenizer.json, a hub id this machine can reach, or tiny",
-        ) from error
-    return tokenizer, config
+    if settings.base == "tiny":
+        tokenizer = read_tokenizer(settings, Path(settings.base_tokenizer), plan.encode)
+        return tokenizer, tiny_config(tokenizer, plan.tiny)
+    source = named_source(settings)
+    return read_tokenizer(settings, source, plan.encode), read_config(settings, source)
 
 
 def empty_base(
@@ -225,6 +214,15 @@ def _work(train: Encoded, validation: Encoded, how: loop.Plan, layout: Layout, t
     return work, tokens / max(1, places)
 
 
+def _cached(encoding: Encoding, settings: Train, base: Base) -> int:
+    """Return the most tokens in the cache at once when validation and test prompts are answered."""
+    if base.family == "classify" or METHODS[settings.method].kind == "prompt":
+        return 0
+    longest = max(int(encoding.completions(side).n_prompt.max(initial=0)) for side in ("validation", "test"))
+    width = longest + settings.max_new_tokens
+    return max(width, min(BATCH * width, CACHED * settings.token_budget))
+
+
 def _sizes(micro: MicroBatch) -> tuple[int, int, int]:
     """Return places, pairs of places that attention works on, and supervised tokens of a forward pass."""
     if isinstance(micro, PackedBatch):
@@ -286,12 +284,13 @@ def _lines(
     ]
     parts = [
         (name, getattr(memory, name))
-        for name in ("weights", "gradients", "optimizer", "activations", "logits", "process")
+        for name in ("process", "weights", "gradients", "optimizer", "activations", "logits")
     ]
     room, whose = memory_here()
     told = [f"{name:<11} {words}" for name, words in head]
     told.append(f"{'memory':<11} {gigabytes(memory.total)} of {gigabytes(room)} on {whose}")
     told += [f"{'':<11}   {name:<11} {gigabytes(size):>9}" for name, size in parts]
+    told.append(f"{'':<11}   {'answers':<11} {gigabytes(memory.answers):>9}  afterwards, in place of the four above")
     told.append(f"{'time':<11} {duration(seconds)} of training, without evaluation ({said})")
     return told
 

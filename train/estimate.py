@@ -10,6 +10,9 @@ Memory at the worst moment, the backward pass of the largest forward pass (T tok
                  hidden x layers, and one layer in full
     logits       S x vocabulary x 12 bytes (likelihoods, their gradient, the gradient of the logits), 14 under bf16
 
+Afterwards, in place of the last four, answers: keys and values of all tokens that are in the cache at once, and what a
+layer at work holds of them.
+
 Layers are taken to be of Llama's kind: two norms, attention that keeps queries, keys, values and what it put out, a
 gated MLP. The kernel of attention is taken not to keep the square of the length. What the process itself needs is
 measured, not reckoned. On a CPU the heap keeps holes between activations of many sizes: their share is measured on
@@ -74,6 +77,7 @@ class Work:
         largest: Places of the largest forward pass.
         most_supervised: Supervised tokens of the fullest one.
         validated: Places of all validations together.
+        cached: Most places in the cache while the model answers.
     """
 
     steps: int
@@ -85,6 +89,7 @@ class Work:
     largest: int
     most_supervised: int
     validated: int
+    cached: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,7 +113,7 @@ class Means:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes at the worst moment of training, by what they are for."""
+    """Bytes at the worst moment, by what they are for: `answers` after training, in place of the four before it."""
 
     process: float
     weights: float
@@ -116,11 +121,13 @@ class Memory:
     optimizer: float
     activations: float
     logits: float
+    answers: float = 0.0
 
     @property
     def total(self) -> float:
         """All of it."""
-        return self.process + self.weights + self.gradients + self.optimizer + self.activations + self.logits
+        training = self.gradients + self.optimizer + self.activations + self.logits
+        return self.process + self.weights + max(training, self.answers)
 
 
 @dataclass(frozen=True)
@@ -188,7 +195,10 @@ def memory_of(shape: Shape, work: Work, means: Means, process: float) -> Memory:
     if means.heap:
         activations *= _HOLES_ADAPTED if shape.n_adapted else _HOLES
     logits = work.most_supervised * shape.vocabulary * (14 if means.bf16 else 12)
-    return Memory(process, weights, 4.0 * shape.n_trainable, 8.0 * shape.n_trainable, activations, float(logits))
+    answers = work.cached * size * (2.0 * shape.keys * shape.layers + 3 * shape.intermediate + 2 * shape.hidden)
+    return Memory(
+        process, weights, 4.0 * shape.n_trainable, 8.0 * shape.n_trainable, activations, float(logits), answers
+    )
 
 
 def flops_of(shape: Shape, work: Work, means: Means) -> float:

@@ -125,6 +125,7 @@ def ask(
                 stop=encoder.stop_id,
                 context=context,
                 max_new_tokens=max_new_tokens,
+                token_budget=token_budget,
                 tell=tell,
                 family=family,
             )

@@ -21,6 +21,8 @@ from train.encoded import Encoded
 from train.padded import PaddedClasses
 
 BATCH = 64
+# A token in the cache of keys and values takes a tenth of what training keeps of one, or less.
+CACHED = 4
 
 
 @torch.no_grad()
@@ -32,6 +34,7 @@ def answers(
     stop: int,
     context: int,
     max_new_tokens: int,
+    token_budget: int,
     tell: Callable[[int, int], None],
     family: Family = "causal",
 ) -> list[str]:
@@ -46,6 +49,7 @@ def answers(
         stop: The token that ends an answer.
         context: Longest sequence the model takes; an answer ends there at the latest.
         max_new_tokens: Longest answer.
+        token_budget: At most CACHED times so many tokens are in memory at once, or one prompt and its answer.
         tell: Called with how many are done, and of how many.
         family: Of the model.
     """
@@ -55,7 +59,8 @@ def answers(
     done = 0
     # An encoder-decoder's answer stands in a place of its own.
     taken = encoded.n_prompt if family == "causal" else np.zeros_like(encoded.n_prompt)
-    for batch, n_new in _batches(encoded, np.minimum(max_new_tokens, context - taken)):
+    rooms = np.minimum(max_new_tokens, context - taken)
+    for batch, n_new in _batches(encoded, rooms, CACHED * token_budget):
         with _no_habits(model):
             new_BN = _continue(model, [encoded.prompt(place) for place in batch], stop, n_new, family)
         for place, tokens in zip(batch, new_BN, strict=True):
@@ -101,17 +106,22 @@ def choices(
     return said
 
 
-def _batches(encoded: Encoded, rooms: np.ndarray) -> Iterator[tuple[list[int], int]]:
+def _batches(encoded: Encoded, rooms: np.ndarray, most: int) -> Iterator[tuple[list[int], int]]:
     """Yield places that are asked together, shortest prompts first, and how many tokens each has room to answer.
 
-    Those together have the same room, so that no answer is cut for a neighbour's long prompt.
+    Those together have the same room, so that no answer is cut for a neighbour's long prompt, and are at most `most`
+    tokens with their answers and padding, unless one alone is more.
     """
-    room = rooms.tolist()
+    room, widths = rooms.tolist(), (encoded.n_prompt + np.maximum(rooms, 0)).tolist()
     order = np.argsort(encoded.n_prompt, kind="stable").tolist()
     for n_new, group in groupby(order, key=lambda place: room[place]):
-        alike = list(group)
-        for start in range(0, len(alike), BATCH):
-            yield alike[start : start + BATCH], n_new
+        batch: list[int] = []
+        for place in group:  # the widest so far
+            if batch and (len(batch) == BATCH or (len(batch) + 1) * widths[place] > most):
+                yield batch, n_new
+                batch = []
+            batch.append(place)
+        yield batch, n_new
 
 
 @contextmanager

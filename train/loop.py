@@ -130,6 +130,7 @@ def fit(  # noqa: C901 - one run, told in order
     with processes.first_alone():
         found = checkpoint.load(folder / "checkpoint")
     if found:
+        say(found.said)
         checkpoint.restore(found, model, optimizer)
         now = found.progress.model_copy(update={"processes": processes.n})
         if found.progress.processes != processes.n:

@@ -59,7 +59,7 @@ def within_memory(
         smaller = max(token_budget // 2, longest)
         say(
             f"out of memory with {token_budget:,} tokens at once: goes on with {smaller:,}; "
-            "the same gradient, but no longer the same bits as a run that keeps its budget"
+            "the same up to rounding, but no longer the same bits as a run that keeps its budget"
         )
         token_budget = smaller
 

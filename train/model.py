@@ -1,36 +1,24 @@
 """Bases and adapters, loaded and saved the way every tool does: `from_pretrained`, `save_pretrained`, safetensors."""
 
 import importlib.util
-import os
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-from urllib.parse import urlsplit
 
 import torch
 from safetensors import SafetensorError
-from transformers import (
-    AutoConfig,
-    AutoTokenizer,
-    BitsAndBytesConfig,
-    PretrainedConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import BitsAndBytesConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from schemas import ConfigError, nearest
+from schemas import ConfigError
 from schemas.method import Family
 from schemas.training import Encode, Train
 from train.checkpoint import full_disk
 from train.families import AUTO_CLASSES, family_of
 from train.methods import METHODS, check_method
-
-_HUB_SECONDS = 5.0
-DEFAULT = Encode()
+from train.pretrained import DEFAULT, base_in, cannot_load, context_of, options_of, read_config, read_tokenizer
 
 
 @dataclass(frozen=True)
@@ -52,6 +40,11 @@ class Base:
     context: int
     family: Family = "causal"
     made: tuple[str, ...] = ()
+
+    def release(self) -> None:
+        """Give back the memory of the weights; the model can be asked nothing any more."""
+        for tensor in (*self.model.parameters(), *self.model.buffers()):
+            tensor.data = tensor.data.new_empty(0)
 
 
 def device() -> torch.device:
@@ -77,27 +70,6 @@ def dtype_of(settings: Train, at: torch.device) -> torch.dtype:
     return torch.bfloat16
 
 
-def read_config(settings: Train, source: str | Path) -> PretrainedConfig:
-    """Return the configuration of a base; no weight is read.
-
-    Raises:
-        ConfigError: It is not there, is an adapter, or cannot be read.
-    """
-    where = _where(settings)
-    if _looks_local(str(source)) and not Path(source).is_dir():
-        raise _no_folder(Path(source), where)
-    if (Path(source) / "adapter_config.json").is_file():
-        raise ConfigError(
-            f"{source} is an adapter, not a model",
-            where=where,
-            fix="name the base it was made on, or merge the two first (`tuneloop export`) and name merged/ there",
-        )
-    try:
-        return cast("PretrainedConfig", AutoConfig.from_pretrained(source, **_options(settings, source)))
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        raise _cannot_load(error, where, source) from error
-
-
 def load_base(
     settings: Train, source: str | Path, encode: Encode = DEFAULT, labels: tuple[str, ...] | None = None
 ) -> Base:
@@ -112,22 +84,21 @@ def load_base(
     Raises:
         ConfigError: It is not there, cannot be loaded, its weights are no safetensors, or the method cannot train it.
     """
-    where = _where(settings)
+    where = base_in(settings)
     config = read_config(settings, source)
     family = family_of(settings, config)
     bitsandbytes = importlib.util.find_spec("bitsandbytes") is not None
     check_method(settings, family, config.model_type, has_gpu=torch.cuda.is_available(), has_bitsandbytes=bitsandbytes)
-    options = _options(settings, source)
     if family == "classify":
         if not labels:
             raise ValueError("a classifier needs its labels: train.classes.labels_of(split).known")
         name_labels(config, labels)
+    tokenizer = read_tokenizer(settings, source, encode)
+    if config.pad_token_id is None:  # a decoder with a classification head refuses batches without one
+        config.pad_token_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     # A new head is drawn at random, and nothing drawn before may change it.
     torch.manual_seed(settings.seed)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(source, **options)
-        if config.pad_token_id is None:  # a decoder with a classification head refuses batches without one
-            config.pad_token_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
         with _quiet():  # what transformers prints of weights that are new is told, or refused, here
             loaded: Any = AUTO_CLASSES[family].from_pretrained(
                 source,
@@ -137,19 +108,17 @@ def load_base(
                 output_loading_info=True,
                 ignore_mismatched_sizes=family == "classify",  # a head for other classes
                 **_quantized(settings),
-                **options,
+                **options_of(settings, source),
             )
         model, info = cast("tuple[PreTrainedModel, dict[str, Any]]", loaded)
         made = _made(model, info, family)
     # RuntimeError: weights of another size than config.json says, or no room for them.
     except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
-        raise _cannot_load(error, where, source) from error
-    if encode.chat_template:
-        tokenizer.chat_template = _read_template(Path(encode.chat_template))
+        raise cannot_load(error, where, source) from error
     _same_vocabulary(model, tokenizer, where)
     model.requires_grad_(requires_grad=False)
     ahead = settings.virtual_tokens if METHODS[settings.method].kind == "prompt" else 0
-    context = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or encode.max_length) - ahead
+    context = context_of(model.config, encode) - ahead
     placed = model if METHODS[settings.method].needs_gpu else on_device(model)
     return Base(settings.base, placed, tokenizer, context, family, made)
 
@@ -190,30 +159,6 @@ def write_folder(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, fol
         raise full_disk(error, folder) from error
 
 
-def load_tokenizer(
-    settings: Train, source: str | Path, encode: Encode = DEFAULT
-) -> tuple[PreTrainedTokenizerBase, int]:
-    """Return the tokenizer of a base and the longest sequence the base takes, if its config says; no weight is read.
-
-    A folder with a tokenizer alone, as that of tiny, sets no bound but `max_length`.
-
-    Raises:
-        ConfigError: It is not there or cannot be loaded.
-    """
-    where = _where(settings)
-    if _looks_local(str(source)) and not Path(source).is_dir():
-        raise _no_folder(Path(source), where)
-    try:
-        tokenizer = AutoTokenizer.from_pretrained(source, **_options(settings, source))
-    except (OSError, ValueError, ImportError, RuntimeError) as error:
-        raise _cannot_load(error, where, source) from error
-    if encode.chat_template:
-        tokenizer.chat_template = _read_template(Path(encode.chat_template))
-    alone = Path(source).is_dir() and not (Path(source) / "config.json").is_file()
-    config = None if alone else read_config(settings, source).get_text_config()
-    return tokenizer, int(getattr(config, "max_position_embeddings", None) or encode.max_length)
-
-
 def count(model: torch.nn.Module) -> tuple[int, int]:
     """Return how many parameters there are, and how many of them train."""
     sizes = [(weight.numel(), weight.requires_grad) for weight in model.parameters()]
@@ -229,19 +174,6 @@ def _quiet() -> Iterator[None]:
         yield
     finally:
         logging.set_verbosity(before)
-
-
-def _where(settings: Train) -> str:
-    return f"[train] base = {settings.base!r}"
-
-
-def _options(settings: Train, source: str | Path) -> dict[str, Any]:
-    return {
-        "revision": settings.revision or "main",
-        "trust_remote_code": settings.trust_remote_code,
-        # Without network, what an earlier run has fetched still serves; asking the hub would take a minute to fail.
-        "local_files_only": not Path(source).is_dir() and not _reaches_hub(),
-    }
 
 
 def _quantized(settings: Train) -> dict[str, Any]:
@@ -297,55 +229,3 @@ def _same_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase,
             where=where,
             fix="the folder holds a tokenizer of another model: put the model's own beside it",
         )
-
-
-def _read_template(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"chat template cannot be read: {error}",
-            where=f"[encode] chat_template = {str(path)!r}",
-            fix=f"name a Jinja file; {nearest(path.name, [other.name for other in path.parent.glob('*.jinja')])}",
-        ) from error
-
-
-def _reaches_hub() -> bool:
-    """Return whether the hub answers; behind a proxy it is taken to."""
-    if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
-        return True
-    endpoint = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
-    try:
-        with socket.create_connection((endpoint.hostname or "", endpoint.port or 443), timeout=_HUB_SECONDS):
-            return True
-    except OSError:
-        return False
-
-
-def _looks_local(source: str) -> bool:
-    return source.startswith((".", "/", "~")) or source.count("/") > 1
-
-
-def _no_folder(path: Path, where: str) -> ConfigError:
-    others = [other.name for other in path.parent.glob("*") if (other / "config.json").is_file()]
-    return ConfigError(
-        f"there is no folder {path.resolve()}",
-        where=where,
-        fix=f"name a folder with config.json and *.safetensors, a hub id such as org/name, or tiny; "
-        f"{nearest(path.name, others) if others else 'no model lies beside it'}",
-    )
-
-
-def _cannot_load(error: Exception, where: str, source: str | Path) -> ConfigError:
-    said = str(error)
-    first = said.strip().splitlines()[0] if said.strip() else type(error).__name__
-    if "trust_remote_code" in said:
-        fix = "read the code that comes with this model; if you trust it: [train] trust_remote_code = true"
-    elif Path(source).is_dir():
-        fix = "the folder needs config.json, tokenizer.json and *.safetensors, as `save_pretrained` writes them"
-    else:
-        fix = (
-            "check the id, and that this machine reaches the hub (a private model needs HF_TOKEN in the environment); "
-            "without network, copy the model to a folder and name that"
-        )
-    return ConfigError(f"the base cannot be loaded: {first}", where=where, fix=fix)

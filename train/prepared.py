@@ -14,8 +14,9 @@ from train.encoding import Encoding, encode_split
 from train.exam import Side, read_side
 from train.families import family_of
 from train.loop import Reading
-from train.model import Base, load_base, read_config
+from train.model import Base, load_base
 from train.plan import Plan
+from train.pretrained import named_source, read_config
 from train.text_pairs import TextPairs
 from train.tiny import build_tiny
 
@@ -85,8 +86,7 @@ def source_of(plan: Plan, tell: Tell) -> Path | str:
     settings: Train = plan.settings
     if settings.base == "tiny":
         return build_tiny(settings, plan.tiny, plan.data_root, tell.line, lambda at: tell.reading("base", at))
-    folder = Path(settings.base).expanduser()
-    return folder if folder.is_dir() else settings.base
+    return named_source(settings)
 
 
 def row_encoder(base: Base, encode: Encode, labels: Labels | None) -> RowEncoder:

@@ -14,9 +14,9 @@ from train.encode import RowEncoder
 from train.encode_parts import COLUMNS, files_of, weighed
 from train.encoded import Encoded
 from train.families import family_of
-from train.model import load_tokenizer, read_config
 from train.plan import newest_split
 from train.prepared import encoder_for
+from train.pretrained import context_of, named_source, read_config, read_tokenizer
 from train.shots import Shots
 
 
@@ -100,14 +100,13 @@ def _find(split: Snapshot, wanted: str | None, recipe: Recipe) -> tuple[str, dic
 def _encoder(recipe: Recipe, split: Snapshot) -> RowEncoder:
     settings, encode = recipe.train, recipe.encode
     if settings.base == "tiny":
-        tokenizer, _ = load_tokenizer(settings, Path(settings.base_tokenizer), encode)
+        tokenizer = read_tokenizer(settings, Path(settings.base_tokenizer), encode)
         return encoder_for(tokenizer, Tiny().context, "causal", settings.base, encode, None)
-    folder = Path(settings.base).expanduser()
-    source: Path | str = folder if folder.is_dir() else settings.base
-    tokenizer, context = load_tokenizer(settings, source, encode)
-    family = family_of(settings, read_config(settings, source))
+    source = named_source(settings)
+    tokenizer, config = read_tokenizer(settings, source, encode), read_config(settings, source)
+    family = family_of(settings, config)
     labels = labels_of(split) if family == "classify" else None
-    return encoder_for(tokenizer, context, family, settings.base, encode, labels)
+    return encoder_for(tokenizer, context_of(config, encode), family, settings.base, encode, labels)
 
 
 def _pieces(encoded: Encoded, i: int, encoder: RowEncoder) -> Iterator[Piece]:

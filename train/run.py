@@ -36,6 +36,7 @@ def make(plan: Plan, tell: Tell) -> Report | None:
         leave(processes)
         if not processes.first:
             return None
+        prepared.base.release()  # what is judged is loaded from disk, and two would not fit
         report = assess(plan, prepared, tuned, tell)
         record = TrainingRecord(
             key=plan.key,

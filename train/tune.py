@@ -48,12 +48,11 @@ def tune(plan: Plan, prepared: Prepared, tell: Tell, processes: Processes = ALON
     )
     for line in lesson.said:
         say(line)
-    if (step := step_of(folder / "checkpoint")) is not None:
-        say(f"goes on from step {step:,}, where it was stopped")
     processes.spread(model)
     # Shards of a tensor may stay as they are while the whole moves.
     look = (lambda *_: None) if processes.sharded else Moved(model)
-    with _events(settings, folder, step or 0, processes) as write_event:
+    step = step_of(folder / "checkpoint") or 0
+    with _events(settings, folder, step, processes) as write_event:
 
         def read(at: Reading) -> None:
             write_event(at)

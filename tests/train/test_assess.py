@@ -1,8 +1,10 @@
 """A run of a family that is not causal, from the split to its page."""
 
+import gc
 import json
 
 import pytest
+import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from schemas.report import Report
@@ -43,7 +45,7 @@ max_new_tokens = 4
 def run(make_project, tmp_path, base_folder, base_text, monkeypatch):
     """Return a function that trains and judges a base of a shape on colours of things."""
 
-    def made(shape, family, method):
+    def made(shape, family, method, look=lambda _: None):
         folder = write_base(shape, tmp_path / shape, base_folder)
         text = RECIPE.replace("BASE", str(folder)).replace("base.txt", str(base_text))
         project = make_project(text.replace("FAMILY", family).replace("METHOD", method))
@@ -58,10 +60,28 @@ def run(make_project, tmp_path, base_folder, base_text, monkeypatch):
         said = []
         monkeypatch.chdir(project.root)
         plan = plan_run(project.recipe, project.data)
-        report = make(plan, Tell(said.append, lambda *_: None, lambda *_: None))
+
+        def line(words):
+            said.append(words)
+            look(words)
+
+        report = make(plan, Tell(line, lambda *_: None, lambda *_: None))
         return plan, report, said
 
     return made
+
+
+def weights_held():
+    gc.collect()
+    return sum(part.numel() for part in gc.get_objects() if type(part) is torch.nn.Parameter)
+
+
+def test_the_model_that_trained_is_gone_before_another_is_judged(run):
+    before, held = weights_held(), []
+    _, report, _ = run(
+        "llama", "causal", "lora", lambda words: words.startswith("evaluate") and held.append(weights_held())
+    )
+    assert held[0] - before < 0.1 * report.model.n_parameters
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,16 @@ def test_of_a_damaged_checkpoint_and_a_whole_one_before_it_the_whole_one_is_take
     assert (folder / BEST).read_bytes() == (tmp_path / "whole" / BEST).read_bytes()
 
 
+def test_that_an_older_checkpoint_is_taken_is_said(model, tmp_path):
+    folder = tmp_path / "checkpoint"
+    checkpoint.save(folder, PROGRESS, checkpoint.state_of(model, optimizer_of(model)))
+    assert checkpoint.load(folder).said == f"goes on from step {PROGRESS.step}, where it was stopped"
+    shutil.copytree(folder, tmp_path / "checkpoint.old")
+    cut_short(folder)
+    assert "the checkpoint after it is damaged: weights cannot be read" in checkpoint.load(folder).said
+    assert not (tmp_path / "checkpoint.old").exists()
+
+
 def test_of_two_damaged_checkpoints_the_newer_is_named(model, tmp_path):
     folder = tmp_path / "checkpoint"
     checkpoint.save(folder, PROGRESS, checkpoint.state_of(model, optimizer_of(model)))

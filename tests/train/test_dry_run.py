@@ -96,7 +96,8 @@ def test_a_base_that_is_not_there_is_named(place):
     (place / "base" / "config.json").unlink()
     code, out, err = command(place)
     assert (code, out) == (2, "")
-    assert "of the base cannot be read" in err
+    assert "the base cannot be loaded" in err
+    assert "the folder needs config.json, tokenizer.json and *.safetensors" in err
 
 
 def test_this_machine_is_measured():

@@ -37,6 +37,14 @@ def test_checkpointing_keeps_one_layer_and_the_stream():
     assert memory_of(SHAPE, WORK, means, 0).activations == 24 * (4 * 4 * 2 + 288) + 24 * 4 * 32
 
 
+def test_answers_need_a_cache_but_not_what_training_needed():
+    few, many = (Work(**{**vars(WORK), "cached": n}) for n in (10, 1000))
+    # A place: keys and values of 2 layers, 2 x 2 x 2, and what a layer has at hand, 3 x 8 + 2 x 4; 4 bytes each.
+    assert memory_of(SHAPE, few, FULL, 0).answers == 10 * (8 + 32) * 4
+    assert memory_of(SHAPE, few, FULL, 0).total == memory_of(SHAPE, WORK, FULL, 0).total
+    assert memory_of(SHAPE, many, FULL, 1000).total == 1000 + 1600 + 1000 * 40 * 4
+
+
 def test_the_heap_of_a_cpu_keeps_holes():
     heap = Means("full", bf16=False, checkpointing=False, trained_layers=2, heap=True)
     assert memory_of(SHAPE, WORK, heap, 0).activations == pytest.approx(

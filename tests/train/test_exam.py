@@ -99,7 +99,14 @@ def test_a_model_is_asked_for_nats_a_token_and_answers(make_model, encoder, side
     summed = example_nll(model, side.encoded, Packed(), token_budget=256)
     assert result.nll == pytest.approx(summed / [len(side.encoded.target(i)) for i in range(len(summed))])
     assert result.answers == answers(
-        model, tokenizer, side.encoded, stop=encoder.stop_id, context=128, max_new_tokens=4, tell=lambda *_: None
+        model,
+        tokenizer,
+        side.encoded,
+        stop=encoder.stop_id,
+        context=128,
+        max_new_tokens=4,
+        token_budget=64,
+        tell=lambda *_: None,
     )
     assert told[-1] == (len(side.rows), len(side.rows))
 

@@ -30,10 +30,13 @@ def by_hand(model, tokenizer, prompt, stop, n_new):
     return tokenizer.decode(ids[len(prompt) :], skip_special_tokens=True, clean_up_tokenization_spaces=False)
 
 
-def said(model, tokenizer, prompts, stop=2, max_new_tokens=12, context=CONTEXT, tell=lambda *_: None):
+def said(
+    model, tokenizer, prompts, stop=2, max_new_tokens=12, context=CONTEXT, tell=lambda *_: None, token_budget=4096
+):
     return answers(
-        model, tokenizer, asked(prompts), stop=stop, context=context, max_new_tokens=max_new_tokens, tell=tell
-    )
+        model, tokenizer, asked(prompts), stop=stop, context=context, max_new_tokens=max_new_tokens,
+        token_budget=token_budget, tell=tell,
+    )  # fmt: skip
 
 
 def second_token(model, tokenizer, prompt):
@@ -50,6 +53,16 @@ def test_answers_are_the_likeliest_token_each_time_whatever_the_batch(make_model
     expected = [by_hand(model, tokenizer, prompt, 2, 12) for prompt in PROMPTS]
     assert len(set(expected)) > 3
     assert said(model, tokenizer, PROMPTS) == expected
+
+
+def test_no_more_prompts_are_answered_at_once_than_the_budget_has_room_for(make_model, tokenizer):
+    model = make_model()
+    expected = said(model, tokenizer, PROMPTS)
+    read = []
+    model.register_forward_pre_hook(lambda _, __, named: read.append(named["input_ids"].shape), with_kwargs=True)
+    # Room for 80 tokens; prompts of 2, 3, 3, 5, 21 and 41 and 12 of an answer: 4 x (5 + 12), and two that go alone.
+    assert said(model, tokenizer, PROMPTS, token_budget=20) == expected
+    assert [tuple(shape) for shape in read if shape[1] > 1] == [(4, 5), (1, 21), (1, 41)]
 
 
 def test_an_answer_ends_before_the_stop_token(make_model, tokenizer):
@@ -159,8 +172,8 @@ def test_an_encoder_decoder_answers_the_likeliest_token_each_time(tmp_path, base
         expected.append(tokenizer.decode(ids[1:], skip_special_tokens=True, clean_up_tokenization_spaces=False))
     assert len(set(expected)) > 1 or method == "prefix"
     found = answers(
-        model, tokenizer, asked(PROMPTS), stop=2, context=CONTEXT, max_new_tokens=6, tell=lambda *_: None,
-        family="seq2seq",
+        model, tokenizer, asked(PROMPTS), stop=2, context=CONTEXT, max_new_tokens=6, token_budget=4096,
+        tell=lambda *_: None, family="seq2seq",
     )  # fmt: skip
     assert found == expected
 

@@ -70,7 +70,7 @@ def test_the_budget_is_halved_until_memory_suffices_and_that_is_said(error):
         "out of memory with 400 tokens at once", "out of memory with 200 tokens at once",
     ]  # fmt: skip
     assert said[1].endswith(
-        "goes on with 100; the same gradient, but no longer the same bits as a run that keeps its budget"
+        "goes on with 100; the same up to rounding, but no longer the same bits as a run that keeps its budget"
     )
 
 
