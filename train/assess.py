@@ -18,6 +18,7 @@ from train.evaluate import forgetting_of, report_of
 from train.exam import Result, Side, ask, ask_floors, metric_names, score_table
 from train.families import layout_of
 from train.floors import Floors
+from train.forward import Layout
 from train.likelihood import example_nll
 from train.memory import within_memory
 from train.methods import METHODS
@@ -61,7 +62,7 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
             for name, side in sides.items():
                 results[name][arm] = _ask(model, plan, prepared, side, arm, tell)
             if general is not None:
-                layout = layout_of(prepared.base.family, plan.settings.method, model, len(sides["train"].encoded))
+                layout = _layout(model, plan, prepared)
                 forgotten[arm] = example_nll(model, general, layout, token_budget=plan.settings.token_budget)
         del model  # two large models would not fit at once
     table = pa.concat_tables([score_table(side, results[name], metrics) for name, side in sides.items()])
@@ -110,7 +111,7 @@ def _ask(model: PreTrainedModel, plan: Plan, prepared: Prepared, side: Side, arm
             prepared.encoder,
             side,
             tokenizer=base.tokenizer,
-            layout=layout_of(base.family, plan.settings.method, model, len(prepared.sides["train"].encoded)),
+            layout=_layout(model, plan, prepared),
             family=base.family,
             token_budget=token_budget,
             context=base.context,
@@ -121,6 +122,11 @@ def _ask(model: PreTrainedModel, plan: Plan, prepared: Prepared, side: Side, arm
     longest = int(side.encoded.lengths.max(initial=1))
     found, _ = within_memory(attempt, plan.settings.token_budget, longest, lambda line: tell.line(f"evaluate  {line}"))
     return found
+
+
+def _layout(model: PreTrainedModel, plan: Plan, prepared: Prepared) -> Layout:
+    base, n_train = prepared.base, len(prepared.sides["train"].encoded)
+    return layout_of(base.family, plan.settings.method, model, n_train, packs=base.packs)
 
 
 def _base(plan: Plan, prepared: Prepared) -> Base:

@@ -30,8 +30,6 @@ NAMES: dict[Kernels, str] = {
 }  # fmt: skip
 # From Ampere on; older GPUs lack the instructions of both kernels.
 _CAPABILITY = (8, 0)
-# What a layer may be so that nothing but attention goes from one token to another.
-_APART = {"full_attention", "sliding_attention", "chunked_attention"}
 
 
 @dataclass(frozen=True)
@@ -57,7 +55,8 @@ class Attention:
             register(varlen_attn)
         elif self.kernels == "segments":
             segment_attention.register()
-        model.set_attn_implementation(NAMES[self.kernels])
+        if model.config._attn_implementation != NAMES[self.kernels]:
+            model.set_attn_implementation(NAMES[self.kernels])
 
 
 def choose(
@@ -80,14 +79,11 @@ def choose(
         at: Where the model will be; where it is, if left out.
 
     Raises:
-        ConfigError: What the recipe names cannot be had here, or layers of the model carry something else than
-            attention from one packed example to the next.
+        ConfigError: What the recipe names cannot be had here.
     """
     at = at or model.device
-    if packed:
-        _check_apart(model)
-    if wanted in ("sdpa", "eager"):
-        return Attention(wanted, f"{wanted}, as the recipe says")
+    if wanted == "eager":
+        return Attention(wanted, "eager, as the recipe says")
     if wanted != "auto":
         if lack := _lacks(wanted, model, at, packed=packed, bf16=bf16, longest=longest):
             raise ConfigError(
@@ -106,7 +102,10 @@ def choose(
         return Attention("varlen", f"torch's varlen: no work between packed examples ({lacks['flash']})")
     if at.type == "cpu" and not lacks["segments"]:
         return Attention("segments", "segments: no work between packed examples, and there is no GPU")
-    return Attention("sdpa", f"sdpa with a mask: {lacks['varlen' if at.type == 'cuda' else 'segments']}")
+    why = lacks["varlen" if at.type == "cuda" else "segments"]
+    if lack := _lacks("sdpa", model, at, packed=packed, bf16=bf16, longest=longest):
+        return Attention("eager", f"eager with a mask: {why}, and sdpa neither: {lack}")
+    return Attention("sdpa", f"sdpa with a mask: {why}")
 
 
 def register(kernel: Callable[..., object]) -> None:
@@ -151,22 +150,13 @@ def _no_mask(*_: object, **__: object) -> None:
     """Return no mask: the kernel is told where examples begin."""
 
 
-def _check_apart(model: PreTrainedModel) -> None:
-    kinds = set(getattr(model.config.get_text_config(), "layer_types", None) or _APART) - _APART
-    if kinds or getattr(model, "_is_stateful", False):
-        raise ConfigError(
-            f"layers of {type(model).__name__} carry a state from token to token "
-            f"({', '.join(sorted(kinds)) or 'recurrent'}), so packed examples would see each other",
-            where="[train] base",
-            fix="take a base of attention alone",
-        )
-
-
 def _lacks(
     kernels: Kernels, model: PreTrainedModel, at: torch.device, *, packed: bool, bf16: bool, longest: int
 ) -> str | None:
-    """Return what is missing for kernels that are told where examples begin; None: nothing."""
+    """Return what is missing for kernels other than eager; None: nothing."""
     kind, config = type(model).__name__, model.config.get_text_config()
+    if kernels == "sdpa":
+        return None if model._supports_sdpa else f"{kind} does more in attention than it can"
     if not packed:
         return "examples are not packed"
     window = getattr(config, "sliding_window", None)

@@ -22,6 +22,7 @@ from train.estimate import Means, Memory, Shape, Speeds, Work, flops_of, memory_
 from train.families import AUTO_CLASSES, family_of, is_packed, layout_of
 from train.forward import Layout, MicroBatch
 from train.generate import BATCH, CACHED
+from train.isolation import check_stateless
 from train.lesson import how_long, how_to, pairs_of
 from train.machine import measured, memory_here, process_bytes
 from train.methods import METHODS
@@ -145,6 +146,8 @@ def _layout(plan: Plan, base: Base, model: PreTrainedModel, n_train: int, *, bf1
     """Return how batches will be laid out where the run will be."""
     method = plan.settings.method
     packed = is_packed(base.family, method)
+    if packed:
+        check_stateless(base.model)
     longest = min(base.context, plan.encode.max_length)
     kernels = attention.choose(
         plan.settings.attention, base.model, packed=packed, bf16=bf16, longest=longest, at=device()

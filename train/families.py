@@ -47,12 +47,14 @@ def family_of(settings: Train, config: PretrainedConfig) -> Family:
     raise ConfigError(what, where=f"[train] family = {settings.family!r}", fix=f'set family = "auto" or "{found}"')
 
 
-def is_packed(family: Family, method: Method) -> bool:
-    """Return whether examples lie side by side, which must not change what any of them gives."""
-    return family == "causal" and METHODS[method].packs
+def is_packed(family: Family, method: Method, *, packs: bool = True) -> bool:
+    """Return whether examples lie side by side, which must not change what any of them gives; `packs`: in this base."""
+    return family == "causal" and METHODS[method].packs and packs
 
 
-def layout_of(family: Family, method: Method, model: PreTrainedModel, n_train: int, *, flat: bool = False) -> Layout:
+def layout_of(
+    family: Family, method: Method, model: PreTrainedModel, n_train: int, *, flat: bool = False, packs: bool = True
+) -> Layout:
     """Return how batches are laid out for a model.
 
     Args:
@@ -61,13 +63,16 @@ def layout_of(family: Family, method: Method, model: PreTrainedModel, n_train: i
         model: Its config knows what a decoder starts with, and how many classes there are.
         n_train: Train examples: a class that none of them has costs as much as one seen never among so many.
         flat: Whether packed examples lie in one row, for kernels that are told where each begins.
+        packs: Whether packed examples would not see each other in this base.
     """
     why = how_packed(method, family)
     if family == "classify":
         return PaddedClasses(why, unseen_nll(n_train, len(model.config.id2label or ())))
     if family == "seq2seq":
         return PaddedPairs(why, int(model.config.decoder_start_token_id))
-    return Packed(flat) if is_packed(family, method) else PaddedCausal(why)
+    if not packs and METHODS[method].packs:
+        why = f"one padded example a row: packed examples would see each other in {model.config.model_type}"
+    return Packed(flat) if is_packed(family, method, packs=packs) else PaddedCausal(why)
 
 
 def unseen_nll(n_train: int, n_classes: int) -> float:

@@ -58,13 +58,13 @@ def lesson_of(plan: Plan, prepared: Prepared, processes: Processes) -> Lesson:
     numbers = precision.choose(settings.precision, base.model.device)
     longest = min(base.context, plan.encode.max_length)
     train = prepared.encoding.lessons()
-    packed = is_packed(base.family, settings.method)
+    packed = is_packed(base.family, settings.method, packs=base.packs)
     kernels = attention.choose(settings.attention, base.model, packed=packed, bf16=numbers.bf16, longest=longest)
     if packed or settings.attention != "auto":
         kernels.use(base.model)
     said = _notes(base, settings)
     model = prepare(base, settings, _untrained(prepared, settings, said.append))
-    layout = layout_of(base.family, settings.method, model, len(train), flat=kernels.flat)
+    layout = layout_of(base.family, settings.method, model, len(train), flat=kernels.flat, packs=base.packs)
     said += [f"{layout.why}; {kernels.why}" if packed else layout.why, f"numbers: {numbers.why}"]
     if packed:
         with numbers.forward(model.device):
@@ -171,15 +171,14 @@ def _prove_apart(model: PreTrainedModel, layout: Layout, train: Encoded, *, bf16
     """Return if packed examples are as likely as each alone, on this model and with these kernels.
 
     Raises:
-        ConfigError: They are not: neighbours are seen.
+        ConfigError: They are not, though the base as it came kept them apart.
     """
     leak = leak_of(model, layout, train)
     if leak > TOLERANCE[bf16]:
         raise ConfigError(
-            f"packed examples see each other in this model: together they change by {leak:.3f} nats a token",
-            where=f"[train] base, a model of type {model.config.model_type}",
-            fix="use a base that attends and carries no other state from token to token; "
-            "method = 'prompt' runs one example a row on any",
+            f"packed examples see each other with these kernels: together they change by {leak:.3f} nats a token",
+            where=f"a model of type {model.config.model_type}, attention {model.config._attn_implementation}",
+            fix="set [train] attention = 'eager'",
         )
 
 

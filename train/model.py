@@ -32,6 +32,7 @@ class Base:
         context: Longest sequence the model takes, in tokens, learnt places before it left out.
         family: What shape it has.
         made: Modules whose weights are in no file and were made here, such as a new classification head.
+        packs: Whether packed examples would not see each other; a causal base is asked once its examples are known.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Base:
     context: int
     family: Family = "causal"
     made: tuple[str, ...] = ()
+    packs: bool = True
 
     def release(self) -> None:
         """Give back the memory of the weights; the model can be asked nothing any more."""

@@ -12,7 +12,8 @@ from train.classes import Classes, Labels, labels_of
 from train.encode import Encoder, RowEncoder
 from train.encoding import Encoding, encode_split
 from train.exam import Side, read_side
-from train.families import family_of
+from train.families import family_of, is_packed
+from train.isolation import proved
 from train.loop import Reading
 from train.model import Base, load_base
 from train.plan import Plan
@@ -69,6 +70,8 @@ def prepare_run(plan: Plan, tell: Tell) -> Prepared:
     base = load_base(settings, source, plan.encode, labels.known if labels else None)
     encoder = row_encoder(base, plan.encode, labels)
     encoding = encode_split(plan.split, encoder, plan.encode, plan.data_root, plan.recipe, tell.line)
+    if is_packed(base.family, settings.method):
+        base = proved(base, encoding.lessons())
     sides = {
         name: read_side(plan.split, name, encoder, encoding.completions(name))
         for name in ("train", "validation", "test")

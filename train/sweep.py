@@ -161,9 +161,8 @@ class Bench:
         base = self._prepared.base
         if self._settings.method == "loftq":
             # Its start takes the rounding of the base's weights out of them.
-            self._prepared = replace(
-                self._prepared, base=load_base(self._settings, self._prepared.source, self._encode)
-            )
+            again = load_base(self._settings, self._prepared.source, self._encode)
+            self._prepared = replace(self._prepared, base=replace(again, packs=base.packs))
             return
         if isinstance(model, PeftModel):
             inside: Any = model.base_model

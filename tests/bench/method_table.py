@@ -27,6 +27,7 @@ from pipeline.snapshot import Snapshot
 from schemas import ConfigError
 from schemas.method import Family, Method
 from schemas.training import Train
+from tests.conftest import Quiet
 from tests.train.shapes import write_base
 from tests.train.trial import run_trial
 from train.base_text import documents
@@ -82,7 +83,7 @@ def write_rows(data_root: Path | None, root: Path) -> None:
     recipe = load_recipe(None)
     store = data_root or root / "data"
     if refs.newest(store, "split", recipe.name) is None:
-        run_data(recipe, store)
+        run_data(recipe, store, Quiet())
     record = refs.newest(store, "split", recipe.name)
     assert record is not None
     split = Snapshot.open(store / "split", record.version)

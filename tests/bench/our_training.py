@@ -7,6 +7,7 @@ import json
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -25,6 +26,9 @@ from train.trainable import prepare
 
 class Judged(Sft):
     """Supervised fine-tuning, judged by the plain judge, with the clock stopped meanwhile."""
+
+    pairs: Sequence[tuple[list[int], list[int]]] = ()
+    outside = 0.0
 
     def judge(self, model, token_budget):
         del token_budget
@@ -60,7 +64,6 @@ def main(folder: Path, steps: int, every: int, method: str) -> None:
         model.set_attn_implementation(SEGMENTS)
         objective = Judged(data, data, Packed(flat=True))
         objective.pairs = [ids_of(base.tokenizer, row) for row in read(folder / "validation.jsonl")]
-        objective.outside = 0.0
         plan = Plan(
             steps=steps, batch_size=BATCH, learning_rate=RATE, warmup=WARMUP, weight_decay=0.01, clip=1.0,
             token_budget=4096, evaluate_every=every, seed=SEED,

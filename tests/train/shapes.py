@@ -10,6 +10,10 @@ from transformers import (
     BartForConditionalGeneration,
     BertConfig,
     BertForMaskedLM,
+    BloomConfig,
+    BloomForCausalLM,
+    Gemma2Config,
+    Gemma2ForCausalLM,
     GPT2Config,
     GPT2LMHeadModel,
     LlamaConfig,
@@ -20,7 +24,7 @@ from transformers import (
     T5ForConditionalGeneration,
 )
 
-SHAPES = ("llama", "gpt2", "t5", "bart", "bert")
+SHAPES = ("llama", "gpt2", "gemma2", "bloom", "t5", "bart", "bert")
 # What stands around a text, for tokenizers that have no chat template.
 _AROUND = {"t5": "$A {eos}", "bart": "{bos} $A {eos}", "bert": "{bos} $A {eos}"}
 
@@ -54,6 +58,20 @@ def _model(shape: str, tokenizer: PreTrainedTokenizerBase, width: int, tied: boo
                 vocab_size=len(tokenizer), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2,
                 num_attention_heads=4, num_key_value_heads=2, max_position_embeddings=128, initializer_range=spread,
                 **ids, **tie,
+            )
+        )  # fmt: skip
+    if shape == "gemma2":
+        return Gemma2ForCausalLM(
+            Gemma2Config(
+                vocab_size=len(tokenizer), hidden_size=width, intermediate_size=2 * width, num_hidden_layers=2,
+                num_attention_heads=4, num_key_value_heads=2, head_dim=width // 4, max_position_embeddings=128,
+                query_pre_attn_scalar=width // 4, initializer_range=spread, **ids, **tie,
+            )
+        )  # fmt: skip
+    if shape == "bloom":
+        return BloomForCausalLM(
+            BloomConfig(
+                vocab_size=len(tokenizer), hidden_size=width, n_layer=2, n_head=4, initializer_range=spread, **ids, **tie
             )
         )  # fmt: skip
     if shape == "gpt2":

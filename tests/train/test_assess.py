@@ -71,6 +71,15 @@ def run(make_project, tmp_path, base_folder, base_text, monkeypatch):
     return made
 
 
+@pytest.mark.parametrize(
+    ("shape", "said"), [("bloom", "would see each other in bloom"), ("gemma2", "eager with a mask")]
+)
+def test_bases_with_an_attention_of_their_own_come_to_their_report(run, shape, said):
+    _, report, lines = run(shape, "causal", "lora")
+    assert any(said in line for line in lines)
+    assert report.model.family == "causal"
+
+
 def weights_held():
     gc.collect()
     return sum(part.numel() for part in gc.get_objects() if type(part) is torch.nn.Parameter)

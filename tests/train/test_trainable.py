@@ -98,6 +98,12 @@ def test_the_scale_of_an_adapter_is_alpha_over_the_rank_or_its_root(make_base):
         assert layer.scaling["default"] == scale
 
 
+def test_under_dora_each_adapted_matrix_has_a_length_a_column_that_trains(make_base):
+    lora, dora = (training(prepare(*make_base(method=method))) for method in ("lora", "dora"))
+    assert len(dora) == len(lora) + len(lora) // 2  # beside A and B of each matrix
+    assert all("lora_magnitude_vector" in name for name in set(dora) - set(lora))
+
+
 @pytest.mark.parametrize(
     "method", [name for name, facts in METHODS.items() if not facts.needs_gpu and name != "prefix"]
 )
