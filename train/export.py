@@ -24,6 +24,7 @@ from train.golden import Asking, ask_golden, write_golden
 from train.lesson import how_long, how_to
 from train.merge import Precision, Written, write_whole
 from train.methods import METHODS
+from train.model import release
 from train.modelfile import chat_shape, modelfile
 from train.plan import MODEL, Plan
 from train.prepared import Prepared, Tell, prepare_run
@@ -105,6 +106,7 @@ def _write(plan: Plan, folder: Path, precision: Precision, tell: Tell) -> Export
     run = _open(plan, tell)
     left_out: list[str] = []
     trains = _trains(run)
+    release(run.prepared.base.model)  # of the base no more than its names is needed beside the tuned model
     adapter = _copy_adapter(run, folder)
     tokenizer = _tokenizer(run, left_out)
     written = _write_model(run, tokenizer, folder, precision, left_out, tell)

@@ -25,7 +25,7 @@ from transformers import (
 from schemas import GateError
 from schemas.method import Family
 from train.golden import Asking, Golden, ask_golden, largest_difference
-from train.model import on_device, write_folder
+from train.model import on_device, release, write_folder
 
 Precision = Literal["fp32", "bf16"]
 # Largest difference of a logit, as a share of the largest logit: float32 sums in another order, or weights that were
@@ -87,7 +87,7 @@ def write_whole(
             bos_token_id=tokenizer.bos_token_id, eos_token_id=stop, pad_token_id=pad, decoder_start_token_id=start
         )
     write_folder(whole, tokenizer, folder)
-    del whole
+    release(whole)  # the tuned model and the one from disk would not fit beside each other
     again = load_whole(folder, how.family)
     difference, largest = largest_difference(again, golden, how.family)
     tolerance = TOLERANCE[precision] * max(1.0, largest)

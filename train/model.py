@@ -43,11 +43,6 @@ class Base:
     made: tuple[str, ...] = ()
     packs: bool = True
 
-    def release(self) -> None:
-        """Give back the memory of the weights; the model can be asked nothing any more."""
-        for tensor in (*self.model.parameters(), *self.model.buffers()):
-            tensor.data = tensor.data.new_empty(0)
-
 
 def device() -> torch.device:
     """Return the first GPU if there is one, else the CPU."""
@@ -58,6 +53,12 @@ def on_device(model: PreTrainedModel) -> PreTrainedModel:
     """Return the model, moved to where it works."""
     torch.nn.Module.to(model, device())
     return model
+
+
+def release(model: PreTrainedModel) -> None:
+    """Give back the memory of the weights; the model can be asked nothing any more, whoever still holds it."""
+    for tensor in (*model.parameters(), *model.buffers()):
+        tensor.data = tensor.data.new_empty(0)
 
 
 def dtype_of(settings: Train, at: torch.device) -> torch.dtype:

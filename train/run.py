@@ -14,6 +14,7 @@ from pipeline.snapshot import make_folder
 from schemas.report import Report
 from schemas.training import TrainingRecord
 from train.assess import assess
+from train.model import release
 from train.plan import MANIFEST, Plan
 from train.prepared import Tell, prepare_run
 from train.processes import join, leave
@@ -36,7 +37,7 @@ def make(plan: Plan, tell: Tell) -> Report | None:
         leave(processes)
         if not processes.first:
             return None
-        prepared.base.release()  # what is judged is loaded from disk, and two would not fit
+        release(prepared.base.model)  # what is judged is loaded from disk, and two would not fit
         report = assess(plan, prepared, tuned, tell)
         record = TrainingRecord(
             key=plan.key,
