@@ -21,8 +21,8 @@ from train.encoded import Encoded
 from train.padded import PaddedClasses
 
 BATCH = 64
-# A token in the cache of keys and values takes a tenth of what training keeps of one, or less.
-CACHED = 4
+# A token in the cache of keys and values takes a tenth of what training keeps of one, or, checkpointed, as much.
+CACHED = 2
 
 
 @torch.no_grad()

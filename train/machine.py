@@ -69,12 +69,13 @@ def process_bytes() -> float:
 
 
 def _seconds(work: Callable[[], object], on: torch.device) -> float:
-    """Return the shortest time the work took, of as many tries as a quarter of a second holds."""
-    best, until = float("inf"), time.perf_counter() + _SECONDS
+    """Return the shortest time the work took, of as many tries as a quarter of a second holds, and of one at least."""
+    best = float("inf")
     # A GPU is told many at once; on a CPU the undisturbed try counts.
     times = 8 if on.type == "cuda" else 1
     work()
-    while time.perf_counter() < until:
+    until = time.perf_counter() + _SECONDS
+    while best == float("inf") or time.perf_counter() < until:
         _wait(on)
         began = time.perf_counter()
         for _ in range(times):

@@ -3,16 +3,18 @@ import io
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from pipeline import cli
 from pipeline.recipe import load_recipe
 from train import dry_run as dry
 from train.dry_run import dry_run, gigabytes
 from train.estimate import Memory
-from train.machine import measured, memory_here, process_bytes
+from train.machine import _seconds, measured, memory_here, process_bytes
 from train.plan import plan_run
 
 
@@ -98,6 +100,10 @@ def test_a_base_that_is_not_there_is_named(place):
     assert (code, out) == (2, "")
     assert "the base cannot be loaded" in err
     assert "the folder needs config.json, tokenizer.json and *.safetensors" in err
+
+
+def test_what_takes_longer_than_a_measurement_should_is_measured_once():
+    assert 0.3 <= _seconds(lambda: time.sleep(0.3), torch.device("cpu")) < 3
 
 
 def test_this_machine_is_measured():
