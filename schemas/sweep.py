@@ -21,7 +21,7 @@ class Trial(Strict):
     nll: float | None = Field(title="lowest validation NLL, nats a token; None if there was none")
     best_step: int
     steps: int = Field(title="steps taken")
-    seconds: float
+    seconds: float = Field(title="all tries together, if it was stopped and went on")
     reason: str = Field(title="why it was stopped; empty if it was not")
     curve: list[CurvePoint]
 

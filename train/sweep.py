@@ -98,7 +98,7 @@ def sweep(plan: Plan, space: Space, n_trials: int, tell: Tell, ended: Callable[[
     """Run trials until so many have ended in all, and return what they found; writes it to the sweep's folder.
 
     Args:
-        plan: Of the recipe's run; its rate and rank are the first trial.
+        plan: Of the recipe's run; its rate and rank, or the nearest to them in the space, are the first trial.
         space: What is tried.
         n_trials: Trials in all, those of earlier calls included.
         tell: Whom to tell how a trial goes.
@@ -175,7 +175,10 @@ class Bench:
 
 
 def _study(folder: Path, plan: Plan, space: Space) -> optuna.Study:
-    """Return the study in a folder, mended after a kill; a new one begins with the recipe's own settings."""
+    """Return the study in a folder, mended after a kill; a new one begins with the recipe's own rate and rank.
+
+    Where the space leaves these out, with the nearest in it.
+    """
     path = folder / JOURNAL
     (folder / f"{JOURNAL}.lock").unlink(missing_ok=True)  # of a process that is gone: we hold the folder
     # A line cut short by a kill would run into the next one.
@@ -190,7 +193,7 @@ def _study(folder: Path, plan: Plan, space: Space) -> optuna.Study:
         rate, rank = peak_rate(plan.settings)[0], plan.settings.rank
         own: dict[str, float] = {"learning_rate": min(max(rate, space.rates[0]), space.rates[1])}
         if space.ranks:
-            own["rank"] = rank if rank in space.ranks else space.ranks[0]
+            own["rank"] = min(space.ranks, key=lambda one: abs(one - rank))
         study.enqueue_trial(own)
     return study
 
@@ -206,9 +209,11 @@ def _run(study: optuna.Study, space: Space, bench: Bench, folder: Path) -> Trial
     rank = int(trial.suggest_categorical("rank", space.ranks)) if space.ranks else None
     place = folder / TRIALS / value_digest([rate, rank])[:12]
     began = time.monotonic()
+    trained_seconds: list[float] = []  # in this call and, before a kill, in earlier ones
     curve: list[CurvePoint] = []
 
-    def look(step: int, loss: float, nll: float | None) -> None:
+    def look(step: int, loss: float, nll: float | None, seconds: float) -> None:
+        trained_seconds.append(seconds)
         curve.append(CurvePoint(step=step, train_loss=loss, validation_nll=nll))
         if nll is not None:
             trial.report(nll, step)
@@ -218,7 +223,7 @@ def _run(study: optuna.Study, space: Space, bench: Bench, folder: Path) -> Trial
     outcome, reason = _ending(lambda: _train(bench, rate, rank, place, n_ended + 1, look))
     trial.set_user_attr("outcome", outcome)
     trial.set_user_attr("reason", reason)
-    trial.set_user_attr("seconds", round(time.monotonic() - began, 1))
+    trial.set_user_attr("seconds", round(max(time.monotonic() - began, *trained_seconds[-1:], 0.0), 1))
     trial.set_user_attr("curve", [point.model_dump() for point in curve])
     best = min((point.validation_nll for point in curve if point.validation_nll is not None), default=None)
     if outcome == "done" and best is not None:
@@ -244,7 +249,7 @@ def _ending(train: Callable[[], None]) -> tuple[Outcome, str]:
 
 def _train(
     bench: Bench, rate: float, rank: int | None, place: Path, number: int,
-    look: Callable[[int, float, float | None], None],
+    look: Callable[[int, float, float | None, float], None],
 ) -> None:  # fmt: skip
     """Train in a folder of the trial's own, from its checkpoint if there is one."""
     if step := step_of(place / "checkpoint"):
@@ -252,12 +257,12 @@ def _train(
             with suppress(ValueError):
                 read = json.loads(line)
                 if read["step"] <= step:
-                    look(read["step"], read["train_loss"], read["validation_nll"])
+                    look(read["step"], read["train_loss"], read["validation_nll"], read["seconds"])
     what = f"trial {number}"
 
     def tell(at: Reading) -> None:
         bench.tell(what, at)
-        look(at.step, at.loss, at.validation_nll)
+        look(at.step, at.loss, at.validation_nll, at.seconds)
 
     bench.train(rate, rank, place, tell)
 

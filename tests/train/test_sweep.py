@@ -18,7 +18,7 @@ from schemas.sweep import Sweep
 from train.plan import plan_run
 from train.sweep import Bench, Space, sweep, sweep_key
 from train.sweep_cli import table
-from train.sweep_page import rate, sweep_page
+from train.sweep_page import curves, rate, scatter, sweep_page
 from train.talk import Talk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -150,13 +150,18 @@ def test_a_killed_sweep_goes_on_and_finds_what_one_that_was_not_killed_finds(mak
             break
     assert process.wait() == -signal.SIGKILL
     journal = next((place / "data" / "sweeps").glob("*/journal.jsonl"))
+    state = next(journal.parent.glob("trials/*/checkpoint/state.json"))
+    state.write_text(json.dumps(json.loads(state.read_text()) | {"seconds": 100.0}))
     with journal.open("a") as file:
         file.write('{"op_code": 4, "worker')  # as a kill in the middle of a line leaves it
     words = ("--rates", "1e-4", "0.1", "--ranks", "4", "--trials", "4")
     code, out, err = command(place, *words)
     assert code == 0, err
     whole = Sweep.model_validate_json(command(make(name="other"), *words)[1])
-    assert settled(Sweep.model_validate_json(out)) == settled(whole)
+    found = Sweep.model_validate_json(out)
+    assert settled(found) == settled(whole)
+    # The time before the kill counts.
+    assert found.trials[1].seconds > 100
     assert all(json.loads(line) for line in journal.read_text().splitlines())
 
 
@@ -230,6 +235,33 @@ def test_the_page_shows_every_trial_and_no_markup_of_the_data():
     scatter = page.partition("<svg")[2].partition("</svg>")[0]
     assert (scatter.count('class="point better"'), scatter.count('class="point unclear"')) == (2, 1)
     assert scatter.count('class="whisker worse"') == 2
+
+
+def test_a_trial_that_broke_leaves_the_figures_legible():
+    def with_first(nll):
+        curve = [{"step": step, "train_loss": 2.0, "validation_nll": nll} for step in (10, 20)]
+        first = {"number": 1, "learning_rate": 1e-3, "rank": 4, "outcome": "done", "nll": nll, "best_step": 10,
+                 "steps": 20, "seconds": 1.0, "reason": "", "curve": curve}  # fmt: skip
+        return Sweep.model_validate(FOUND.model_dump() | {"trials": [first, *FOUND.model_dump()["trials"][1:]]})
+
+    broken, calm = (str(scatter(with_first(nll))) for nll in (4402.0, 2.0))
+    # The axis is that of the others, and the broken one stands on top with an arrow.
+    assert ">1.2</text>" in broken
+    assert (broken.count("r4 ↑"), calm.count("↑")) == (1, 0)
+    assert "with an arrow: above the scale" in sweep_page(with_first(4402.0))
+    assert ">1.2</text>" in str(curves(with_first(4402.0)))
+    assert "flat on the upper edge" in sweep_page(with_first(4402.0))
+    assert "above the scale" not in sweep_page(with_first(2.0))
+    # Rates over forty decades still have ticks that can be read.
+    wide = Sweep.model_validate(FOUND.model_dump() | {"rates": (1e-4, 1e36)})
+    assert str(scatter(wide)).partition("learning rate</text>")[0].count("1e") <= 9
+
+
+def test_the_first_trial_is_the_nearest_where_the_recipe_is_left_out(make):
+    found = Sweep.model_validate_json(
+        command(make(), "--trials", "1", "--rates", "1e-5", "1e-4", "--ranks", "1,3,9")[1]
+    )
+    assert (found.winner.learning_rate, found.winner.rank) == (1e-4, 3)  # the recipe's are 0.003 and 4
 
 
 def test_the_table_has_the_best_first_and_ends_with_what_to_paste():
