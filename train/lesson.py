@@ -24,7 +24,7 @@ from train.pairs import Pairs, part_pairs, read_pairs
 from train.plan import Plan
 from train.prepared import Prepared
 from train.processes import Processes
-from train.trainable import prepare
+from train.trainable import prepare, without_length
 from train.untrained import check_untrained, untrained_tokens
 
 
@@ -189,6 +189,10 @@ def _notes(base: Base, settings: Train) -> list[str]:
         notes.append(f"new, and trained in full: {', '.join(base.made)}")
     if settings.method in ("head", "last-k") and base.model.config.tie_word_embeddings and base.family != "classify":
         notes.append("the output layer shared the weights of the embeddings; it has its own now, and these stand still")
+    if settings.method == "dora" and (left := without_length(base.model)):
+        notes.append(
+            f"DoRA leaves out {len(left)} layers with rows of zeros, whose length it cannot divide by: {left[0]}"
+        )
     return notes
 
 

@@ -14,6 +14,7 @@ from peft import (
     get_peft_model,
 )
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from schemas import ConfigError
 from schemas.method import Family
@@ -144,6 +145,18 @@ def _begin_small(adapted: torch.nn.Module) -> None:
             torch.nn.init.normal_(weight, std=_PREFIX_SPREAD)
 
 
+def without_length(model: torch.nn.Module) -> list[str]:
+    """Return the names of the linear layers that have a row of nothing but zeros: DoRA divides by its length."""
+    found = []
+    for name, part in model.named_modules():
+        weight = getattr(part, "weight", None)
+        if isinstance(part, torch.nn.Linear | Conv1D) and isinstance(weight, torch.Tensor) and not weight.is_meta:
+            inputs = 0 if isinstance(part, Conv1D) else 1
+            if bool((weight.detach() == 0).all(dim=inputs).any()):
+                found.append(name)
+    return found
+
+
 def peft_config(settings: Train, base: Base, untrained: tuple[int, ...] = ()) -> PeftConfig:
     """Return what peft is asked for."""
     task = TASKS[base.family]
@@ -166,6 +179,7 @@ def peft_config(settings: Train, base: Base, untrained: tuple[int, ...] = ()) ->
         case "prompt":
             return PromptTuningConfig(task_type=task, prompt_tuning_init="SAMPLE_VOCAB", **once, **kept)
         case _:
+            left_out = without_length(base.model) if settings.method == "dora" else []
             alpha = settings.alpha if settings.alpha is not None else float(settings.rank)
             return LoraConfig(
                 r=settings.rank,
@@ -173,7 +187,8 @@ def peft_config(settings: Train, base: Base, untrained: tuple[int, ...] = ()) ->
                 lora_alpha=cast("int", alpha),
                 lora_dropout=settings.dropout,
                 target_modules="all-linear",
-                exclude_modules=list(base.made) or None,
+                exclude_modules=[*base.made, *(without_length(base.model) if settings.method == "dora" else [])]
+                or None,
                 use_rslora=settings.method == "rslora",
                 use_dora=settings.method == "dora",
                 trainable_token_indices=_token_rows(base.model, untrained),

@@ -14,7 +14,7 @@ from train.model import load_base
 from train.objective import Sft
 from train.pack import Packed
 from train.padded import PaddedCausal
-from train.trainable import prepare
+from train.trainable import prepare, without_length
 
 
 @pytest.fixture
@@ -163,3 +163,18 @@ def test_a_tied_causal_head_comes_back_untied(make_base, tmp_path):
     again = AutoModelForCausalLM.from_pretrained(tmp_path / "out", dtype=torch.float32)
     ids = torch.tensor([[5, 6, 7]])
     assert torch.equal(again.eval()(ids).logits, model.eval()(ids).logits)
+
+
+@pytest.mark.parametrize(("shape", "name"), [("llama", "q_proj"), ("gpt2", "c_fc")])
+def test_dora_leaves_out_layers_with_a_row_of_zeros_whose_length_it_would_divide_by(make_base, shape, name):
+    base, settings = make_base(shape, method="dora")
+    places = [place for place in dict(base.model.named_modules()) if place.endswith(name)]
+    weight = base.model.get_submodule(places[0]).weight
+    with torch.no_grad():
+        (weight[:, 3] if shape == "gpt2" else weight[3]).zero_()  # gpt2 holds its weights the other way round
+    assert without_length(base.model) == places[:1]
+    model = prepare(base, settings)
+    assert torch.isfinite(model(input_ids=torch.tensor([[5, 6, 7]])).logits).all()
+    trains = training(model)
+    assert not any(f"{places[0]}." in one for one in trains)
+    assert any(f"{places[1]}." in one for one in trains)
