@@ -13,7 +13,7 @@ from peft import PeftConfig
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from pipeline.snapshot import make_folder, sync
-from schemas import ConfigError, Strict
+from schemas import ConfigError, SnapshotError, Strict
 from schemas.method import Family, Method
 from schemas.training import Train
 from train.assess import tuned_model
@@ -87,16 +87,22 @@ def export(plan: Plan, to: Path, precision: Precision, tell: Tell, *, force: boo
         SnapshotError: There is no room.
     """
     _may_write(to, force=force)
+    to = to.resolve()  # `.` has no name
     quiet_transformers()
-    draft = make_folder(to.absolute().parent) / f".{to.name}.draft"
+    draft = to.with_name(f".{to.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     try:
-        exported = _write(plan, make_folder(draft), precision, tell)
+        draft.mkdir(parents=True)
+        exported = _write(plan, draft, precision, tell)
         for path in sorted(draft.rglob("*")):
             sync(path)
         _put(draft, to)
-    except OSError as error:
-        raise full_disk(error, to) from error
+    except (OSError, SnapshotError) as error:
+        if isinstance(error, SnapshotError) and not error.where.startswith(str(draft)):
+            raise
+        what = error.what if isinstance(error, SnapshotError) else full_disk(error, to).what
+        fix = "make room there, or name a folder that you may write to, and export again"
+        raise SnapshotError(what, where=f"--to {to}", fix=fix) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return exported
@@ -107,7 +113,7 @@ def _write(plan: Plan, folder: Path, precision: Precision, tell: Tell) -> Export
     left_out: list[str] = []
     trains = _trains(run)
     release(run.prepared.base.model)  # of the base no more than its names is needed beside the tuned model
-    adapter = _copy_adapter(run, folder)
+    adapter = _copy_adapter(run, folder, left_out)
     tokenizer = _tokenizer(run, left_out)
     written = _write_model(run, tokenizer, folder, precision, left_out, tell)
     n_asked, n_stopped = _stops(run, written.model) if written else (0, 0)
@@ -149,10 +155,12 @@ def _trains(run: _Run) -> list[str]:
     return sorted(trained(prepare(run.prepared.base, run.settings)))
 
 
-def _copy_adapter(run: _Run, folder: Path) -> PeftConfig | None:
+def _copy_adapter(run: _Run, folder: Path, left_out: list[str]) -> PeftConfig | None:
     if not METHODS[run.settings.method].is_adapter:
         return None
     shutil.copytree(run.plan.folder / MODEL, folder / ADAPTER)
+    if run.settings.method == "loftq":
+        left_out.append(f"{ADAPTER}/ belongs on the base rounded to NF4: on the base as it came it is another model")
     return cast("PeftConfig", PeftConfig.from_pretrained(str(folder / ADAPTER)))
 
 

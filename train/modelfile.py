@@ -119,7 +119,7 @@ def modelfile(shape: ChatShape, stop: str, folder: str, *, adds_bos: str | None)
     lines.append(f'TEMPLATE """{body}"""')
     if system is not None:
         lines.append(f'SYSTEM """{system}"""')
-    return "\n".join([*lines, f"PARAMETER stop {json.dumps(stop, ensure_ascii=False)}", ""])
+    return "\n".join([*lines, f"PARAMETER stop {json.dumps(stop, ensure_ascii=False)}", "PARAMETER temperature 0", ""])
 
 
 def _conversations() -> list[Turns]:

@@ -5,13 +5,14 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from pipeline.code import code_of
+from pipeline.digest import file_digest
 from pipeline.recipe import Recipe
 from pipeline.snapshot import Snapshot
 from pipeline.template import load_templates
 from schemas import ConfigError, SnapshotError, nearest
 from schemas.training import Encode, Train, TrainingRecord
 from train.base_text import Tiny
-from train.plan import RUNS, Plan, base_identity, newest_run, read_record
+from train.plan import MODEL, RUNS, Plan, base_identity, newest_run, read_record
 
 
 def past_run(recipe: Recipe, data_root: Path, key: str | None = None) -> tuple[Plan, TrainingRecord]:
@@ -25,7 +26,7 @@ def past_run(recipe: Recipe, data_root: Path, key: str | None = None) -> tuple[P
         key: Of the run, or the beginning of it; the recipe's newest if left out.
 
     Raises:
-        ConfigError: There is no such run, or its base is another one today.
+        ConfigError: There is no such run, or its base or chat template is another one today.
         SnapshotError: Its record is damaged, or of settings that are no more.
     """
     record = _found(data_root, key) if key else newest_run(data_root, recipe.name)
@@ -51,6 +52,7 @@ def past_run(recipe: Recipe, data_root: Path, key: str | None = None) -> tuple[P
             where=f"{where}, base = {settings.base!r}",
             fix="bring the base back as it was, or train again with `tuneloop train`",
         )
+    _same_template(record, encode, where)
     split = Snapshot.open(data_root / "split", record.parents["split"])
     templates = load_templates([Path(folder).expanduser() for folder in recipe.template_dirs])
     return (
@@ -60,6 +62,21 @@ def past_run(recipe: Recipe, data_root: Path, key: str | None = None) -> tuple[P
         ),
         record,
     )  # fmt: skip
+
+
+def _same_template(record: TrainingRecord, encode: Encode, where: str) -> None:
+    """Return if the file of the chat template, should there be one, is as it was.
+
+    Raises:
+        ConfigError: It is not.
+    """
+    path = Path(encode.chat_template or "")
+    if path.is_file() and file_digest(path) != record.key_parts.get(f"input {path}"):
+        raise ConfigError(
+            "the chat template has changed since the run",
+            where=f"{where}, chat_template = {encode.chat_template!r}",
+            fix=f"bring it back as {record.key}/{MODEL}/chat_template.jinja has it, or `tuneloop train` again",
+        )
 
 
 def _found(data_root: Path, key: str) -> TrainingRecord:

@@ -187,8 +187,7 @@ def peft_config(settings: Train, base: Base, untrained: tuple[int, ...] = ()) ->
                 lora_alpha=cast("int", alpha),
                 lora_dropout=settings.dropout,
                 target_modules="all-linear",
-                exclude_modules=[*base.made, *(without_length(base.model) if settings.method == "dora" else [])]
-                or None,
+                exclude_modules=[*base.made, *left_out] or None,
                 use_rslora=settings.method == "rslora",
                 use_dora=settings.method == "dora",
                 trainable_token_indices=_token_rows(base.model, untrained),

@@ -297,3 +297,22 @@ def test_the_script_for_trl_runs_and_saves_a_model(trained, trl_python, tmp_path
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "out" / "model" / "adapter_model.safetensors").is_file()
     assert "HF_HUB_DISABLE_TELEMETRY" in (place / "to-run" / "train_trl.py").read_text().partition("import torch")[0]
+
+
+def test_a_folder_that_cannot_be_written_is_told_as_such_and_nothing_is_left(trained, tmp_path):
+    place = trained("lora")
+    (tmp_path / "file").write_text("")
+    code, _, err = command(place, "export", "--recipe", "recipe.toml", "--to", str(tmp_path / "file" / "out"))
+    assert code == 6
+    assert f"where: --to {tmp_path / 'file' / 'out'}" in err
+    assert "or name a folder that you may write to, and export again" in err
+
+
+def test_a_chat_template_that_has_changed_since_the_run_is_refused(trained, tmp_path):
+    place = tmp_path / "project"
+    shutil.copytree(trained("lora"), place, symlinks=True)
+    (place / "chat.jinja").write_text((place / "chat.jinja").read_text() + "{# another #}")
+    code, _, err = command(place, "export", "--recipe", "recipe.toml", "--to", "out2")
+    assert code == 2
+    assert "the chat template has changed since the run" in err
+    assert not (place / "out2").exists()

@@ -60,7 +60,7 @@ def test_ollama_is_told_to_write_what_the_chat_template_writes(make_tokenizer, t
     tokenizer = make_tokenizer(template)
     text = modelfile(chat_shape(tokenizer, stop, "base"), stop, "merged", adds_bos=None)
     assert text.startswith("FROM ./merged\n")
-    assert text.endswith(f'PARAMETER stop "{stop}"\n')
+    assert text.endswith(f'PARAMETER stop "{stop}"\nPARAMETER temperature 0\n')
     for chat in CHATS:
         assert go(text, chat) == jinja(tokenizer, chat)
 
