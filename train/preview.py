@@ -88,13 +88,18 @@ def _find(split: Snapshot, wanted: str | None, recipe: Recipe) -> tuple[str, dic
             for batch in Snapshot.read_part(split.folder / part.name, columns):
                 ids, origins = batch.column("id").to_pylist(), batch.column("origin").to_pylist()
                 for place in range(batch.num_rows):
-                    if wanted is None or wanted in (ids[place], origins[place]):
+                    if wanted is None or _is(wanted, ids[place], origins[place]):
                         return side, batch.slice(place, 1).to_pylist()[0]
     raise ConfigError(
         f"no row has the id or origin {wanted!r}",
         where=str(split.folder),
         fix="`tuneloop show split` lists some; `tuneloop explain` says what became of a row that is gone",
     )
+
+
+def _is(wanted: str, number: str, origin: str) -> bool:
+    """Return whether a row is the wanted one; of its origin the tail will do: a person types the name of the file."""
+    return wanted in (number, origin) or (":" in wanted and origin.endswith(f"/{wanted}"))
 
 
 def _encoder(recipe: Recipe, split: Snapshot) -> RowEncoder:

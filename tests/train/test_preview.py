@@ -11,7 +11,7 @@ from pipeline.refs import add
 from schemas import ConfigError, RunRecord, SourceError
 from tests.train.chat_templates import message
 from tests.train.small_split import split_row, write_split
-from train.preview import Piece, preview
+from train.preview import Piece, _find, preview
 from train.preview_cli import lines
 
 TALK = [message("user", "a"), message("assistant", "bé"), message("user", "c")]
@@ -137,3 +137,13 @@ def test_a_row_that_cannot_be_learnt_is_refused_as_in_training(place):
     with pytest.raises(SourceError, match="more than max_length = 8") as caught:
         preview(load_recipe(place / "short.toml"), place / "data", "talk")
     assert caught.value.where == "s.jsonl:talk"
+
+
+def test_a_row_is_found_by_the_name_of_its_file_alone(tmp_path, place):
+    split = write_split(tmp_path / "data", [split_row("q", "a", id="one", origin="data/raw/my.jsonl:7")])
+    recipe = load_recipe(place / "plain.toml")
+    for wanted in ("my.jsonl:7", "data/raw/my.jsonl:7", "one"):
+        assert _find(split, wanted, recipe)[1]["id"] == "one"
+    for wanted in ("y.jsonl:7", "7"):
+        with pytest.raises(ConfigError, match="no row has"):
+            _find(split, wanted, recipe)
