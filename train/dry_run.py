@@ -33,7 +33,7 @@ from train.padded import CausalRows, ClassRows, PairRows
 from train.page import duration
 from train.plan import Plan, newest_run
 from train.prepared import row_encoder
-from train.pretrained import context_of, named_source, read_config, read_tokenizer
+from train.pretrained import base_in, context_of, named_source, read_config, read_tokenizer, same_vocabulary
 from train.run import quiet_transformers
 from train.tiny import tiny_config
 from train.trainable import prepare
@@ -111,14 +111,16 @@ def read_base(plan: Plan) -> tuple[PreTrainedTokenizerBase, Any]:
     """Return tokenizer and config of the base, without its weights; tiny need not be made.
 
     Raises:
-        ConfigError: They cannot be read.
+        ConfigError: They cannot be read, or are not of one model.
     """
     settings = plan.settings
     if settings.base == "tiny":
         tokenizer = read_tokenizer(settings, Path(settings.base_tokenizer), plan.encode)
         return tokenizer, tiny_config(tokenizer, plan.tiny)
     source = named_source(settings)
-    return read_tokenizer(settings, source, plan.encode), read_config(settings, source)
+    tokenizer, config = read_tokenizer(settings, source, plan.encode), read_config(settings, source)
+    same_vocabulary(config, tokenizer, base_in(settings))
+    return tokenizer, config
 
 
 def empty_base(

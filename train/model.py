@@ -12,13 +12,21 @@ from safetensors import SafetensorError
 from transformers import BitsAndBytesConfig, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.utils import logging
 
-from schemas import ConfigError
 from schemas.method import Family
 from schemas.training import Encode, Train
 from train.checkpoint import full_disk
 from train.families import AUTO_CLASSES, family_of
 from train.methods import METHODS, check_method
-from train.pretrained import DEFAULT, base_in, cannot_load, context_of, options_of, read_config, read_tokenizer
+from train.pretrained import (
+    DEFAULT,
+    base_in,
+    cannot_load,
+    context_of,
+    options_of,
+    read_config,
+    read_tokenizer,
+    same_vocabulary,
+)
 
 
 @dataclass(frozen=True)
@@ -97,6 +105,7 @@ def load_base(
             raise ValueError("a classifier needs its labels: train.classes.labels_of(split).known")
         name_labels(config, labels)
     tokenizer = read_tokenizer(settings, source, encode)
+    same_vocabulary(config, tokenizer, where)
     if config.pad_token_id is None:  # a decoder with a classification head refuses batches without one
         config.pad_token_id = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
     # A new head is drawn at random, and nothing drawn before may change it.
@@ -118,7 +127,6 @@ def load_base(
     # RuntimeError: weights of another size than config.json says, or no room for them.
     except (OSError, ValueError, ImportError, RuntimeError, SafetensorError) as error:
         raise cannot_load(error, where, source) from error
-    _same_vocabulary(model, tokenizer, where)
     model.requires_grad_(requires_grad=False)
     ahead = settings.virtual_tokens if METHODS[settings.method].kind == "prompt" else 0
     context = context_of(model.config, encode) - ahead
@@ -222,13 +230,3 @@ def _made(model: PreTrainedModel, info: dict[str, Any], family: Family) -> tuple
 def _is_head(model: PreTrainedModel, key: str) -> bool:
     """Return whether a weight stands after the backbone, or pools what the backbone says."""
     return not key.startswith(f"{model.base_model_prefix}.") or ".pooler." in key
-
-
-def _same_vocabulary(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
-    known, needed = int(model.config.get_text_config().vocab_size), len(tokenizer)
-    if needed > known:
-        raise ConfigError(
-            f"the tokenizer knows {needed:,} tokens, the model {known:,}",
-            where=where,
-            fix="the folder holds a tokenizer of another model: put the model's own beside it",
-        )

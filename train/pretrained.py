@@ -67,6 +67,21 @@ def context_of(config: PretrainedConfig, encode: Encode) -> int:
     return int(getattr(config.get_text_config(), "max_position_embeddings", None) or encode.max_length)
 
 
+def same_vocabulary(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase, where: str) -> None:
+    """Return if the model has an embedding for every token.
+
+    Raises:
+        ConfigError: It has not.
+    """
+    known, needed = int(config.get_text_config().vocab_size), len(tokenizer)
+    if needed > known:
+        raise ConfigError(
+            f"the tokenizer knows {needed:,} tokens, the model {known:,}",
+            where=where,
+            fix="the folder holds a tokenizer of another model: put the model's own beside it",
+        )
+
+
 def base_in(settings: Train) -> str:
     """Return where in a recipe the base stands, for an error."""
     return f"[train] base = {settings.base!r}"

@@ -120,3 +120,11 @@ def test_memory_is_told_in_the_unit_people_buy():
     assert gigabytes(3 * 2.0**30) == "3.00 GiB"
     assert gigabytes(5 * 2.0**20) == "5 MiB"
     assert Memory(1, 2, 3, 4, 5, 6).total == 21
+
+
+def test_a_dry_run_refuses_a_tokenizer_of_another_model_as_the_run_would(place):
+    config = place / "base" / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"vocab_size": 7}))
+    code, out, err = command(place)
+    assert (code, out) == (2, "")
+    assert re.search(r"the tokenizer knows [\d,]+ tokens, the model 7", err)
