@@ -177,7 +177,7 @@ def _write_model(
     """Write golden.jsonl, and the model without adapter if there can be one."""
     model = _tuned(run)
     golden = ask_golden(model, _prompts(run.prepared.sides["train"], N_GOLDEN), run.how)
-    write_golden(golden, tokenizer, folder / GOLDEN)
+    write_golden(golden, tokenizer, run.prepared.encoder.read_back, folder / GOLDEN)
     method = run.settings.method
     # Learnt places before the prompt, or gates beside attention: there is no matrix to add them to.
     if METHODS[method].kind in ("prompt", "adapters"):

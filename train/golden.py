@@ -1,7 +1,7 @@
 """A few prompts with what the tuned model makes of them: by these a merged or converted model is known again."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,15 +93,24 @@ def largest_difference(model: PreTrainedModel, golden: Sequence[Golden], family:
     return difference, max((float(np.abs(before).max()) for before, _ in pairs), default=0.0)
 
 
-def write_golden(golden: Sequence[Golden], tokenizer: PreTrainedTokenizerBase, path: Path) -> None:
-    """Write a line of JSON for each: the prompt as text and ids, the answer as text and ids."""
+def write_golden(
+    golden: Sequence[Golden], tokenizer: PreTrainedTokenizerBase, read_back: Callable[[Sequence[int]], str], path: Path
+) -> None:
+    """Write a line of JSON for each: the prompt as text and ids, the answer as text and ids.
+
+    Args:
+        golden: What was asked and said.
+        tokenizer: Reads the prompts.
+        read_back: Reads the answers: a class by its name.
+        path: Of the file.
+    """
     lines = [
         json.dumps(
             {
                 "id": one.example,
                 "prompt": tokenizer.decode(one.prompt, skip_special_tokens=False, clean_up_tokenization_spaces=False),
                 "prompt_ids": one.prompt,
-                "answer": tokenizer.decode(one.answer, skip_special_tokens=True, clean_up_tokenization_spaces=False),
+                "answer": read_back(one.answer),
                 "answer_ids": one.answer,
             },
             ensure_ascii=False,
