@@ -25,7 +25,7 @@ from train.generate import BATCH, CACHED
 from train.isolation import check_stateless
 from train.lesson import how_long, how_to, pairs_of
 from train.machine import measured, memory_here, process_bytes
-from train.methods import METHODS
+from train.methods import METHODS, check_method
 from train.model import Base, device, name_labels
 from train.order import plain
 from train.pack import IGNORE_INDEX, PackedBatch
@@ -126,8 +126,13 @@ def read_base(plan: Plan) -> tuple[PreTrainedTokenizerBase, Any]:
 def empty_base(
     settings: Train, config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase, context: int, labels: Labels | None
 ) -> Base:
-    """Return the base, all weights without content: they can be counted."""
+    """Return the base, all weights without content: they can be counted.
+
+    Raises:
+        ConfigError: The method cannot train it, wherever the run will be.
+    """
     family = family_of(settings, config)
+    check_method(settings, family, config.model_type, has_gpu=True, has_bitsandbytes=True)
     if labels:
         name_labels(config, labels.known)
     with init_empty_weights(include_buffers=True):

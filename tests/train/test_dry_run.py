@@ -128,3 +128,12 @@ def test_a_dry_run_refuses_a_tokenizer_of_another_model_as_the_run_would(place):
     code, out, err = command(place)
     assert (code, out) == (2, "")
     assert re.search(r"the tokenizer knows [\d,]+ tokens, the model 7", err)
+
+
+def test_a_dry_run_refuses_a_method_that_cannot_train_the_base_as_the_run_would(place):
+    recipe = place / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace('method = "lora"', 'method = "prefix"\nfamily = "classify"'))
+    code, out, err = command(place)
+    assert (code, out) == (2, "")
+    assert "prefix" in err
+    assert "where: [train] method = 'prefix'" in err
