@@ -48,6 +48,9 @@ def main(words: list[str] | None = None) -> None:
     """Run one command and exit: 0 ok, 1 bug, 2 usage or recipe, 3 input, 4 gate, 5 service, 6 store."""
     # Libraries that would call home are told not to, before any of them is imported.
     os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1", DATAFOG_NO_TELEMETRY="1")
+    # Threads of a product wait for each other in a loop, and programs on the same cores so hinder one another;
+    # measured on two cores, two runs at once train 2.5 times as fast with short loops, one alone as fast as before.
+    os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     sys.exit(run(sys.argv[1:] if words is None else words))
 
 

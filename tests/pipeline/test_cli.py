@@ -207,3 +207,15 @@ def test_a_run_goes_on_when_nobody_reads_what_it_says(project):
     done = subprocess.run(["bash", "-c", line], cwd=project.root, env=environment, capture_output=True, text=True)
     assert done.stdout.startswith("ingest    runs: never run for this recipe")
     assert (project.data / "split" / "latest-tiny").is_symlink()
+
+
+@pytest.mark.parametrize(("own", "expected"), [({}, "2000"), ({"GOMP_SPINCOUNT": "7"}, "7")])
+def test_a_command_tells_libraries_to_be_silent_and_threads_not_to_wait_long(own, expected):
+    told = (
+        "import atexit, os; from pipeline.cli import main;"
+        "atexit.register(lambda: print(*(os.environ[name] for name in ('HF_HUB_DISABLE_TELEMETRY', 'GOMP_SPINCOUNT'))));"
+        "main(['--version'])"
+    )
+    environment = {name: value for name, value in os.environ.items() if name != "GOMP_SPINCOUNT"} | own
+    done = subprocess.run([sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == f"1 {expected}"
