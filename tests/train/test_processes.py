@@ -149,7 +149,10 @@ def test_a_run_goes_on_with_another_number_of_processes(start, together, tmp_pat
     go_on(after, say=said.append)
     assert_alike(tmp_path / "two", tmp_path / "one")
     if after == "one":
-        assert said == ["2 processes before, 1 now: the same gradient up to rounding"]
+        assert said == [
+            "goes on from step 3, where it was stopped",
+            "2 processes before, 1 now: the same gradient up to rounding",
+        ]
 
 
 def test_a_loss_that_is_no_number_in_one_process_stops_all(start, together, tmp_path, weighted, make_model):
