@@ -9,33 +9,21 @@ is taken on trust: what was written is loaded as anybody would load it and compa
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Literal, cast
 
 import torch
 from peft import PeftModel
-from transformers import (
-    AutoModelForCausalLM,
-    AutoModelForSeq2SeqLM,
-    AutoModelForSequenceClassification,
-    GenerationConfig,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from schemas import GateError
-from schemas.method import Family
 from train.golden import Asking, Golden, ask_golden, largest_difference
-from train.model import on_device, release, write_folder
+from train.model import release, write_folder
+from train.reload import load_whole
 
 Precision = Literal["fp32", "bf16"]
 # Largest difference of a logit, as a share of the largest logit: float32 sums in another order, or weights that were
 # rounded to eight bits of mantissa.
 TOLERANCE: dict[Precision, float] = {"fp32": 1e-3, "bf16": 5e-2}
-_CLASSES: dict[Family, Any] = {
-    "causal": AutoModelForCausalLM,
-    "seq2seq": AutoModelForSeq2SeqLM,
-    "classify": AutoModelForSequenceClassification,
-}
 
 
 @dataclass(frozen=True)
@@ -88,7 +76,7 @@ def write_whole(
         )
     write_folder(whole, tokenizer, folder)
     release(whole)  # the tuned model and the one from disk would not fit beside each other
-    again = load_whole(folder, how.family)
+    again = load_whole(how.family, folder)
     difference, largest = largest_difference(again, golden, how.family)
     tolerance = TOLERANCE[precision] * max(1.0, largest)
     fix = "export with `--precision fp32`" if precision == "bf16" else "use adapter/ with its base; please report this"
@@ -130,8 +118,3 @@ def same_answer(golden: Golden, answer: Sequence[int], tie: float) -> bool:
         return len(golden.answer) == len(answer)
     logits = golden.logits[apart]
     return float(logits[golden.answer[apart]] - logits[answer[apart]]) <= tie
-
-
-def load_whole(folder: Path, family: Family) -> PreTrainedModel:
-    """Return a model from its folder, as anybody would load it; in float32, whatever lies on disk."""
-    return on_device(_CLASSES[family].from_pretrained(folder, use_safetensors=True, dtype=torch.float32))

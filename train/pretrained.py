@@ -2,6 +2,7 @@
 
 import os
 import socket
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -113,8 +114,14 @@ def _reaches_hub() -> bool:
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
         return True
     endpoint = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))
+    return _answers(endpoint.hostname or "", endpoint.port or 443)
+
+
+@cache
+def _answers(host: str, port: int) -> bool:
+    """Return whether a host takes connections; asked once, since config, tokenizer and weights all want to know."""
     try:
-        with socket.create_connection((endpoint.hostname or "", endpoint.port or 443), timeout=_HUB_SECONDS):
+        with socket.create_connection((host, port), timeout=_HUB_SECONDS):
             return True
     except OSError:
         return False
