@@ -149,8 +149,13 @@ here = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
 # Less than the logits of all supervised places, which are 64 * 56 * 300 numbers and their gradients.
 resource.setrlimit(resource.RLIMIT_AS, (here + 60_000_000, resource.RLIM_INFINITY))
 said = []
-done = fit(model, Sft(data, Encoded.of([], []), Packed()), plan, Path(sys.argv[1]), lambda _: None, say=said.append)
-resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+def hear(line):
+    said.append(line)
+    # The refusal is noticed; what else a run maps (the best weights, a thread's stack) may differ between machines.
+    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+done = fit(model, Sft(data, Encoded.of([], []), Packed()), plan, Path(sys.argv[1]), lambda _: None, say=hear)
 print(done.steps, said)
 """
 
