@@ -71,7 +71,8 @@ class RowPlanter:
             if planted is not None:
                 self._plan.done(kind)
                 return planted
-        self._shelf.put(index, row)
+        if row.wrong != row.answer:  # what it gives a conflict must differ
+            self._shelf.put(index, row)
         return Planted(row.fields)
 
     def _again(self, index: int, kind: str) -> Planted:
@@ -103,7 +104,8 @@ class RowPlanter:
 
     def _changed(self, index: int, kind: str, row: SampleRow) -> Planted | None:
         """The row is returned with a fault of the kind in it, or None where that kind does not fit."""
-        if kind == "wrong_answer" and row.wrong is not None:
+        # Two names may have equal initials: then the other answer is no wrong one, and the next row takes the fault.
+        if kind == "wrong_answer" and row.wrong not in (None, row.answer):
             return self._wrong(index, row, f"another answer of the same sort ({row.kind})")
         if kind == "mojibake":
             misread = fault_edits.misread(row)
