@@ -12,6 +12,7 @@ from pipeline.ingest import Ingest
 from pipeline.split import Split
 from pipeline.stage import Stage
 from schemas import ConfigError, Strict
+from schemas.evaluation import Evaluate
 from schemas.review import ReviewSettings
 from schemas.training import Encode, Train
 from schemas.validation import config_error
@@ -31,6 +32,7 @@ class Recipe(Strict):
     split: Split = Split()
     encode: Encode = Encode()
     train: Train = Train()
+    evaluate: Evaluate = Evaluate()
     review: ReviewSettings = ReviewSettings()
 
     def stages(self) -> list[Stage]:

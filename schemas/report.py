@@ -8,13 +8,17 @@ from schemas.base import Strict
 from schemas.example import Split
 from schemas.method import Family, Method
 
-Arm = Literal["majority", "nearest", "base", "tuned"]
+Arm = Literal["majority", "nearest", "copy", "base", "few-shot", "retrieved", "engineered", "tuned"]
 # From the least to the most effort; every table and figure keeps this order.
 ARMS: tuple[Arm, ...] = get_args(Arm)
 ARM_MEANINGS: dict[Arm, str] = {
     "majority": "the commonest train answer of the template",
     "nearest": "the answer of the train prompt that looks most alike",
+    "copy": "the input, given back as it is",
     "base": "the base model, asked the same way, untrained on this data",
+    "few-shot": "the base model, with worked examples from train in its prompt, the same for all",
+    "retrieved": "the base model, with those worked examples from train that look most alike",
+    "engineered": "the base model, with the template's guideline as its instruction",
     "tuned": "the model trained on this data",
 }
 Measure = Literal["score", "nll"]

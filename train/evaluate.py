@@ -48,7 +48,8 @@ def report_of(
         curve: How training went.
     """
     test = scores[scores["split"] == "test"]
-    comparisons = [_compared(test, arm, measure) for measure in _MEASURES for arm in ARMS if arm != "tuned"]
+    asked = [arm for arm in ARMS if arm != "tuned" and (test["arm"] == arm).any()]
+    comparisons = [_compared(test, arm, measure) for measure in _MEASURES for arm in asked]
     return Report(
         recipe=recipe,
         data_version=data_version,

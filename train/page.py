@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from schemas.report import ARM_MEANINGS, ARMS, Arm, Comparison, Forgetting, Measure, Reading, Report, Sample, Slice
@@ -109,10 +109,10 @@ class Checked:
 def page(report: Report) -> str:
     """Return the page, whole: its style and its figures are in it."""
     by_measure = {measure: [one for one in report.comparisons if one.measure == measure] for measure in _MEASURE_NAMES}
-    template = environment().from_string(files("train").joinpath("page.html.jinja").read_text("utf-8"))
+    template = environment().get_template("page.html.jinja")
     return template.render(
         report=report,
-        arms=ARMS,
+        arms=[mean.arm for mean in report.means],
         meanings=ARM_MEANINGS,
         standing=Standing.of(report.comparisons),
         checked=Checked.of(report.split, report.n, report.n_reviewed),
@@ -171,7 +171,13 @@ def report_style() -> str:
 
 def environment() -> Environment:
     """Return what renders pages: every value is escaped, and texts that people wrote are made visible."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        loader=PackageLoader("train", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
     environment.filters |= {
         "csp_hash": _csp_hash,
         "name": lambda text: _short(text, MAX_NAME_CHARS),

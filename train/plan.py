@@ -13,6 +13,7 @@ from pipeline.recipe import Recipe
 from pipeline.snapshot import Snapshot
 from pipeline.template import load_templates
 from schemas import ConfigError, SnapshotError, SourceError, Strict, Template
+from schemas.evaluation import Evaluate
 from schemas.training import Encode, Train, TrainingRecord
 from train.base_text import Tiny, documents, tiny_key
 
@@ -29,6 +30,7 @@ class Plan:
         recipe: Name of the recipe.
         settings: Its `[train]`.
         encode: Its `[encode]`.
+        evaluate: Its `[evaluate]`.
         tiny: How tiny is made, should it be the base.
         data_root: The store.
         split: What is trained on.
@@ -44,6 +46,7 @@ class Plan:
     recipe: str
     settings: Train
     encode: Encode
+    evaluate: Evaluate
     tiny: Tiny
     data_root: Path
     split: Snapshot
@@ -99,11 +102,13 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
     }
     metrics: dict[str, JsonValue] = {name: list(template.metrics) for name, (template, _) in templates.items()}
     key = value_digest(parts)
-    evaluation = value_digest([key, scoring.digest, dict(scoring.distributions), metrics])
+    asked = recipe.evaluate.model_dump(mode="json")
+    evaluation = value_digest([key, scoring.digest, dict(scoring.distributions), metrics, asked])
     last = newest_run(data_root, recipe.name)
     why = what_changed(parts, last.key_parts if last else None)
     return Plan(
-        recipe.name, settings, recipe.encode, tiny, data_root, split, templates, base, key, parts, evaluation, code, why
+        recipe.name, settings, recipe.encode, recipe.evaluate, tiny, data_root, split, templates, base, key, parts,
+        evaluation, code, why,
     )  # fmt: skip
 
 
