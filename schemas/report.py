@@ -21,6 +21,8 @@ ARM_MEANINGS: dict[Arm, str] = {
     "engineered": "the base model, with the template's guideline as its instruction",
     "tuned": "the model trained on this data",
 }
+# Beside the arms scores.parquet holds what models that have not seen a train row make of it.
+ScoreArm = Literal[Arm, "held"]
 Measure = Literal["score", "nll"]
 # Whether more of it is better.
 MORE_IS_BETTER: dict[Measure, bool] = {"score": True, "nll": False}
@@ -46,12 +48,15 @@ class Score(Strict):
     split: Split
     template: str
     source: str
-    arm: Arm
+    arm: ScoreArm = Field(title="who; `held`: models that have not seen this train row")
     metric: str = Field(title="the template's first metric, which `score` is")
     score: float | None = Field(title="0 to 1, 1 = as the reference; empty where the arm did not answer (train rows)")
     answer: str | None = Field(title="what the arm answered")
     nll: float = Field(title="negative log-likelihood of the reference, nats a token, stop token included")
     n_tokens: int = Field(ge=1, title="tokens of the reference, stop token included")
+    doubt: float | None = Field(
+        default=None, title="how firmly a model contradicts the reference at its worst token, nats, 0 or more"
+    )
 
 
 class Mean(Strict):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import torch
 from transformers import PreTrainedModel
 
-from schemas.report import Arm, Report
+from schemas.report import Arm, Report, ScoreArm
 from schemas.training import Tuned
 from train.base_text import documents
 from train.checkpoint import full_disk
@@ -18,6 +18,7 @@ from train.evaluate import forgetting_of, report_of
 from train.exam import Result, Side, ask, ask_floors, metric_names, score_table
 from train.families import layout_of
 from train.floors import Floors
+from train.folds import out_of_fold
 from train.forward import Layout
 from train.likelihood import example_nll
 from train.memory import within_memory
@@ -30,6 +31,8 @@ from train.tiny import encode_documents
 from train.tune import write
 
 SCORES = "scores.parquet"
+# Where the recipe does not say: so many folds, for models of fewer parameters than that.
+FOLDS, MOST_FOLDED = 2, 1_000_000_000
 
 
 def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
@@ -48,13 +51,13 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
     n_classes = len(prepared.labels.numbers) if prepared.labels else None
     if n_classes:
         tell.line("evaluate  the base's classification head is new and untrained: that arm is what chance makes of it")
-    results: dict[str, dict[Arm, Result]] = {name: {} for name in sides}
+    results: dict[str, dict[ScoreArm, Result]] = {name: {} for name in sides}
     forgotten: dict[Arm, np.ndarray] = {}
     floors = Floors.fit(
         sides["train"].floor_rows(), sides["validation"].floor_rows(), n_classes or len(prepared.base.tokenizer)
     )
     for name in ("validation", "test"):
-        results[name] |= ask_floors(floors, sides[name])
+        results[name].update(ask_floors(floors, sides[name]))
     arms: tuple[Arm, ...] = ("base", "tuned")
     for arm in arms:
         model = _base(plan, prepared).model if arm == "base" else tuned_model(plan, prepared)
@@ -65,6 +68,8 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
                 layout = _layout(model, plan, prepared)
                 forgotten[arm] = example_nll(model, general, layout, token_budget=plan.settings.token_budget)
         del model  # two large models would not fit at once
+    if held := _held(plan, prepared, tuned.model.n_parameters, tell):
+        results["train"]["held"] = held
     table = pa.concat_tables([score_table(side, results[name], metrics) for name, side in sides.items()])
     try:
         draft = plan.folder / f".{SCORES}.draft"
@@ -91,6 +96,21 @@ def _numbers(model: PreTrainedModel) -> AbstractContextManager[object]:
     """Return what a forward pass must run in: a bfloat16 base beside a float32 adapter or head needs autocast."""
     held = {weight.dtype for weight in model.parameters()}
     return torch.autocast(model.device.type, torch.bfloat16) if torch.bfloat16 in held else nullcontext()
+
+
+def _held(plan: Plan, prepared: Prepared, n_parameters: int, tell: Tell) -> Result | None:
+    """Return what models that have not seen them make of the train rows, if the recipe wants that."""
+    if plan.settings.objective != "sft":
+        return None
+    k = plan.evaluate.folds
+    if k is None:
+        k = FOLDS if n_parameters < MOST_FOLDED else 0
+        if not k:
+            tell.line(f"folds     none, which would train {FOLDS} more models of this size: [evaluate] folds = {FOLDS}")
+    if not k:
+        return None
+    judged = out_of_fold(plan, prepared, k, tell)
+    return Result(judged.nll / prepared.sides["train"].encoded.n_supervised, None, judged.doubt)
 
 
 def _general(plan: Plan, base: Base) -> Encoded | None:

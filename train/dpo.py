@@ -18,7 +18,7 @@ from torch.nn.functional import logsigmoid
 from transformers import PreTrainedModel
 
 from train.encoded import Encoded
-from train.forward import Layout, MicroBatch, TokenNll
+from train.forward import Layout, MicroBatch, TokenLogits, TokenNll
 from train.likelihood import example_nll
 
 JUDGED_AT_ONCE = 32
@@ -39,6 +39,10 @@ class Compared:
     def to(self, device: torch.device) -> Self:
         """Return the same on a device."""
         return type(self)(self.micro.to(device), self.reference_B.to(device))
+
+    def token_logits(self, model: PreTrainedModel) -> TokenLogits:
+        """Return what the model says at the supervised places."""
+        return self.micro.token_logits(model)
 
     def token_nll(self, model: PreTrainedModel) -> TokenNll:
         """Return what the model makes of the supervised tokens."""

@@ -16,13 +16,13 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from pipeline.snapshot import Snapshot
 from schemas import ConfigError, Template, arrow_schema, nearest
 from schemas.method import Family
-from schemas.report import Arm, Score
+from schemas.report import Arm, Score, ScoreArm
+from train.doubt import example_doubt
 from train.encode import RowEncoder
 from train.encoded import Encoded
 from train.floors import Floor, Floors, Row
 from train.forward import Layout
 from train.generate import answers, choices
-from train.likelihood import example_nll
 from train.metrics import METRICS, primary
 from train.padded import PaddedClasses
 
@@ -62,10 +62,11 @@ class Side:
 
 @dataclass(frozen=True)
 class Result:
-    """What one arm made of one side: NLL in nats a token, and answers where it was asked."""
+    """What one arm made of one side: NLL in nats a token, answers where it was asked, and a model's doubt."""
 
     nll: np.ndarray
     answers: list[str] | None
+    doubt: np.ndarray | None = None
 
 
 def read_side(snapshot: Snapshot, name: str, encoder: RowEncoder, made: Encoded | None = None) -> Side:
@@ -111,7 +112,7 @@ def ask(
     tell: Callable[[int, int], None],
 ) -> Result:
     """Return what a model makes of a side; without `max_new_tokens` it is not asked to answer."""
-    summed = example_nll(model, side.encoded, layout, token_budget=token_budget)
+    summed, doubt = example_doubt(model, side.encoded, layout, token_budget=token_budget)
     said = None
     if max_new_tokens is not None and len(side.encoded):
         if isinstance(layout, PaddedClasses):
@@ -129,10 +130,10 @@ def ask(
                 tell=tell,
                 family=family,
             )
-    return Result(summed / side.encoded.n_supervised, said)
+    return Result(summed / side.encoded.n_supervised, said, doubt)
 
 
-def ask_floors(floors: Floors, side: Side) -> dict[Arm, Result]:
+def ask_floors(floors: Floors, side: Side) -> dict[ScoreArm, Result]:
     """Return what the two arms without a model make of a side."""
     rows = side.floor_rows()
     arms: tuple[Floor, ...] = ("majority", "nearest")
@@ -167,7 +168,7 @@ def metric_names(sides: Sequence[Side], templates: Mapping[str, tuple[Template, 
     return found
 
 
-def score_table(side: Side, results: Mapping[Arm, Result], metrics: Mapping[str, str]) -> pa.Table:
+def score_table(side: Side, results: Mapping[ScoreArm, Result], metrics: Mapping[str, str]) -> pa.Table:
     """Return a row of `schemas.report.Score` for each example and arm."""
     tables = []
     n = len(side.rows)
@@ -190,6 +191,7 @@ def score_table(side: Side, results: Mapping[Arm, Result], metrics: Mapping[str,
             "answer": said,
             "nll": result.nll.tolist(),
             "n_tokens": side.encoded.n_supervised.tolist(),
+            "doubt": [None] * n if result.doubt is None else result.doubt.tolist(),
         }
         tables.append(pa.table(columns, schema=arrow_schema(Score)))
     return pa.concat_tables(tables)

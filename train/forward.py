@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import NamedTuple, Protocol, Self
 
 import torch
+from torch.nn import functional
 from transformers import PreTrainedModel
 
 from train.encoded import Encoded
@@ -24,11 +25,36 @@ class TokenNll(NamedTuple):
     owner_S: torch.Tensor
 
 
+class TokenLogits(NamedTuple):
+    """What a forward pass says at each place that carries loss.
+
+    Attributes:
+        logits_SV: Of each token of the vocabulary, or of each class.
+        labels_S: The token that is right there, int64; in the padding's stead, nothing: such places are left out.
+        weights_S: How much it counts in the loss.
+        owner_S: Place of its example in the batch.
+    """
+
+    logits_SV: torch.Tensor
+    labels_S: torch.Tensor
+    weights_S: torch.Tensor
+    owner_S: torch.Tensor
+
+    def nll(self) -> TokenNll:
+        """Return the negative log-likelihood of each label."""
+        nll_S = functional.cross_entropy(self.logits_SV.float(), self.labels_S, reduction="none")
+        return TokenNll(nll_S, self.weights_S, self.owner_S)
+
+
 class MicroBatch(Protocol):
     """What one forward pass reads."""
 
     def to(self, device: torch.device) -> Self:
         """Return the same on a device."""
+        ...
+
+    def token_logits(self, model: PreTrainedModel) -> TokenLogits:
+        """Return what the model says at the supervised places; a class that its head lacks is left out."""
         ...
 
     def token_nll(self, model: PreTrainedModel) -> TokenNll:

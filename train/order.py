@@ -9,7 +9,7 @@ says, the fractions carried to the next pass, and mixes them:
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -61,6 +61,23 @@ class Order:
     replay: tuple[int, int] = (0, 0)
     replay_share: Fraction = Fraction(0)
     _kept: tuple[tuple[int, int], np.ndarray] | None = field(default=None, repr=False)
+
+    def without(self, places: np.ndarray, steps: int) -> tuple["Order", int]:
+        """Return the order of the same examples but those at some places, and its steps: fewer in proportion.
+
+        A task that is then empty is left out, and so is a group of a sequence.
+        """
+        left = [
+            Group(tuple((kept, weight) for all_, weight in group.tasks if len(kept := np.setdiff1d(all_, places))))
+            for group in self.groups
+        ]
+        share = sum((group.size for group in left), Fraction(0)) / sum(
+            (group.size for group in self.groups), Fraction(0)
+        )
+        groups = tuple(group for group in left if group.size)
+        ends = [round(end * share) for end, group in zip(self.ends, left, strict=False) if group.size]
+        new = max(len(groups), round(steps * share))
+        return replace(self, groups=groups, ends=tuple(ends[: len(groups) - 1]), _kept=None), new
 
     def batch(self, step: int) -> list[int]:
         """Return the places of the examples of a step, counted from 0."""

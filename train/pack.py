@@ -16,11 +16,10 @@ from typing import Any, Self
 
 import numpy as np
 import torch
-from torch.nn import functional
 from transformers import PreTrainedModel
 
 from train.encoded import Encoded
-from train.forward import TokenNll, head_sees
+from train.forward import TokenLogits, TokenNll, head_sees
 
 # The mask costs the square of a row's width; above this many tokens a row, packing costs more than it saves.
 ROW_TOKENS = 128
@@ -56,8 +55,8 @@ class PackedBatch:
         }
         return replace(self, **moved)
 
-    def token_nll(self, model: PreTrainedModel) -> TokenNll:
-        """Return what the model makes of the supervised tokens."""
+    def token_logits(self, model: PreTrainedModel) -> TokenLogits:
+        """Return what the model says at the supervised places."""
         supervised_RT = self.labels_RT != IGNORE_INDEX
         # The names under which transformers hands bounds to kernels that know them.
         apart: dict[str, Any] = {"cu_seq_lens_q": self.bounds, "cu_seq_lens_k": self.bounds}
@@ -69,8 +68,13 @@ class PackedBatch:
                 use_cache=False,  # with a cache, transformers lets packed examples see each other
                 **(apart if self.bounds is not None else {}),
             ).logits
-        nll_S = functional.cross_entropy(logits_1SV[0].float(), self.labels_RT[supervised_RT], reduction="none")
-        return TokenNll(nll_S, self.weights_RT[supervised_RT], self.owner_RT[supervised_RT])
+        return TokenLogits(
+            logits_1SV[0], self.labels_RT[supervised_RT], self.weights_RT[supervised_RT], self.owner_RT[supervised_RT]
+        )
+
+    def token_nll(self, model: PreTrainedModel) -> TokenNll:
+        """Return what the model makes of the supervised tokens."""
+        return self.token_logits(model).nll()
 
 
 @dataclass(frozen=True)

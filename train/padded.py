@@ -17,7 +17,7 @@ from torch.nn import functional
 from transformers import PreTrainedModel
 
 from train.encoded import Encoded
-from train.forward import TokenNll, head_sees
+from train.forward import TokenLogits, TokenNll, head_sees
 
 
 @dataclass(frozen=True)
@@ -48,12 +48,16 @@ class CausalRows(_Tensors):
     weights_BT: torch.Tensor
     owner_B: torch.Tensor
 
-    def token_nll(self, model: PreTrainedModel) -> TokenNll:
-        """Return what the model makes of the supervised tokens."""
+    def token_logits(self, model: PreTrainedModel) -> TokenLogits:
+        """Return what the model says at the supervised places."""
         wanted_BT = self.weights_BT > 0
         with head_sees(model, wanted_BT):
             logits_1SV = model(input_ids=self.input_ids_BT, attention_mask=self.mask_BT).logits
-        return _nll(logits_1SV[0], self.labels_BT, self.weights_BT, self.owner_B)
+        return _wanted(logits_1SV[0], self.labels_BT, self.weights_BT, self.owner_B)
+
+    def token_nll(self, model: PreTrainedModel) -> TokenNll:
+        """Return what the model makes of the supervised tokens."""
+        return self.token_logits(model).nll()
 
 
 @dataclass(frozen=True)
@@ -76,14 +80,18 @@ class PairRows(_Tensors):
     weights_BU: torch.Tensor
     owner_B: torch.Tensor
 
-    def token_nll(self, model: PreTrainedModel) -> TokenNll:
-        """Return what the model makes of the supervised tokens."""
+    def token_logits(self, model: PreTrainedModel) -> TokenLogits:
+        """Return what the model says at the supervised places."""
         wanted_BU = self.weights_BU > 0
         with head_sees(model, wanted_BU):
             logits_1SV = model(
                 input_ids=self.input_ids_BT, attention_mask=self.mask_BT, decoder_input_ids=self.decoder_ids_BU
             ).logits
-        return _nll(logits_1SV[0], self.labels_BU, self.weights_BU, self.owner_B)
+        return _wanted(logits_1SV[0], self.labels_BU, self.weights_BU, self.owner_B)
+
+    def token_nll(self, model: PreTrainedModel) -> TokenNll:
+        """Return what the model makes of the supervised tokens."""
+        return self.token_logits(model).nll()
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,14 @@ class ClassRows(_Tensors):
         with last_token_decides(model, self.mask_BT):
             logits_BC: torch.Tensor = model(input_ids=self.input_ids_BT, attention_mask=self.mask_BT).logits
         return logits_BC.float()
+
+    def token_logits(self, model: PreTrainedModel) -> TokenLogits:
+        """Return what the model says of the classes that its head has."""
+        logits_BC = self.logits(model)
+        wanted_B = (self.weights_B > 0) & (self.classes_B < logits_BC.shape[1])
+        return TokenLogits(
+            logits_BC[wanted_B], self.classes_B[wanted_B], self.weights_B[wanted_B], self.owner_B[wanted_B]
+        )
 
     def token_nll(self, model: PreTrainedModel) -> TokenNll:
         """Return what the model makes of the classes; one that it cannot say costs `unseen_nll`, without gradient."""
@@ -256,7 +272,6 @@ def _mask(lengths: list[int]) -> torch.Tensor:
     return (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).long()
 
 
-def _nll(logits_SV: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, owner_B: torch.Tensor) -> TokenNll:
+def _wanted(logits_SV: torch.Tensor, labels: torch.Tensor, weights: torch.Tensor, owner_B: torch.Tensor) -> TokenLogits:
     wanted = weights > 0
-    nll_S = functional.cross_entropy(logits_SV.float(), labels[wanted], reduction="none")
-    return TokenNll(nll_S, weights[wanted], owner_B[:, None].expand_as(labels)[wanted])
+    return TokenLogits(logits_SV, labels[wanted], weights[wanted], owner_B[:, None].expand_as(labels)[wanted])

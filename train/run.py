@@ -14,6 +14,7 @@ from pipeline.snapshot import make_folder
 from schemas.report import Report
 from schemas.training import TrainingRecord
 from train.assess import assess
+from train.folds import FOLDER
 from train.model import release
 from train.plan import MANIFEST, Plan
 from train.prepared import Tell, prepare_run
@@ -58,7 +59,8 @@ def make(plan: Plan, tell: Tell) -> Report | None:
         )
         write(plan.folder / MANIFEST, record.model_dump_json(indent=1))
         # What resuming would need; the model is saved.
-        shutil.rmtree(plan.folder / "checkpoint", ignore_errors=True)
+        for spent in (plan.folder / "checkpoint", *plan.folder.glob(f"{FOLDER}-*")):
+            shutil.rmtree(spent, ignore_errors=True)
         (plan.folder / "best.safetensors").unlink(missing_ok=True)
     return report
 

@@ -1,0 +1,101 @@
+"""What models that have never seen a train row make of it: out-of-fold scores, by which wrong answers are found.
+
+    train groups a b c d, 2 folds  ->  a model learns b d and judges a c, another learns a c and judges b d
+
+A model gets used to the mistakes it is trained on, the more the longer it trains; one that has never seen a row, nor a
+near-copy of it, has only what the other rows taught it. So whole groups go into a fold, by a hash of their name: a row
+stays in its fold when others come and go.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from hashlib import blake2b
+from typing import NamedTuple
+
+import numpy as np
+
+from train.doubt import Doubted, example_doubt
+from train.encoded import Encoded
+from train.lesson import lesson_of
+from train.loop import fit
+from train.memory import within_memory
+from train.model import load_base
+from train.objective import Sft
+from train.plan import Plan
+from train.prepared import Prepared, Tell
+from train.processes import ALONE
+
+# Folders of the folds in the folder of the run.
+FOLDER = "fold"
+
+
+def fold_of(groups: Sequence[str], k: int) -> np.ndarray:
+    """Return the fold of each row, 0 to k - 1, int64: a function of its group and k alone."""
+    return np.array([int.from_bytes(blake2b(group.encode(), digest_size=8).digest(), "big") % k for group in groups])
+
+
+def out_of_fold(plan: Plan, prepared: Prepared, k: int, tell: Tell) -> Doubted:
+    """Return what models that have not seen them make of the train rows, in their order.
+
+    Each of k models starts from the base, learns the other folds as the run learns all of them, in proportionally fewer
+    steps, and is thrown away. The last weights count, not the best by validation, so that nothing is chosen. What a
+    fold has learnt lies in the run's folder, so that a stopped run goes on there.
+
+    Args:
+        plan: Of the run.
+        prepared: Base and split in its tokens.
+        k: Folds, 2 or more. Where all rows are of one fold (one group, say), they have no score: NaN.
+        tell: Told of every model.
+    """
+    side = prepared.sides["train"]
+    fold = fold_of([row["group"] for row in side.rows], k)
+    fold_by_name = {row["origin"]: number for row, number in zip(side.rows, fold.tolist(), strict=True)}
+    found = Doubted(np.full(len(fold), np.nan), np.full(len(fold), np.nan))
+    for number in np.unique(fold).tolist():
+        held = np.flatnonzero(fold == number)
+        if len(held) == len(fold):
+            break
+        tell.line(f"folds     {number + 1} of {k}: learns {len(fold) - len(held):,} rows and judges {len(held):,}")
+        judged = _learn_and_judge(plan, prepared, _Fold(number, held, fold_by_name), tell)
+        found.nll[held], found.doubt[held] = judged.nll[held], judged.doubt[held]
+    return found
+
+
+class _Fold(NamedTuple):
+    """One fold: the places of its rows, and the fold of each row by its name."""
+
+    number: int
+    held: np.ndarray
+    by_name: dict[str, int]
+
+
+def _learn_and_judge(plan: Plan, prepared: Prepared, fold: _Fold, tell: Tell) -> Doubted:
+    """Return what a model that has learnt the other folds makes of this one."""
+    labels = prepared.labels.known if prepared.labels else None
+    base = load_base(plan.settings, prepared.source, plan.encode, labels)
+    lesson = lesson_of(plan, replace(prepared, base=replace(base, packs=prepared.base.packs)), ALONE)
+    objective = lesson.objective
+    assert isinstance(objective, Sft)
+    data = objective.data
+    # Names of general text stand for no row: what is replayed is learnt in every fold.
+    out = np.array([fold.by_name.get(str(data.names[place])) == fold.number for place in range(len(data))])
+    order, steps = lesson.order.without(np.flatnonzero(out), lesson.how.steps)
+    how = replace(
+        lesson.how, steps=steps, warmup=min(lesson.how.warmup, max(1, steps // 20)), evaluate_every=max(1, steps // 4)
+    )
+    # Without a validation side there is nothing to choose the best step by.
+    unchosen = Sft(data, Encoded.of([], []), objective.layout)
+    fit(
+        lesson.model, unchosen, how, plan.folder / f"{FOLDER}-{fold.number}",
+        lambda at: tell.reading(f"fold {fold.number + 1}", at), order=order,
+    )  # fmt: skip
+    completions = prepared.sides["train"].encoded
+    judged, _ = within_memory(
+        lambda token_budget: example_doubt(
+            lesson.model, completions, objective.layout, token_budget=token_budget, places=fold.held
+        ),
+        how.token_budget,
+        int(completions.lengths.max(initial=1)),
+        lambda line: tell.line(f"folds     {line}"),
+    )
+    return judged
