@@ -9,20 +9,14 @@ The lists are the `common` words in `pipeline/words/`. Cautious: both texts must
 prompt that speaks of languages at all, such as one that asks for a translation, wants no certain one.
 """
 
-from functools import cache
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from annotation.checked_texts import Kinds, Texts, of_templates
-from pipeline.messages import lengths
-from pipeline.vocabulary import SPELLED, Words, languages
+from pipeline.language import language_of, word_lists
 
-# So many common words of a language, in this share of all words, and so many times those of any other language.
-_LEAST, _SHARE, _TIMES = 4, 0.2, 2.0
-_ENOUGH_CHARS = 400
 _SPEAKS_OF_LANGUAGE = (
     r"(?i)translat|übersetz|tradu|language|sprache|idioma|langue|lingua|vertaal|english|german|french|spanish|italian|"
     r"dutch|portuguese|russian|chinese|japanese|korean|arabic|hindi|latin|greek|turkish|polish|swedish|hebrew|"
@@ -44,7 +38,7 @@ def is_other_language(texts: Texts, kinds: Kinds) -> pa.Array:
             pc.match_substring_regex(texts.prompt, r"\p{Latin}{3}"),
         ),
     )
-    answer, prompt = _language(texts.answer), _language(texts.prompt)
+    answer, prompt = language_of(texts.answer), language_of(texts.prompt)
     differs = pa.array((answer >= 0) & (prompt >= 0) & (answer != prompt))
     return pc.and_(free, pc.or_(is_other_script, differs))
 
@@ -64,7 +58,7 @@ def leaves_word(texts: Texts, kinds: Kinds) -> pa.Array:
 
 
 def _leaves_word(answer: pa.Array, prompt: pa.Array) -> NDArray[np.bool_]:
-    own, original = _language(answer), _language(prompt)
+    own, original = language_of(answer), language_of(prompt)
     (row, word), (row_of_prompt, word_of_prompt) = _words(answer), _words(prompt)
     every = pa.concat_arrays([word, word_of_prompt]).dictionary_encode()
     code = every.indices.to_numpy(zero_copy_only=False).astype(np.int64)
@@ -81,7 +75,7 @@ def _leaves_word(answer: pa.Array, prompt: pa.Array) -> NDArray[np.bool_]:
 
 
 def _knows(language: int, word: str) -> bool:
-    return language >= 0 and word in _lists()[language].known
+    return language >= 0 and word in word_lists()[language].known
 
 
 def _words(texts: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
@@ -91,33 +85,3 @@ def _words(texts: pa.Array) -> tuple[NDArray[np.int64], pa.Array]:
     is_plain = pc.match_substring_regex(words, r"^\p{Ll}{4,}$")
     row = pc.list_parent_indices(split).to_numpy(zero_copy_only=False).astype(np.int64)
     return row[is_plain.to_numpy(zero_copy_only=False)], words.filter(is_plain)
-
-
-@cache
-def _lists() -> tuple[Words, ...]:
-    # Chinese has no words between blanks.
-    return tuple(words for words in languages() if words.language in SPELLED)
-
-
-@cache
-def _common() -> tuple[pa.Array, NDArray[np.int64]]:
-    """Return all common words, and a row of flags for each: the languages it is one of."""
-    lists = [words.common for words in _lists()]
-    every = sorted(frozenset[str]().union(*lists))
-    return pa.array(every), np.array([[word in one for one in lists] for word in every], np.int64)
-
-
-def _language(texts: pa.Array) -> NDArray[np.int64]:
-    """Return the number of the language each text is clearly in, or -1."""
-    words, flags = _common()
-    # A word with a comma behind it is not counted, and need not be: to split at every mark takes ten times as long.
-    start = pc.fill_null(pc.utf8_lower(pc.utf8_slice_codeunits(texts, 0, _ENOUGH_CHARS)), "")
-    split = pc.utf8_split_whitespace(start)
-    places = pc.index_in(split.flatten(), value_set=words)
-    is_known = pc.is_valid(places).to_numpy(zero_copy_only=False)
-    rows = pc.list_parent_indices(split).to_numpy(zero_copy_only=False)[is_known]
-    counts = np.zeros((len(texts), flags.shape[1]), np.int64)
-    np.add.at(counts, rows, flags[places.drop_null().to_numpy()])
-    best, second = np.sort(counts, axis=1)[:, -1], np.sort(counts, axis=1)[:, -2]
-    is_clear = (best >= _LEAST) & (best >= _SHARE * lengths(split)) & (best >= _TIMES * second)
-    return np.where(is_clear, counts.argmax(axis=1), -1)

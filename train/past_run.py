@@ -57,8 +57,8 @@ def past_run(recipe: Recipe, data_root: Path, key: str | None = None) -> tuple[P
     templates = load_templates([Path(folder).expanduser() for folder in recipe.template_dirs])
     return (
         Plan(
-            record.recipe, settings, encode, tiny, data_root, split, templates, record.base, record.key,
-            record.key_parts, record.evaluation, code_of("train.tune"), [],
+            record.recipe, settings, encode, recipe.evaluate, tiny, data_root, split, templates, record.base,
+            record.key, record.key_parts, record.evaluation, code_of("train.tune"), [],
         ),
         record,
     )  # fmt: skip
