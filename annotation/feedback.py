@@ -52,7 +52,8 @@ class Pick(NamedTuple):
         id: Of the example.
         queue: Why it is here, in a word.
         why: The same in sentences for the reviewer.
-        model_answer: What the tuned model answered; empty but on validation rows.
+        model_answer: What the tuned model answered on a validation row, or one that has not seen it on a train row;
+            empty where none was asked.
     """
 
     id: str
@@ -129,6 +130,7 @@ class _Pool:
         side: Place of the row's side in SPLITS.
         fate: Whether the row may go to people, or why not.
         test_ids: Ids of the test side and its groups, in the run's data and in the newest.
+        answers: Id to what a model that has not seen the row answered, of the most doubtful train rows.
     """
 
     ids: pa.ChunkedArray
@@ -137,6 +139,7 @@ class _Pool:
     fate: NDArray[np.int8]
     test_ids: set[str]
     surprise: Surprise
+    answers: dict[str, str]
     bits: Bits
 
     def open_on(self, side: Split) -> RowNumbers:
@@ -168,7 +171,8 @@ class _Pool:
     def ranked_pick(self, row: int) -> Pick:
         """Return a suspicious row, with its reasons in words."""
         why = reason(self.surprise, self.bits, row, self.template[row].as_py())
-        return Pick(self.ids[row].as_py(), "ranked", why)
+        id_ = self.ids[row].as_py()
+        return Pick(id_, "ranked", why, self.answers.get(id_, ""))
 
     def _validation_pick(self, row: int, did: Mapping[str, Any]) -> Pick:
         rules = [rule.sentence for rule in rules_of(int(self.bits[row]))]
@@ -195,7 +199,8 @@ def _pool(was: Snapshot, now: Snapshot, run: TrainingRun, scores: Scores, kinds:
         side=side,
         fate=_fates(table, current, test),
         test_ids=set(test.to_pylist()),
-        surprise=surprise_of(table["template"], tuned, base),
+        surprise=surprise_of(table["template"], tuned, base, scores.doubt_of(table["id"])),
+        answers=_answers(scores.held),
         bits=np.concatenate([broken_rules(batch, kinds) for batch in was.batches(CHECKED)]),
     )
 
@@ -245,6 +250,11 @@ def _fates(table: pa.Table, current: pa.Table, test: pa.ChunkedArray) -> NDArray
 def _aligned(scores: pa.Table, ids: pa.ChunkedArray) -> Floats:
     """Return the cost of each row, nats a token, in the order of `ids`; NaN where it has no score."""
     return np.asarray(scores["nll"].take(pc.index_in(ids, value_set=scores["example"])), float)
+
+
+def _answers(held: pa.Table) -> dict[str, str]:
+    asked = held.filter(pc.is_valid(held["answer"]))
+    return dict(zip(asked["example"].to_pylist(), asked["answer"].to_pylist(), strict=True))
 
 
 def _mixed(*queues: Sequence[Pick]) -> list[Pick]:

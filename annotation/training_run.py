@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 from pydantic import BaseModel, ValidationError
 
 from pipeline.snapshot import MANIFEST, Snapshot
@@ -23,7 +25,8 @@ from schemas.report import Score
 
 SCORES = "scores.parquet"
 _COST, _ANSWER = ("example", "nll"), ("example", "nll", "score", "answer", "metric")
-_READ = [*_ANSWER, "split", "arm"]
+_DOUBT = ("example", "doubt", "answer")
+_READ = [*_ANSWER, "doubt", "split", "arm"]
 _RUN_AGAIN = "run `make train`: it makes the run again"
 
 
@@ -42,11 +45,26 @@ class Scores(NamedTuple):
         base: Columns example and nll, of the base model on train rows.
         tuned: The same of the tuned model.
         answers: Columns example, nll, score, answer and metric, of the tuned model on validation rows.
+        doubt: Columns example, doubt and answer, of the tuned model on train rows, which it has seen.
+        held: The same of models that have not seen them; without rows where the run has none.
     """
 
     base: pa.Table
     tuned: pa.Table
     answers: pa.Table
+    doubt: pa.Table
+    held: pa.Table
+
+    def doubt_of(self, ids: pa.ChunkedArray) -> NDArray[np.float64]:
+        """Return the doubt of each row in nats: the mean of what both kinds of models have, NaN where neither has.
+
+        A model that has not seen a row cannot have got used to its mistake; the tuned one has learnt from more rows.
+        """
+        seen, unseen = (
+            np.asarray(arm["doubt"].take(pc.index_in(ids, value_set=arm["example"])), float)
+            for arm in (self.doubt, self.held)
+        )
+        return np.where(np.isnan(unseen), seen, np.where(np.isnan(seen), unseen, (seen + unseen) / 2))
 
 
 @dataclass(frozen=True)
@@ -72,11 +90,13 @@ class TrainingRun:
                         base=_some(batch, "base", "train", _COST),
                         tuned=_some(batch, "tuned", "train", _COST),
                         answers=_some(batch, "tuned", "validation", _ANSWER),
+                        doubt=_some(batch, "tuned", "train", _DOUBT),
+                        held=_some(batch, "held", "train", _DOUBT),
                     )
                 )
         except (KeyError, pa.ArrowException) as error:
             raise SnapshotError(f"not the scores of a run: {error}", where=str(path), fix=_RUN_AGAIN) from error
-        none = Scores(*(_schema(columns).empty_table() for columns in (_COST, _COST, _ANSWER)))
+        none = Scores(*(_schema(columns).empty_table() for columns in (_COST, _COST, _ANSWER, _DOUBT, _DOUBT)))
         return Scores(*(pa.concat_tables(tables) for tables in zip(none, *parts, strict=True)))
 
     def rows(self, data_root: Path) -> Snapshot:

@@ -110,7 +110,7 @@ def _held(plan: Plan, prepared: Prepared, n_parameters: int, tell: Tell) -> Resu
     if not k:
         return None
     judged = out_of_fold(plan, prepared, k, tell)
-    return Result(judged.nll / prepared.sides["train"].encoded.n_supervised, None, judged.doubt)
+    return Result(judged.nll / prepared.sides["train"].encoded.n_supervised, judged.answers, judged.doubt)
 
 
 def _general(plan: Plan, base: Base) -> Encoded | None:

@@ -99,8 +99,12 @@ class Encoded:
     def with_loss(self) -> "Encoded":
         """Return the examples that carry any loss."""
         chosen = self.n_supervised > 0
-        if chosen.all():
-            return self
+        return self if chosen.all() else self.some(np.flatnonzero(chosen))
+
+    def some(self, places: np.ndarray) -> "Encoded":
+        """Return the examples at some places, ascending, in memory."""
+        chosen = np.zeros(len(self), bool)
+        chosen[places] = True
         beside = np.repeat(chosen, self.lengths)
         return Encoded(
             self.ids[beside],

@@ -16,7 +16,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from pipeline.snapshot import Snapshot
 from schemas import ConfigError, Template, arrow_schema, nearest
 from schemas.method import Family
-from schemas.report import Arm, Score, ScoreArm
+from schemas.report import Score, ScoreArm
 from train.doubt import example_doubt
 from train.encode import RowEncoder
 from train.encoded import Encoded
@@ -65,7 +65,7 @@ class Result:
     """What one arm made of one side: NLL in nats a token, answers where it was asked, and a model's doubt."""
 
     nll: np.ndarray
-    answers: list[str] | None
+    answers: Sequence[str | None] | None
     doubt: np.ndarray | None = None
 
 

@@ -13,20 +13,26 @@ from hashlib import blake2b
 from typing import NamedTuple
 
 import numpy as np
+from transformers import PreTrainedModel
 
 from train.doubt import Doubted, example_doubt
 from train.encoded import Encoded
+from train.families import layout_of
+from train.generate import answers, choices
 from train.lesson import lesson_of
 from train.loop import fit
 from train.memory import within_memory
 from train.model import load_base
 from train.objective import Sft
+from train.padded import PaddedClasses
 from train.plan import Plan
 from train.prepared import Prepared, Tell
 from train.processes import ALONE
 
 # Folders of the folds in the folder of the run.
 FOLDER = "fold"
+# Which rows a fold's model also answers, so that a reviewer sees what it would have said: the most doubtful.
+ASKED_SHARE, MOST_ASKED = 0.1, 500
 
 
 def fold_of(groups: Sequence[str], k: int) -> np.ndarray:
@@ -34,7 +40,21 @@ def fold_of(groups: Sequence[str], k: int) -> np.ndarray:
     return np.array([int.from_bytes(blake2b(group.encode(), digest_size=8).digest(), "big") % k for group in groups])
 
 
-def out_of_fold(plan: Plan, prepared: Prepared, k: int, tell: Tell) -> Doubted:
+class Held(NamedTuple):
+    """What models that have not seen them make of the train rows, in their order.
+
+    Attributes:
+        nll: Summed negative log-likelihood of the answer, nats; NaN where no model judged the row.
+        doubt: Of `train.doubt`, nats; NaN likewise.
+        answers: What the model would have answered; asked of the most doubtful rows alone, None elsewhere.
+    """
+
+    nll: np.ndarray
+    doubt: np.ndarray
+    answers: list[str | None]
+
+
+def out_of_fold(plan: Plan, prepared: Prepared, k: int, tell: Tell) -> Held:
     """Return what models that have not seen them make of the train rows, in their order.
 
     Each of k models starts from the base, learns the other folds as the run learns all of them, in proportionally fewer
@@ -50,14 +70,16 @@ def out_of_fold(plan: Plan, prepared: Prepared, k: int, tell: Tell) -> Doubted:
     side = prepared.sides["train"]
     fold = fold_of([row["group"] for row in side.rows], k)
     fold_by_name = {row["origin"]: number for row, number in zip(side.rows, fold.tolist(), strict=True)}
-    found = Doubted(np.full(len(fold), np.nan), np.full(len(fold), np.nan))
+    found = Held(np.full(len(fold), np.nan), np.full(len(fold), np.nan), [None] * len(fold))
     for number in np.unique(fold).tolist():
         held = np.flatnonzero(fold == number)
         if len(held) == len(fold):
             break
         tell.line(f"folds     {number + 1} of {k}: learns {len(fold) - len(held):,} rows and judges {len(held):,}")
-        judged = _learn_and_judge(plan, prepared, _Fold(number, held, fold_by_name), tell)
+        judged, answers = _learn_and_judge(plan, prepared, _Fold(number, held, fold_by_name), tell)
         found.nll[held], found.doubt[held] = judged.nll[held], judged.doubt[held]
+        for place, answer in answers.items():
+            found.answers[place] = answer
     return found
 
 
@@ -69,10 +91,11 @@ class _Fold(NamedTuple):
     by_name: dict[str, int]
 
 
-def _learn_and_judge(plan: Plan, prepared: Prepared, fold: _Fold, tell: Tell) -> Doubted:
-    """Return what a model that has learnt the other folds makes of this one."""
+def _learn_and_judge(plan: Plan, prepared: Prepared, fold: _Fold, tell: Tell) -> tuple[Doubted, dict[int, str]]:
+    """Return what a model that has learnt the other folds makes of this one, and its answers to the doubtful rows."""
     labels = prepared.labels.known if prepared.labels else None
     base = load_base(plan.settings, prepared.source, plan.encode, labels)
+    kernels = base.model.config._attn_implementation
     lesson = lesson_of(plan, replace(prepared, base=replace(base, packs=prepared.base.packs)), ALONE)
     objective = lesson.objective
     assert isinstance(objective, Sft)
@@ -98,4 +121,31 @@ def _learn_and_judge(plan: Plan, prepared: Prepared, fold: _Fold, tell: Tell) ->
         int(completions.lengths.max(initial=1)),
         lambda line: tell.line(f"folds     {line}"),
     )
-    return judged
+    most = min(MOST_ASKED, max(1, round(ASKED_SHARE * len(fold.held))))
+    doubtful = fold.held[np.argsort(-judged.doubt[fold.held], kind="stable")[:most]]
+    base.model.set_attn_implementation(kernels)  # those of training know neither cache nor padding
+    return judged, _answers(lesson.model, plan, prepared, np.sort(doubtful), fold, tell)
+
+
+def _answers(
+    model: PreTrainedModel, plan: Plan, prepared: Prepared, places: np.ndarray, fold: _Fold, tell: Tell
+) -> dict[int, str]:
+    """Return place to answer for some train rows."""
+    base, encoder, settings = prepared.base, prepared.encoder, plan.settings
+    asked = prepared.sides["train"].encoded.some(places)
+    layout = layout_of(base.family, settings.method, model, len(asked), packs=base.packs)
+
+    def told(done: int, of: int) -> None:
+        tell.asked(f"fold {fold.number + 1} on train", done, of)
+
+    if isinstance(layout, PaddedClasses):
+        numbers = choices(model, asked, layout, token_budget=settings.token_budget, tell=told)
+        said = [encoder.read_back([number]) for number in numbers]
+    elif encoder.stop_id is None:
+        return {}
+    else:
+        said = answers(
+            model, base.tokenizer, asked, stop=encoder.stop_id, context=base.context,
+            max_new_tokens=settings.max_new_tokens, token_budget=settings.token_budget, tell=told, family=base.family,
+        )  # fmt: skip
+    return dict(zip(places.tolist(), said, strict=True))

@@ -5,9 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from annotation.rule_checks import RULES
-from annotation.suspicion import reason, surprise_of, suspicion
+from annotation.suspicion import chance_of, reason, suspicion
+from annotation.suspicion import surprise_of as suspicion_surprise
 
 NAN = float("nan")
+
+
+def surprise_of(template, tuned, base, doubt=None):
+    """Return the surprise; without doubt unless one is given."""
+    return suspicion_surprise(template, tuned, base, np.full(len(tuned), NAN) if doubt is None else np.array(doubt))
 
 
 def names(*values: str) -> pa.ChunkedArray:
@@ -45,11 +51,38 @@ def test_rows_without_a_score_take_no_part_and_no_place():
     assert surprise.both.tolist() == [0.25, 0, 0.75]  # without the base, the first rank alone; without both, nothing
 
 
-def test_rules_and_surprise_join_as_chances():
+def test_rules_and_doubt_join_as_chances_and_surprise_orders_what_is_equal():
+    # The root of the mean doubt of the template, (5 + 0 + 0 + 3) / 4 = 2, is what firmness is measured by.
+    surprise = surprise_of(names(*["sums"] * 4), np.array([1.0, 2, 3, 4]), np.zeros(4), [5.0, 0, 0, 3])
+    assert surprise.doubt == pytest.approx(np.array([5, 0, 0, 3]) / 2**0.5)
+    bits = np.array([rule("conflict"), 0, 0, 0], np.uint32)
+    doubted = [0.7 * 12.5 / (12.5 + 25), 0, 0, 0.7 * 4.5 / (4.5 + 25)]  # 25 / 2 and 9 / 2, half the chance at 5 nats
+    ranks = np.array([1, 3, 5, 7]) / 8  # both ranks are alike here
+    expected = np.array([1 - 0.5 * (1 - doubted[0]), *doubted[1:]])
+    assert suspicion(surprise, bits) == pytest.approx(expected * 0.999 + 0.001 * ranks)
+
+
+def test_without_any_doubt_only_rules_and_ranks_count():
     surprise = surprise_of(names("sums", "sums"), np.array([1.0, 2]), np.array([1.0, 1]))
-    bits = np.array([rule("conflict"), 0], np.uint32)
-    # Ranks 1/4 and 3/4 count as s**4 / 5; the rule conflict weighs 0.5.
-    assert suspicion(surprise, bits).tolist() == pytest.approx([1 - (1 - 0.5) * (1 - 0.25**4 / 5), 0.75**4 / 5])
+    assert suspicion(surprise, no_rules(2)).tolist() == pytest.approx([0.00025, 0.00075])
+
+
+def test_half_of_the_largest_chance_is_reached_at_five_nats():
+    assert chance_of(0.0) == 0
+    assert chance_of(5.0) == pytest.approx(0.35)
+    assert chance_of(1e6) == pytest.approx(0.7)
+
+
+def test_a_template_that_is_hardly_ever_doubted_does_not_blow_a_small_doubt_up():
+    surprise = surprise_of(names(*["sums"] * 5), np.zeros(5), np.zeros(5), [0.1, 0, 0, 0, NAN])
+    assert surprise.doubt[:4] == pytest.approx([0.1 / 0.05**0.5, 0, 0, 0])
+    assert np.isnan(surprise.doubt[4])
+
+
+def test_firm_doubt_has_a_sentence():
+    surprise = surprise_of(names(*["sums"] * 2), np.zeros(2), np.zeros(2), [9.0, 0])
+    assert "A trained model firmly expects another answer here." in reason(surprise, no_rules(2), 0, "sums")
+    assert "firmly" not in reason(surprise, no_rules(2), 1, "sums")
 
 
 def of_hundred(cost: float, before: float = 5.0) -> str:

@@ -1,4 +1,5 @@
 import json
+import math
 from pathlib import Path
 
 import pyarrow as pa
@@ -103,10 +104,10 @@ def line(example: str, arm: str, split: str) -> dict[str, object]:
 
 def test_scores_of_test_rows_and_of_other_arms_stay_in_the_file(tmp_path):
     lines = [line("a", "tuned", "train"), line("a", "base", "train"), line("v", "nearest", "validation")]
-    lines += [line("t", "tuned", "test"), line("v", "tuned", "validation")]
+    lines += [line("t", "tuned", "test"), line("v", "tuned", "validation"), line("b", "held", "train")]
     pq.write_table(pa.Table.from_pylist(lines, arrow_schema(Score)), run(tmp_path, "aa11") / "scores.parquet")
     scores = find_run(tmp_path, "tiny").scores()
-    assert [table["example"].to_pylist() for table in scores] == [["a"], ["a"], ["v"]]
+    assert [table["example"].to_pylist() for table in scores] == [["a"], ["a"], ["v"], ["a"], ["b"]]
     assert scores.answers.column_names == ["example", "nll", "score", "answer", "metric"]
 
 
@@ -118,3 +119,12 @@ def test_scores_that_are_missing_or_lack_a_column_are_told(tmp_path):
     with pytest.raises(SnapshotError) as caught:
         find_run(tmp_path, "tiny").scores()
     assert caught.value.where == str(folder / "scores.parquet")
+
+
+def test_the_doubt_of_a_row_is_the_mean_of_the_models_that_have_one(tmp_path):
+    doubts = [("a", "tuned", 2.0), ("a", "held", 6.0), ("b", "held", 3.0), ("c", "tuned", 1.0)]
+    lines = [line(name, arm, "train") | {"doubt": doubt} for name, arm, doubt in doubts]
+    pq.write_table(pa.Table.from_pylist(lines, arrow_schema(Score)), run(tmp_path, "aa11") / "scores.parquet")
+    found = find_run(tmp_path, "tiny").scores().doubt_of(pa.chunked_array([["c", "b", "x", "a"]]))
+    assert found[[0, 1, 3]].tolist() == [1, 3, 4]
+    assert math.isnan(found[2])

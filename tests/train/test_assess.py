@@ -2,7 +2,10 @@
 
 import gc
 import json
+import re
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -127,3 +130,27 @@ def test_a_saved_classifier_is_loaded_as_the_card_says(run):
     tokenizer = AutoTokenizer.from_pretrained(plan.folder / "model")
     label = model.config.id2label[int(model(**tokenizer("Say", return_tensors="pt")).logits.argmax())]
     assert label in ("n", "y", "even so")
+
+
+def test_models_that_have_not_seen_them_judge_all_train_rows_and_answer_the_most_doubtful(run):
+    learnt = []
+    plan, _, said = run("llama", "causal", "full", lambda line: learnt.append(line) if "folds" in line else None)
+    n = sum(file.rows for file in plan.split.manifest.files if file.name.startswith("train-"))
+    assert len(learnt) == 2
+    counts = [[*map(int, re.findall(r"\d+", line))] for line in learnt]
+    assert [learns + judges for _, _, learns, judges in counts] == [n, n]
+    assert sum(judges for *_, judges in counts) == n
+    scores = pd.read_parquet(plan.folder / "scores.parquet")
+    held = scores[scores["arm"] == "held"].set_index("example")
+    assert set(held["split"]) == {"train"}
+    assert len(held) == n
+    assert held["doubt"].notna().all()
+    assert held["nll"].notna().all()
+    # One in ten of each fold is asked, the most doubtful ones.
+    asked = held["answer"].notna()
+    assert asked.sum() == sum(max(1, round(judges / 10)) for *_, judges in counts)
+    assert held["doubt"][asked].min() >= held["doubt"][~asked].quantile(0.8)
+    tuned = scores[(scores["arm"] == "tuned") & (scores["split"] == "train")].set_index("example")
+    assert not np.allclose(tuned["nll"], held["nll"][tuned.index])
+    assert not [*plan.folder.glob("fold-*")]
+    assert not [line for line in said if "error" in line]

@@ -1,4 +1,5 @@
 from collections import Counter
+from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas import ConfigError
-from train.order import Wishes, arrange, plain
+from train.order import Group, Order, Wishes, arrange, plain
 
 TASKS = {"short": "summarize", "long": "summarize", "french": "translate", "german": "translate"}
 # Four examples of short, two of french, six of german.
@@ -175,3 +176,18 @@ def test_a_wish_that_cannot_be_granted_is_an_error(wishes, what, where, fix):
     assert what in caught.value.what
     assert where in caught.value.where
     assert fix in caught.value.fix
+
+
+def test_what_is_left_out_is_never_dealt_and_the_steps_shrink_in_proportion():
+    order, steps = plain(8, 2, seed=1).without(np.array([0, 3]), 12)
+    assert steps == 9  # six of eight examples are left
+    dealt = [place for step in range(steps) for place in order.batch(step)]
+    assert Counter(dealt) == dict.fromkeys([1, 2, 4, 5, 6, 7], 3)
+
+
+def test_a_group_of_a_sequence_that_is_left_empty_takes_its_steps_with_it():
+    groups = tuple(Group(((np.array(places), Fraction(1)),)) for places in ([0, 1], [2, 3, 4, 5]))
+    order, steps = Order(2, 1, groups, ends=(1,)).without(np.array([0, 1]), 6)
+    assert steps == 4
+    assert order.ends == ()
+    assert {place for step in range(steps) for place in order.batch(step)} == {2, 3, 4, 5}
