@@ -9,7 +9,7 @@ PYTHON  ?= python3
 TORCH   ?= torch==2.13.0
 RECIPE  ?=
 DATA    ?= data
-QUEUE   ?= queue.json
+QUEUE   ?=
 PORT    ?= 8080
 VENV    := .venv
 BIN     := $(VENV)/bin
@@ -25,6 +25,7 @@ help:  ## Show this help
 	@echo
 	@echo "  RECIPE=my.toml   the recipe (default: the sample recipe)"
 	@echo "  DATA=dir         the store (default: data)"
+	@echo "  QUEUE=file       where make feedback writes tasks instead of sending them"
 	@echo "  TORCH=spec       what to install as torch (default: $(TORCH))"
 
 setup: $(STAMP)  ## Build .venv from the locks (every other target does it when needed)
@@ -48,8 +49,8 @@ data: setup  ## Make the data: ingest, dedupe, format, annotate, split
 train: setup  ## Train on the newest split, judge the model, write its report
 	@$(RUN) train $(OPTIONS)
 
-feedback: setup  ## Write what the model found suspicious to $(QUEUE), ready to import into Label Studio
-	@$(RUN) feedback --to $(QUEUE) $(OPTIONS)
+feedback: setup  ## Send what the model found suspicious to Label Studio; without one, write it to queue.json
+	@$(RUN) feedback $(if $(QUEUE),--to $(QUEUE)) $(OPTIONS)
 
 annotate: setup  ## Start a local Label Studio, make its projects and push what waits
 	@$(RUN) annotate start --port $(PORT) $(OPTIONS)

@@ -124,10 +124,20 @@ class Assignment:
             yield Wanted(slot, data, round(place / len(items), 6))
 
     def feedback(self, found: Feedback, run: str) -> Iterator[Wanted]:
-        """Yield the tasks of what a training run found, in its order, as a round of its own."""
+        """Yield the tasks of what a training run found, in its order, as a round of its own.
+
+        What somebody has answered since the data were made, or in this very round, is not asked again: the next version
+        of the data knows of it.
+        """
+        round_ = feedback_round(run)
         for place, (row, pick) in enumerate(found.rows):
+            if row["id"] in self._since:
+                self.n_since += 1
+                continue
+            if any(answer.round == round_ for answer in self._standing(row)):
+                continue
             why, urgency = pick.why, 1 - place / max(1, len(found.rows))
-            yield self._wanted(row, "feedback", why, urgency, pick.queue, f"{run[:8]}", pick.model_answer)
+            yield self._wanted(row, "feedback", why, urgency, pick.queue, round_, pick.model_answer)
 
     def shown_now(self, slot: Slot, examples: Sequence[str]) -> dict[str, str]:
         """Return, of the examples that wait still for what a slot is for, the key their task would have there today."""
@@ -215,6 +225,11 @@ class Assignment:
                 chosen = pc.and_(chosen, pc.is_in(batch.column("id"), value_set=pa.array(examples, pa.string())))
             rows += batch.filter(chosen).to_pylist()
         return [row for row in rows if len({answer.annotator for answer in self._standing(row)}) < people_for("test")]
+
+
+def feedback_round(run: str) -> str:
+    """Return the name of the round that follows a training run."""
+    return run[:8]
 
 
 def _record(answer: Annotation) -> tuple[str, str, str | None]:

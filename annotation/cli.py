@@ -35,6 +35,7 @@ for _name, _target, _help in (
     ("status", "annotation.desk_cli:status", "how far people are, how fast, how well they agree"),
     ("agreement", "annotation.agreement_cli:agreement_command", "how far people agree, question by question"),
     ("error-rate", "annotation.error_rate_cli:show_error_rate", "what the random rows say, and whether to stop"),
+    ("feedback-status", "annotation.feedback_status_cli:feedback_status", "what came of what a training run found"),
     ("pages", "annotation.pages_cli:pages", "a start page for each person, and the lead's"),
     ("pay", "annotation.desk_cli:pay", "items, minutes and amount for each person"),
     ("reopen", "annotation.reopen_cli:reopen", "ask again what a changed guideline touches"),

@@ -52,7 +52,7 @@ def status(
     """
     found = _desk(data_root, since, recipe, pay_per_hour, pay_per_item)
     rows = list(status_rows(_shown(found, data_root, real=names)))
-    _print(STATUS_COLUMNS, rows)
+    print_table(STATUS_COLUMNS, rows)
     for line in status_lines(found):
         sys.stdout.write(line + "\n")
     if csv_file:
@@ -82,7 +82,7 @@ def pay(
             fix="set pay_per_hour or pay_per_item under [review] in the recipe, or give --pay-per-hour",
         )
     rows = list(pay_rows(_shown(found, data_root, real=names)))
-    _print(PAY_COLUMNS, rows)
+    print_table(PAY_COLUMNS, rows)
     sys.stdout.write(f"minutes: {_cut(found)}\n")
     if csv_file:
         write_csv(csv_file, PAY_COLUMNS, rows)
@@ -172,10 +172,11 @@ def _shown(found: Desk, data_root: Path, *, real: bool) -> list[Work]:
     return [*sorted((replace(work, who=names[work.who]) for work in people), key=lambda w: by_number(w.who)), everybody]
 
 
-def _print(columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[Cell]], n_words: int = 1) -> None:
+    """Print a table to stdout; its first `n_words` columns are words, the others numbers."""
     table = Table(box=None, pad_edge=False, header_style="none")
     for number, name in enumerate(columns):
-        table.add_column(name, justify="right" if number else "left", no_wrap=not number)
+        table.add_column(name, justify="right" if number >= n_words else "left", no_wrap=not number)
     for row in rows:
         table.add_row(*("-" if cell is None else f"{cell:,}" if not isinstance(cell, str) else cell for cell in row))
     # A table in a pipe is not cut to 80 columns; markup in a name is no markup.

@@ -1,18 +1,22 @@
-"""`tuneloop feedback`: what a training run found goes back to the annotators, as a file of tasks."""
+"""`tuneloop feedback`: what a training run found goes back to the annotators, as tasks in Label Studio or in a file."""
 
+import os
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from annotation.assign import Assignment
+from annotation.assign import Assignment, feedback_round
 from annotation.checked_texts import Kinds
 from annotation.cli import REVIEW_CONFIG
 from annotation.cli_options import DataRoot
-from annotation.connection import connect
+from annotation.connection import TOKEN, URL, connect
 from annotation.feedback import Feedback, Sizes, find_feedback
+from annotation.feedback_record import note_sent, tasks_of
+from annotation.server import running
 from annotation.sync_cli import send, tell_push
 from annotation.task import review_of, task_of
 from annotation.task_file import LINES, write_tasks_file
@@ -21,6 +25,8 @@ from pipeline.recipe import load_recipe
 from pipeline.template import load_templates
 from schemas import ConfigError, DataError, Template
 
+# Where nothing is said and no Label Studio is connected.
+_FILE = Path("queue.json")
 # Left out, a tenth of the tasks are validation rows.
 _VALIDATION_SHARE = 0.1
 
@@ -38,30 +44,41 @@ def feedback(
         int | None, Parameter(help="tasks that are validation rows; a tenth of the limit if left out")
     ] = None,
 ) -> None:
-    """Write what the newest training run says people should look at, as Label Studio tasks in order of work.
+    """Give people what the newest training run says they should look at, as Label Studio tasks in order of work.
 
-    Example: tuneloop feedback --push --limit 200
+    With neither --to nor --push they go to the Label Studio that is connected; where there is none, to queue.json.
+
+    Example: tuneloop feedback --limit 200
     """
     if not to and not push:
-        raise ConfigError(
-            "nothing says where the tasks go", where="tuneloop feedback", fix="give --to queue.json, or --push"
-        )
+        push = _is_connected(data_root)
+        to = None if push else _FILE
     sizes = _sizes(limit, random_share, validation)
     read = load_recipe(recipe)
     templates = load_templates([Path(folder).expanduser() for folder in read.template_dirs])
     trained = find_run(data_root, read.name, run)
     kinds = Kinds.of({name: template for name, (template, _) in templates.items()})
     found = find_feedback(data_root, read.name, trained, kinds, sizes)
+    now = datetime.now(UTC).isoformat()
     if push:
         connection, assignment = connect(data_root), Assignment.of(data_root, read, templates)
         wanted = assignment.feedback(found, trained.key)
-        tell_push(send(connection, data_root, read.name, assignment, wanted, limit))
+        done = send(connection, data_root, read.name, assignment, wanted, limit)
+        tell_push(done)
+        there = tasks_of(connection, done.projects.values(), feedback_round(trained.key))
+        note_sent(data_root, read.name, trained.key, found, now, there)
     if to:
         write_tasks_file(to, _tasks(found, templates, trained))
+        note_sent(data_root, read.name, trained.key, found, now)
     for line in _told(found, len(found.rows), to, trained):
         sys.stderr.write(line + "\n")
-    if to:
-        sys.stdout.write(f"{to}\n")
+    sys.stderr.write("what comes of them: tuneloop annotate feedback-status\n")
+    sys.stdout.write(f"{to or connection.url}\n")
+
+
+def _is_connected(data_root: Path) -> bool:
+    """Return whether tasks can go to a Label Studio; where one is named, no file takes its place in silence."""
+    return bool(os.environ.get(URL) or os.environ.get(TOKEN)) or running(data_root) is not None
 
 
 def _sizes(limit: int, random_share: float, validation: int | None) -> Sizes:
