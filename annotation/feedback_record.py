@@ -2,8 +2,8 @@
 
     {"example": "9f3c...", "seen": "51aa...", "queue": "ranked", "template": "maths", "reasons": ["wrong_sum"], ...}
 
-Lines are only ever added. No text of the data is in them: an example is named by its id, and what was shown by its
-digest, so that what came back can be told from the answers alone.
+A row that went stays there; sent anew, it only gets its new task. No text of the data is in these files: an example is
+named by its id, and what was shown by its digest, so that what came back can be told from the answers alone.
 """
 
 import json
@@ -96,26 +96,30 @@ def note_sent(
     """
     folder = make_folder(data_root / FOLDER / recipe)
     with locked(folder, "the record of what was sent"):
-        before = read_sent(data_root, recipe).get(run, [])
-        known = {(one.example, one.seen) for one in before}
-        new = []
+        known = {(one.example, one.seen): one for one in read_sent(data_root, recipe).get(run, [])}
+        n_before = len(known)
         for row, pick in found.rows:
             if there is not None and pick.id not in there:
                 continue
-            seen = seen_digest(screen(row["prompt"], row["completion"]))
-            if (pick.id, seen) in known:
-                continue
             project, task = (there or {}).get(pick.id, (None, None))
+            place = {"project": project, "task": task}
+            key = pick.id, seen_digest(screen(row["prompt"], row["completion"]))
+            if key in known:
+                known[key] = known[key].model_copy(update=place if there else {})
+                continue
             reasons = reasons_of(pick.why) if pick.queue == "ranked" else []
-            new.append(
-                Sent(
-                    example=pick.id, seen=seen, queue=pick.queue, template=row["template"], reasons=reasons, at=at,
-                    project=project, task=task,
-                )
-            )  # fmt: skip
-        if new:
-            write_private(folder / f"{run}.jsonl", "".join(one.model_dump_json() + "\n" for one in [*before, *new]))
-    return len(new)
+            known[key] = Sent(
+                example=pick.id,
+                seen=key[1],
+                queue=pick.queue,
+                template=row["template"],
+                reasons=reasons,
+                at=at,
+                **place,
+            )
+        lines = (one.model_dump_json() + "\n" for one in known.values())
+        write_private(folder / f"{run}.jsonl", "".join(lines))
+    return len(known) - n_before
 
 
 def read_sent(data_root: Path, recipe: str) -> dict[str, list[Sent]]:

@@ -1,26 +1,32 @@
 """The command `annotate pages`: a page for each annotator and one for the lead, in a private folder."""
 
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
 
+from annotation.checked_share import checked_share
 from annotation.cli_options import DataRoot, RecipeFile
 from annotation.desk import Pay, desk
 from annotation.desk_cli import STATUS_COLUMNS, Since, rates, rules_of, status_lines, status_rows
+from annotation.feedback_page import feedback_page, write_feedback_page
 from annotation.gold import PASS_MARK, read_gold
 from annotation.people import read_people
 from annotation.people_names import shown_names
 from annotation.people_pages import OPEN_DISPUTES, disputes, person_pages, write_pages
 from annotation.period import since_moment
 from annotation.practice import Practised, practice_result
-from annotation.project_list import read_projects
+from annotation.project_list import ProjectList, read_projects
+from annotation.training_run import find_run
 from annotation.voting import voting
 from pipeline.annotations import annotation_files, pseudonyms, read_annotations
-from pipeline.recipe import load_recipe
+from pipeline.consensus import Rules
+from pipeline.recipe import Recipe, load_recipe
 from pipeline.template import load_templates
+from schemas import Annotation, ConfigError, SnapshotError, Template
 
 FOLDER = "people"
 
@@ -37,13 +43,16 @@ def pages(
 ) -> None:
     """Write a page for each annotator and one for the lead to data/people, which only you can read.
 
+    After a training run a page for all annotators joins them: what the model learned, and where to look next.
+
     Example: tuneloop annotate pages --gold data/sample/gold.jsonl
     """
     now = datetime.now(UTC)
     files = list(annotation_files(data_root).values())
     answers, projects = read_annotations(files), read_projects(data_root)
     known = {**pseudonyms(files), **shown_names(data_root, (answer.annotator for answer in answers))}
-    templates = load_templates([Path(folder).expanduser() for folder in load_recipe(recipe).template_dirs])
+    read = load_recipe(recipe)
+    templates = load_templates([Path(folder).expanduser() for folder in read.template_dirs])
     practised: dict[str, Practised] = {}
     for path in gold or []:
         for who, result in practice_result(answers, read_gold(path, templates, pass_mark), pass_mark).items():
@@ -63,12 +72,39 @@ def pages(
         "n_disputes": len(open_ones),
     }
     reads = {who: person.languages for who, person in read_people(data_root).items()}
+    told = write_feedback(data_root, read, templates, votes, projects, rules, now)
     written = write_pages(
         data_root / FOLDER,
         person_pages(answers, projects, found, known, practised, votes, reads, rules),
         lead,
         projects,
         now,
+        checked_share(data_root, read.name),
+        told.name if told else "",
     )
     sys.stderr.write(f"{len(written) - 1:,} people's pages and the lead's are in {data_root / FOLDER}\n")
+    if told:
+        sys.stderr.write(f"for all annotators, what the newest model learned and where to look next: {told}\n")
     sys.stdout.write(f"{written[0]}\n")
+
+
+def write_feedback(
+    data_root: Path,
+    recipe: Recipe,
+    templates: Mapping[str, tuple[Template, Path]],
+    votes: Sequence[Annotation],
+    projects: ProjectList,
+    rules: Rules,
+    now: datetime,
+) -> Path | None:
+    """Write the page about the newest training run; without a whole one say why, and return None.
+
+    What is wrong with a run keeps nobody from their work.
+    """
+    try:
+        run = find_run(data_root, recipe.name)
+        page = feedback_page(data_root, recipe, templates, run, votes, projects, rules)
+    except (ConfigError, SnapshotError) as error:
+        sys.stderr.write(f"no page about what a model learned: {error.what}\n")
+        return None
+    return write_feedback_page(data_root / FOLDER, page, now)

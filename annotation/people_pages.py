@@ -162,7 +162,13 @@ def disputes(votes: Sequence[Annotation], projects: ProjectList, rules: Rules = 
 
 
 def write_pages(
-    folder: Path, pages: Sequence[PersonPage], lead: Mapping[str, Any], projects: ProjectList, now: datetime
+    folder: Path,
+    pages: Sequence[PersonPage],
+    lead: Mapping[str, Any],
+    projects: ProjectList,
+    now: datetime,
+    checked: str = "",
+    feedback: str = "",
 ) -> list[Path]:
     """Write a page for each person and the lead's, for their owner alone; return the files, the lead's first.
 
@@ -172,20 +178,26 @@ def write_pages(
         lead: `desk`, `rows`, `columns`, `lines` and `disputes` for the lead's page.
         projects: How far the projects are.
         now: Said on every page.
+        checked: How much of the test side people have checked, in a sentence; empty before the first split.
+        feedback: Name of the page about the newest training run, in the same folder; empty without one.
 
     Raises:
         ConfigError: The folder cannot be written.
     """
-    templates = Environment(
-        loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=True, undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True,
-    )  # fmt: skip
-    templates.filters["clock"] = _clock
-    templates.globals.update(text_of=text_of, word_diff=word_diff)
-    common = {"now": now.strftime("%Y-%m-%d %H:%M"), "projects": projects}
+    templates = environment()
+    common = {"now": shown_time(now), "projects": projects, "checked": checked, "feedback": feedback}
     texts = {INDEX: templates.get_template("lead.html.jinja").render(pages=pages, **lead, **common)}
     person = templates.get_template("person.html.jinja")
     texts |= {f"{page.name}.html": person.render(page=page, **common) for page in pages}
+    return write_texts(folder, texts)
+
+
+def write_texts(folder: Path, texts: Mapping[str, str]) -> list[Path]:
+    """Write files for their owner alone into a folder for their owner alone, made if need be; return them in order.
+
+    Raises:
+        ConfigError: The folder cannot be written.
+    """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -196,6 +208,22 @@ def write_pages(
             f"cannot be written: {error.strerror}", where=str(folder), fix="give --data-root a folder that is yours"
         ) from error
     return [folder / name for name in texts]
+
+
+def environment() -> Environment:
+    """Return what renders the pages of `annotation/pages`: every value is escaped, a missing one is an error."""
+    templates = Environment(
+        loader=FileSystemLoader(Path(__file__).parent / "pages"), autoescape=True, undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    templates.filters["clock"] = _clock
+    templates.globals.update(text_of=text_of, word_diff=word_diff)
+    return templates
+
+
+def shown_time(moment: datetime) -> str:
+    """Return a moment as pages show it."""
+    return moment.strftime("%Y-%m-%d %H:%M")
 
 
 def _to_do(

@@ -36,6 +36,8 @@ class _Said(BaseModel):
     key: str
     recipe: str
     parents: dict[str, str]
+    base: str = ""
+    started_at: str = ""
 
 
 class Scores(NamedTuple):
@@ -74,6 +76,8 @@ class TrainingRun:
     folder: Path
     key: str
     split_version: str
+    base: str = ""
+    started_at: str = ""
 
     def scores(self) -> Scores:
         """Return what feedback needs of the scores; the rest stays in the file.
@@ -150,7 +154,22 @@ def find_run(data_root: Path, recipe: str, key: str | None = None) -> TrainingRu
         )
     if "split" not in said.parents:
         raise SnapshotError("the run does not say what it was trained on", where=str(path), fix=_RUN_AGAIN)
-    return TrainingRun(path.parent, said.key, said.parents["split"])
+    return TrainingRun(path.parent, said.key, said.parents["split"], said.base, said.started_at)
+
+
+def finished_runs(data_root: Path, recipe: str) -> list[TrainingRun]:
+    """Return a recipe's finished runs that can be read, the oldest first."""
+    found = []
+    for path in (data_root / "runs").glob(f"*/{MANIFEST}"):
+        if path.parent.is_symlink():
+            continue
+        try:
+            said = _Said.model_validate(json.loads(path.read_bytes()))
+        except (OSError, ValueError):
+            continue
+        if said.recipe == recipe and "split" in said.parents:
+            found.append(TrainingRun(path.parent, said.key, said.parents["split"], said.base, said.started_at))
+    return sorted(found, key=lambda run: (run.started_at, run.key))
 
 
 def _some(batch: pa.RecordBatch, arm: str, side: str, columns: tuple[str, ...]) -> pa.Table:
