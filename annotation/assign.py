@@ -23,6 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from annotation.feedback import Feedback
+from annotation.feedback_record import feedback_round
 from annotation.gold import practice_tasks, read_gold
 from annotation.projects import Purpose, Slot, people_for
 from annotation.push import Wanted, task_key
@@ -65,6 +66,7 @@ class Assignment:
     n_since: int = 0
     _since: frozenset[str] = frozenset()
     _answers: dict[str, list[Annotation]] = field(default_factory=dict)
+    _feedback: str = ""
 
     @staticmethod
     def of(data_root: Path, recipe: Recipe, templates: Mapping[str, tuple[Template, Path]]) -> "Assignment":
@@ -124,12 +126,16 @@ class Assignment:
             yield Wanted(slot, data, round(place / len(items), 6))
 
     def feedback(self, found: Feedback, run: str) -> Iterator[Wanted]:
-        """Yield the tasks of what a training run found, in its order, as a round of its own.
+        """Return the tasks of what a training run found, in its order, as a round of its own.
 
         What somebody has answered since the data were made, or in this very round, is not asked again: the next version
-        of the data knows of it.
+        of the data knows of it. From now on nothing waits in the rounds of other runs: a model of older data said what
+        they hold, and what is still odd is in this round too.
         """
-        round_ = feedback_round(run)
+        self._feedback = feedback_round(run)
+        return self._feedback_tasks(found, self._feedback)
+
+    def _feedback_tasks(self, found: Feedback, round_: str) -> Iterator[Wanted]:
         for place, (row, pick) in enumerate(found.rows):
             if row["id"] in self._since:
                 self.n_since += 1
@@ -143,7 +149,9 @@ class Assignment:
         """Return, of the examples that wait still for what a slot is for, the key their task would have there today."""
         if slot.purpose == "test":
             return {row["id"]: self._key(row, "test", slot.round) for row in self._test_rows(examples)}
-        found = {}
+        found: dict[str, str] = {}
+        if slot.purpose == "feedback" and self._feedback not in ("", slot.round):
+            return found
         for queued in self.waits.rows_of(examples):
             if queued.row["id"] in self._since:
                 continue
@@ -225,11 +233,6 @@ class Assignment:
                 chosen = pc.and_(chosen, pc.is_in(batch.column("id"), value_set=pa.array(examples, pa.string())))
             rows += batch.filter(chosen).to_pylist()
         return [row for row in rows if len({answer.annotator for answer in self._standing(row)}) < people_for("test")]
-
-
-def feedback_round(run: str) -> str:
-    """Return the name of the round that follows a training run."""
-    return run[:8]
 
 
 def _record(answer: Annotation) -> tuple[str, str, str | None]:

@@ -176,8 +176,9 @@ class _Pool:
 
     def _validation_pick(self, row: int, did: Mapping[str, Any]) -> Pick:
         rules = [rule.sentence for rule in rules_of(int(self.bits[row]))]
-        scored = f"its answer scores {did['score']:.2f} of 1 ({did['metric']}) against this one"
-        why = " ".join([*rules, f"The trained model answers this otherwise: {scored}. Either may be wrong."])
+        # No dot within it: sentences are put into the screen's language one by one.
+        scored = f"{round(100 * did['score'])} of 100 points by {did['metric']}"
+        why = " ".join([*rules, f"The trained model answers this otherwise ({scored}). Either may be wrong."])
         return Pick(self.ids[row].as_py(), "validation", why, did["answer"] or "")
 
 

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 from cyclopts import Parameter
 
-from annotation.assign import Assignment, feedback_round
+from annotation.assign import Assignment
 from annotation.checked_texts import Kinds
 from annotation.cli import REVIEW_CONFIG
 from annotation.cli_options import DataRoot
 from annotation.connection import TOKEN, URL, connect
 from annotation.feedback import Feedback, Sizes, find_feedback
-from annotation.feedback_record import note_sent, tasks_of
+from annotation.feedback_record import feedback_round, note_sent, tasks_of
 from annotation.server import running
 from annotation.sync_cli import send, tell_push
 from annotation.task import review_of, task_of

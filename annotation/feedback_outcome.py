@@ -4,8 +4,9 @@
     random       20 sent, 20 answered,  4 wrong          20 %     so ranking found 2.5 times what chance finds
     validation   10 sent, 10 answered,  3 data wrong: label errors; 7 data right: model errors
 
-A row counts as wrong when people changed or rejected it. What people said of exactly what was shown counts, wherever
-they said it: a dispute is settled in a project of its own.
+A row counts as wrong when people changed or rejected it. It counts once somebody answered it in this round: what was
+answered elsewhere, such as after a later run that ranked it high, would make the random rows look worse than they are.
+Then all that people said of what was shown counts: a dispute is settled in a project of its own.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import NamedTuple
 
 from annotation.error_rate import ErrorRate, rate_of
 from annotation.feedback import QueueName
-from annotation.feedback_record import Sent
+from annotation.feedback_record import Sent, feedback_round
 from pipeline.consensus import EXACT, Rules, consensus
 from pipeline.screen import seen_digest
 from schemas import Annotation
@@ -102,13 +103,18 @@ def round_outcome(run: str, sent: Sequence[Sent], votes: Iterable[Annotation], r
         votes: The answers that vote.
         rules: When edits agree, as the recipe says.
     """
+    rounds = {feedback_round(run), *(f"{run}-{queue}" for queue in QUEUES)}
     wanted = {(one.example, one.seen) for one in sent}
     examples = {example for example, _ in wanted}
     about: dict[tuple[str, str], list[Annotation]] = {}
     for answer in votes:
         if answer.example in examples and (key := (answer.example, seen_digest(answer.seen))) in wanted:
             about.setdefault(key, []).append(answer)
-    status = {key: consensus(given, rules).status for key, given in about.items()}
+    status = {
+        key: consensus(given, rules).status
+        for key, given in about.items()
+        if any(answer.round in rounds for answer in given)
+    }
 
     def came(some: Sequence[Sent]) -> Came:
         said = [status.get((one.example, one.seen), "") for one in some]

@@ -43,6 +43,11 @@ class Sent(Strict):
     task: int | None = Field(default=None, title="number of the task there")
 
 
+def feedback_round(run: str) -> str:
+    """Return the name of the round that follows a training run; of tasks in a file each queue has its own."""
+    return run[:8]
+
+
 def reasons_of(why: str) -> list[str]:
     """Return the names of the reasons that a row's sentences give, in the order of the rules; never empty."""
     found = [rule.name for rule in RULES if rule.sentence in why]

@@ -53,6 +53,14 @@ class Trouble:
         """Examples on which people disagreed or that somebody could not judge."""
         return self.disputed + self.unsure
 
+    @property
+    def told(self) -> list[tuple[str, int]]:
+        """What people did, in words, and on how many examples."""
+        return [
+            ("people disagreed on", self.disputed), ("could not say on", self.unsure), ("changed", self.edited),
+            ("rejected", self.rejected),
+        ]  # fmt: skip
+
 
 def troubles(
     votes: Sequence[Annotation],

@@ -192,8 +192,7 @@ def test_validation_rows_come_by_worst_answer_and_show_it_beside_the_box(tmp_pat
     told = {one["id"]: pick for one, pick in found.rows}
     assert told["v"].model_answer == "half"
     assert told["v"].why == (
-        "The trained model answers this otherwise: its answer scores 0.50 of 1 (rouge_l) against this one. "
-        "Either may be wrong."
+        "The trained model answers this otherwise (50 of 100 points by rouge_l). Either may be wrong."
     )
     assert told["a"].model_answer == ""
     assert found.rows[0][0]["completion"][0]["content"] == "5"
