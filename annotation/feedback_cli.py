@@ -72,7 +72,9 @@ def feedback(
         note_sent(data_root, read.name, trained.key, found, now)
     for line in _told(found, len(found.rows), to, trained):
         sys.stderr.write(line + "\n")
-    sys.stderr.write("what comes of them: tuneloop annotate feedback-status\n")
+    sys.stderr.write(
+        "what comes of them: tuneloop annotate feedback-status; a page for all annotators: tuneloop annotate pages\n"
+    )
     sys.stdout.write(f"{to or connection.url}\n")
 
 

@@ -85,7 +85,8 @@ class RoundOutcome:
         by_queue: All three queues.
         by_reason: Of the ranked rows, reason to what became of its rows, the most frequent first. A row with two
             reasons counts under both.
-        lift: None before both ranked and random rows have a verdict, or where neither has a wrong one.
+        lift: By the rows that went first. None before both ranked and random ones among them have a verdict, or where
+            neither has a wrong one. What goes later is drawn from what the first ones left, so it compares with nothing.
     """
 
     run: str
@@ -122,6 +123,8 @@ def round_outcome(run: str, sent: Sequence[Sent], votes: Iterable[Annotation], r
         return Came(len(some), **counts, undecided=len(said) - said.count("") - sum(counts.values()))
 
     by_queue = {queue: came([one for one in sent if one.queue == queue]) for queue in QUEUES}
+    began = min((one.at for one in sent), default="")
+    first = [one for one in sent if one.at == began]
     by_reason: dict[str, list[Sent]] = {}
     for one in sent:
         if one.queue == "ranked":
@@ -132,7 +135,7 @@ def round_outcome(run: str, sent: Sequence[Sent], votes: Iterable[Annotation], r
         run=run,
         by_queue=by_queue,
         by_reason={reason: came(some) for reason, some in ordered},
-        lift=lift_of(by_queue["ranked"].rate, by_queue["random"].rate),
+        lift=lift_of(*(came([one for one in first if one.queue == queue]).rate for queue in ("ranked", "random"))),
     )
 
 

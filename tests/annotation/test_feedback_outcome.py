@@ -78,6 +78,17 @@ def test_an_answer_about_another_text_does_not_count() -> None:
     assert outcome([sent("a", "ranked", "model")], other).by_queue["ranked"].answered == 0
 
 
+def test_lift_is_told_by_the_rows_that_went_first() -> None:
+    rows = [sent("a", "ranked", "model"), sent("b", "ranked", "model"), sent("r", "random"), sent("s", "random")]
+    late = sent("z", "random").model_copy(update={"at": "2026-11-28T08:00:00.000000Z"})
+    votes = [said("a", "reject"), said("b", "reject"), said("r", "reject"), said("s"), said("z")]
+    found = outcome([*rows, late], *votes)
+    # 2 of 2 against 1 of 2; with the later one it would be against 1 of 3.
+    assert found.lift is not None
+    assert found.lift.times == 2.0
+    assert found.by_queue["random"].rate.n == 3
+
+
 def test_lift_is_the_ratio_of_the_shares() -> None:
     found = lift_of(rate_of(40, 80), rate_of(10, 80))
     assert found is not None
