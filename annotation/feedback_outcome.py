@@ -86,7 +86,7 @@ class RoundOutcome:
         by_reason: Of the ranked rows, reason to what became of its rows, the most frequent first. A row with two
             reasons counts under both.
         lift: By the rows that went first. None before both ranked and random ones among them have a verdict, or where
-            neither has a wrong one. What goes later is drawn from what the first ones left, so it compares with nothing.
+            neither has a wrong one. What goes later is drawn from what the first ones left: that compares with nothing.
     """
 
     run: str
