@@ -62,7 +62,7 @@ def main() -> None:
             turns = [turn for some in pool.map(_seed, jobs) for turn in some]
     else:
         turns = [turn for job in jobs for turn in _seed(job)]
-    _tell_found(turns, given.budgets)
+    _tell_found(turns, given)
     _tell_gain(turns, given)
 
 
@@ -71,6 +71,8 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--rows", type=int, default=24_000)
     parser.add_argument("--epochs", type=float, default=6)
+    parser.add_argument("--batch-size", type=int, default=16)
+    parser.add_argument("--learning-rate", type=float, default=3e-3)
     parser.add_argument("--base-steps", type=int, default=1_500)
     parser.add_argument("--test-share", type=float, default=0.1)
     parser.add_argument("--budgets", type=int, nargs="+", default=[5, 10, 20], help="per cent of the train side")
@@ -130,7 +132,8 @@ def _first_version(given: argparse.Namespace, seed: int, place: Path) -> Truth:
             recipe = recipe.replace(f"data/sample/{name}", str(sample / name))
     shares = f"train = {0.95 - given.test_share:g}, validation = 0.05, test = {given.test_share:g}"
     recipe = recipe.replace("train = 0.87, validation = 0.05, test = 0.08", shares)
-    recipe = recipe.replace("epochs = 5", f"epochs = {given.epochs:g}\nbase_steps = {given.base_steps}")
+    settings = f"epochs = {given.epochs:g}\nbase_steps = {given.base_steps}\nlearning_rate = {given.learning_rate}"
+    recipe = recipe.replace("epochs = 5", settings).replace("batch_size = 8", f"batch_size = {given.batch_size}")
     (place / RECIPE).write_text(recipe, encoding="utf-8")
     truth = Truth.read(sample / "faults.jsonl")
     store = place / "before"
@@ -204,12 +207,12 @@ def _orders(place: Path, store: Path, train: pd.DataFrame, run: Path, seed: int)
     }
 
 
-def _tell_found(turns: Sequence[Turn], budgets: Sequence[int]) -> None:
+def _tell_found(turns: Sequence[Turn], given: argparse.Namespace) -> None:
     _say("\nshare of the planted wrong answers found, mean over seeds (times what random review finds on average)")
-    for budget in budgets:
+    for budget in given.budgets:
         of = [turn for turn in turns if turn.budget == budget]
-        means = {name: np.mean([turn.found for turn in of if turn.strategy == name]) for name in STRATEGIES}
-        told = [f"{name} {mean:.1%} ({mean / (budget / 100):.1f}x)" for name, mean in means.items() if mean == mean]
+        means = {name: np.mean([turn.found for turn in of if turn.strategy == name]) for name in given.strategies}
+        told = [f"{name} {mean:.1%} ({mean / (budget / 100):.1f}x)" for name, mean in means.items()]
         _say(f"  top {budget:>2} %: {', '.join(told)}")
 
 
@@ -230,11 +233,11 @@ def _tell_gain(turns: Sequence[Turn], given: argparse.Namespace) -> None:
             if ("random", budget) not in tables:
                 continue
             random = tables["random", budget]
-            pairs = random.join(before, rsuffix="_before", how="inner")
+            pairs = random.join(before, suffixes=("", "_before"), how="inner")
             least = minimum_detectable(pairs[measure] - pairs[f"{measure}_before"], pairs["group"].tolist())
             _say(f"  {budget} % reviewed; the minimum detectable difference is {least:.4f}")
             for name in given.strategies:
-                mine = tables[name, budget].join(random, rsuffix="_random", how="inner")
+                mine = tables[name, budget].join(random, suffixes=("", "_random"), how="inner")
                 difference = (mine[measure] - mine[f"{measure}_random"]).to_numpy()
                 low, high = interval(difference, mine["group"].tolist())
                 _say(
