@@ -28,6 +28,8 @@ Measure = Literal["score", "nll"]
 MORE_IS_BETTER: dict[Measure, bool] = {"score": True, "nll": False}
 
 
+# Of a p-value: one in twenty of comparisons without a difference falls below.
+SIGNIFICANT = 0.05
 Reading = Literal["better", "unclear", "worse"]
 
 
@@ -67,6 +69,15 @@ class Mean(Strict):
     nll: float = Field(title="mean over examples of nats a token")
 
 
+class McNemar(Strict):
+    """Where answers are right or wrong: groups in which one arm is right more often, and the exact test of them."""
+
+    won: int = Field(ge=0, title="groups in which the better arm is right more often")
+    lost: int = Field(ge=0, title="groups in which it is right less often")
+    p: float = Field(ge=0, le=1, title="two-sided; each group counts once")
+    one_row_a_group: bool = Field(title="whether this is McNemar's exact test, or the sign test over groups")
+
+
 class Comparison(Strict):
     """A mean difference between two arms on the same examples, and what the data allow to say of it."""
 
@@ -78,11 +89,24 @@ class Comparison(Strict):
     high: float
     n: int = Field(ge=0, title="examples compared")
     n_groups: int = Field(ge=0)
+    p: float | None = Field(
+        default=None, title="two-sided p-value of no difference; under 0.05 if the interval leaves 0 out"
+    )
+    adjusted_p: float | None = Field(default=None, title="p after Holm, over all slices it is shown with")
+    detectable: float | None = Field(
+        default=None, title="true difference that such a test finds four times in five; empty if all rows differ alike"
+    )
+    mcnemar: McNemar | None = Field(default=None, title="exact test, where every score is 0 or 1")
 
     @property
     def reading(self) -> Reading:
         """What the interval allows to say of the better arm."""
         return reading_of(self.low, self.high, more_is_better=MORE_IS_BETTER[self.measure])
+
+    @property
+    def adjusted_reading(self) -> Reading:
+        """What may be said of it among the slices it is shown with; without an adjusted p, as of it alone."""
+        return "unclear" if self.adjusted_p is not None and self.adjusted_p >= SIGNIFICANT else self.reading
 
     @property
     def holds(self) -> bool:

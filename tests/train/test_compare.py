@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 
 from schemas import DataError
 from schemas.report import Comparison
-from train.compare import compare, interval, minimum_detectable, verdict
+from train.compare import compare, evidence, interval, minimum_detectable, verdict
 
 TENTHS = st.integers(0, 10).map(lambda n: n / 10)
 PAIRS = st.lists(st.tuples(TENTHS, TENTHS, st.sampled_from("abcdefghij")), min_size=2, max_size=40)
@@ -165,13 +166,14 @@ def test_values_that_are_no_numbers_are_refused():
 
 
 def test_the_minimum_detectable_difference_by_hand():
-    # Mean 0.5, four groups of one, squares 4 * 0.25, SE = sqrt(4 / 3 * 1) / 4; z(0.975) + z(0.8) = 1.96 + 0.8416.
-    by_hand = 2.80158 * sqrt(4 / 3) / 4
+    # Mean 0.5, four groups of one, squares 4 * 0.25, SE = sqrt(4 / 3 * 1) / 4; 3 degrees of freedom:
+    # t(0.975) + t(0.8) = 3.18245 + 0.97847.
+    by_hand = 4.16092 * sqrt(4 / 3) / 4
     assert minimum_detectable([0, 1, 0, 1], list("abcd")) == pytest.approx(by_hand, rel=1e-5)
     # Copies of each row within its group tell nothing new.
     assert minimum_detectable([0, 0, 1, 1, 0, 0, 1, 1], list("aabbccdd")) == pytest.approx(by_hand, rel=1e-5)
     assert minimum_detectable([0, 1, 0, 1], list("abcd"), power=0.5) == pytest.approx(
-        1.95996 * sqrt(4 / 3) / 4, rel=1e-5
+        3.18245 * sqrt(4 / 3) / 4, rel=1e-5
     )
     assert minimum_detectable([1, 2], ["a", "a"]) == inf
 
@@ -181,6 +183,52 @@ def test_the_minimum_detectable_difference_is_found_with_its_power():
     true = minimum_detectable(np.resize([-1, 1], 100), range(100), power=0.8)
     found = sum(interval(draws.normal(true, 1, 100), range(100), resamples=500)[0] > 0 for _ in range(200))
     assert 140 <= found <= 180  # 160 expected, standard deviation 6
+
+
+@given(PAIRS)
+def test_p_is_under_one_in_twenty_exactly_where_the_interval_leaves_zero_out(rows):
+    one, other, groups = zip(*rows, strict=True)
+    found = compared(one, other, groups)
+    assert 0 < found.p <= 1
+    assert (found.p < 0.05) == (found.low > 0 or found.high < 0)
+
+
+@given(PAIRS)
+def test_p_does_not_depend_on_which_arm_is_named_first(rows):
+    one, other, groups = zip(*rows, strict=True)
+    assert compared(one, other, groups).p == pytest.approx(compared(other, one, groups).p, abs=1e-9)
+
+
+def test_p_is_that_of_the_t_test_where_values_are_normal():
+    values = np.random.default_rng(2).normal(0.1, 1, 400)
+    found = evidence(values, range(400), resamples=20_000)
+    assert found.p == pytest.approx(ttest_1samp(values, 0).pvalue, rel=0.1)
+
+
+@pytest.mark.parametrize(("n", "least"), [(0, 1.0), (1, 1.0), (5, 0.0625), (6, 0.03125)])
+def test_p_is_never_below_that_of_a_coin_thrown_once_for_each_group_that_differs(n, least):
+    # All n on one side: 2 / 2 ** n.
+    assert compared([1] * n + [0] * 40, [0] * (n + 40), range(n + 40)).p >= least
+
+
+def test_a_single_group_or_nothing_at_all_is_no_evidence():
+    for rows in ([], [("a", 1, 0)], [("a", 1, 0), ("a", 1, 0)]):
+        found = compared([row[1] for row in rows], [row[2] for row in rows], [row[0] for row in rows])
+        assert (found.p, found.detectable, found.reading) == (1, None, "unclear")
+
+
+def test_right_or_wrong_answers_bring_the_exact_test_along():
+    # 1 0 in a and b, 0 1 in c: 2 won, 1 lost; two-sided binomial of 3: p = 1.
+    found = compared([1, 1, 0, 1], [0, 0, 1, 1], list("abcd"))
+    assert (found.mcnemar.won, found.mcnemar.lost, found.mcnemar.p) == (2, 1, 1)
+    assert compared([1, 0.5], [0, 0], ["a", "b"]).mcnemar is None
+    assert compared([1, 1], [0, 0], ["a", "b"], "nll").mcnemar is None
+
+
+def test_where_no_answer_differs_the_test_still_says_what_it_could_have_found():
+    # Six of 100 groups must differ; as many do with the chance 0.8 where 7.906 are expected: chi2(12) at 0.8 is 15.812.
+    assert compared([1] * 100, [1] * 100, range(100)).detectable == pytest.approx(0.07906, abs=1e-5)
+    assert compared([0.5] * 100, [0.5] * 100, range(100)).detectable is None  # nothing is known of the spread
 
 
 def pair(than, measure, difference, low, high):
