@@ -114,15 +114,31 @@ class Comparison(Strict):
         return self.reading == "better"
 
 
+# Kinds of slices, in the order of the report.
+SliceKind = Literal["template", "source", "length", "language", "annotator", "guideline", "status"]
+SLICE_KINDS: tuple[SliceKind, ...] = get_args(SliceKind)
+
+
 class Slice(Strict):
     """A named part of a split, such as one template or one source, with each arm's means."""
 
-    by: Literal["template", "source"]
+    by: SliceKind
     value: str
     n: int = Field(ge=1)
     metric: str = Field(title="names of the metrics `score` is there")
     means: list[Mean]
-    against_base: Comparison = Field(title="tuned against base on score, in this slice alone")
+    against_base: Comparison | None = Field(
+        title="tuned against base on score, in this slice alone; empty without base"
+    )
+    held_out: bool = Field(default=False, title="a template or source that was never trained on: another task")
+
+
+class Reviewed(Strict):
+    """The headline figures again, on the examples that people have checked."""
+
+    n: int = Field(ge=1)
+    means: list[Mean]
+    comparisons: list[Comparison]
 
 
 class Forgetting(Strict):
@@ -170,6 +186,17 @@ class Model(Strict):
     tokens_per_second: float = Field(title="tokens that were no padding, prompt and completion")
 
 
+class GateResult(Strict):
+    """What became of one gate of the recipe."""
+
+    gate: str = Field(title="its name in [evaluate] gates")
+    asked: float
+    found: float | None = Field(title="the end of the interval that is asked; empty if nothing was measured")
+    holds: bool
+    words: str = Field(title="what was found, and by how much it fails")
+    fix: str = Field(title="what to do; empty if it holds")
+
+
 class Report(Strict):
     """One evaluation of one model on one split of one data version."""
 
@@ -188,3 +215,6 @@ class Report(Strict):
     forgetting: Forgetting | None = Field(title="empty for models that write no text of their own accord")
     curve: list[CurvePoint]
     samples: list[Sample]
+    slices_left: dict[SliceKind, int] = Field(default={}, title="smaller slices of a kind that are not shown")
+    reviewed: Reviewed | None = Field(default=None, title="on checked rows alone; empty if none or all are checked")
+    gates: list[GateResult] = Field(default=[], title="what became of the recipe's gates when last looked at")

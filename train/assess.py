@@ -27,6 +27,7 @@ from train.model import Base, load_base
 from train.plan import MODEL, REPORT, Plan
 from train.prepared import Prepared, Tell
 from train.reload import load_adapter, load_whole
+from train.slice_facts import slice_facts
 from train.tiny import encode_documents
 from train.tune import write
 
@@ -87,6 +88,7 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
         if general is None
         else forgetting_of(plan.settings.base_text, forgotten["base"], forgotten["tuned"], general.n_supervised),
         curve=tuned.curve,
+        facts=slice_facts(plan.split, "test"),
     )
     write(plan.folder / REPORT, report.model_dump_json(indent=1))
     return report

@@ -13,6 +13,7 @@ from jinja2 import Environment, StrictUndefined
 
 from schemas.method import Family
 from schemas.report import ARM_MEANINGS, Reading, Report
+from train.evidence_words import finds_from
 from train.figure import Interval, number, signed, visible
 from train.methods import METHODS
 from train.page import Checked, Standing, change, duration, forgetting
@@ -54,8 +55,9 @@ def card(report: Report) -> str:
         standing=Standing.of(report.comparisons),
         checked=Checked.of(report.split, report.n, report.n_reviewed),
         train_checked=Checked.of("train", report.n_train, report.n_train_reviewed),
+        finds_from=finds_from,
         compared=[(one, Interval.of(one)) for one in report.comparisons],
-        sliced=[(one, Interval.of(one.against_base)) for one in report.slices],
+        sliced=[(one, Interval.of(one.against_base)) for one in report.slices if one.against_base],
         method=METHODS[report.model.method],
         auto_class=_AUTO_CLASSES[report.model.family],
         duration=duration(report.model.train_seconds),

@@ -9,7 +9,9 @@ from cyclopts import Parameter
 
 from pipeline.recipe import load_recipe
 from schemas.report import Report
+from train.evidence_words import finds_from, p_words
 from train.finish import finish
+from train.gates import refusal
 from train.plan import plan_run
 from train.rank import rank
 from train.talk import Talk
@@ -23,7 +25,8 @@ def train(
 ) -> None:
     """Train on the recipe's newest split, judge the model on the test side, and write the report.
 
-    A run that was stopped goes on where it was; a run that is done is not done again. On several GPUs:
+    A run that was stopped goes on where it was; a run that is done is not done again. The exit code is 4 where a gate
+    of [evaluate] gates fails; report and model are written all the same. On several GPUs:
     accelerate launch --multi_gpu --num_processes 2 .venv/bin/tuneloop train
 
     Example: tuneloop train --recipe my.toml
@@ -50,6 +53,8 @@ def train(
         sys.stderr.write(f"{line}\n")
     sys.stderr.write(f"report: {page}\n")
     sys.stdout.write(f"{page}\n")
+    if refused := refusal(report.gates, str(page)):
+        raise refused
 
 
 def summary(report: Report) -> list[str]:
@@ -61,9 +66,12 @@ def summary(report: Report) -> list[str]:
     lines += [f"{mean.arm:<10} {mean.score:>7.3f} {mean.nll:>7.3f}" for mean in report.means]
     for one in report.comparisons:
         sign = "no evidence" if one.reading == "unclear" else one.reading
+        numbers = f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
         lines.append(
-            f"tuned - {one.than:<8} {one.measure:<5} {one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})  {sign}"
+            f"tuned - {one.than:<10} {one.measure:<5} {numbers}  {sign:<11}"
+            f"  p {p_words(one.p) or 'unknown':<7}  finds differences from {finds_from(one.detectable)} on"
         )
     if forgot := report.forgetting:
         lines.append(f"forgetting: NLL of held text {forgot.base_nll:.3f} before, {forgot.tuned_nll:.3f} after")
+    lines += [f"gate {one.gate} {'holds' if one.holds else 'fails'}: {one.words}" for one in report.gates]
     return [*lines, report.verdict]

@@ -20,6 +20,7 @@ from scipy.special import gammaincinv, ndtr, ndtri, stdtr, stdtrit
 
 from schemas import DataError
 from schemas.report import ARMS, MORE_IS_BETTER, SIGNIFICANT, Arm, Comparison, Measure
+from train.evidence_words import finds_from
 from train.mcnemar import is_right_or_wrong, mcnemar
 
 _CELLS = 1 << 20  # groups drawn at once: 8 MiB, which stays in cache
@@ -252,7 +253,9 @@ def verdict(comparisons: Sequence[Comparison]) -> str:
 
 def _named(one: Comparison) -> str:
     better = "" if MORE_IS_BETTER[one.measure] else ", less is better"
-    numbers = f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f}{better})"
+    finds = f"; this test finds differences from {finds_from(one.detectable)} on" if one.detectable is not None else ""
+    could = finds if one.reading == "unclear" else ""
+    numbers = f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f}{better}{could})"
     return f"{one.than} on {_MEASURES[one.measure]}: {numbers}"
 
 

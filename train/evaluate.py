@@ -1,7 +1,6 @@
 """From scores to a report: means, paired comparisons, slices, forgetting, samples, and one honest sentence."""
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -9,21 +8,18 @@ import pandas as pd
 from schemas.report import (
     ARMS,
     Arm,
-    Comparison,
     CurvePoint,
     Forgetting,
-    Mean,
-    Measure,
     Model,
     Report,
     Sample,
-    Slice,
 )
-from train.compare import compare, interval, verdict
-from train.exam import Side
+from train.compare import interval, verdict
+from train.exam import REVIEWED, Side
+from train.paired import MEASURES, compared, means_of
+from train.slices import reviewed_of, slices_of
 
 N_SAMPLES = 12
-_MEASURES: tuple[Measure, ...] = ("score", "nll")
 
 
 def report_of(
@@ -35,6 +31,7 @@ def report_of(
     model: Model,
     forgetting: Forgetting | None,
     curve: list[CurvePoint],
+    facts: pd.DataFrame | None = None,
 ) -> Report:
     """Return the report on the test side, with samples from the validation side.
 
@@ -46,10 +43,15 @@ def report_of(
         model: What was trained.
         forgetting: What it forgot; None if that was not measured.
         curve: How training went.
+        facts: What the split knows of its test rows, of `train.slice_facts`; left out, slices are fewer.
     """
     test = scores[scores["split"] == "test"]
     asked = [arm for arm in ARMS if arm != "tuned" and (test["arm"] == arm).any()]
-    comparisons = [_compared(test, arm, measure) for measure in _MEASURES for arm in asked]
+    pairs = [compared(test, arm, measure) for measure in MEASURES for arm in asked]
+    comparisons = [one for one in pairs if one is not None]
+    train = sides["train"].rows
+    sliced = slices_of(test, facts, trained=({row["template"] for row in train}, {row["source"] for row in train}))
+    checked = {row["id"] for row in sides["test"].rows if row["status"] in REVIEWED}
     return Report(
         recipe=recipe,
         data_version=data_version,
@@ -60,9 +62,11 @@ def report_of(
         n_train_reviewed=sides["train"].n_reviewed,
         model=model,
         verdict=verdict(comparisons),
-        means=_means(test),
+        means=means_of(test),
         comparisons=comparisons,
-        slices=[*_slices(test, "template"), *_slices(test, "source")],
+        slices=sliced.slices,
+        slices_left=sliced.left,
+        reviewed=reviewed_of(test, checked, asked),
         forgetting=forgetting,
         curve=curve,
         samples=_samples(scores[scores["split"] == "validation"], sides["validation"], model.run),
@@ -84,43 +88,6 @@ def forgetting_of(text: str, base_nll: np.ndarray, tuned_nll: np.ndarray, n_toke
         low=low,
         high=high,
     )
-
-
-def _wide(scores: pd.DataFrame, measure: Measure) -> pd.DataFrame:
-    """Return one row an example, one column an arm."""
-    return scores.pivot(index=["example", "group"], columns="arm", values=measure)
-
-
-def _compared(scores: pd.DataFrame, than: Arm, measure: Measure) -> Comparison:
-    wide = _wide(scores, measure)
-    groups = wide.index.get_level_values("group").tolist()
-    return compare(
-        wide["tuned"].to_numpy(float), wide[than].to_numpy(float), groups, better="tuned", than=than, measure=measure
-    )
-
-
-def _means(scores: pd.DataFrame) -> list[Mean]:
-    means = scores.groupby("arm")[["score", "nll"]].mean()
-    return [
-        Mean(arm=arm, score=means["score"].to_dict()[arm], nll=means["nll"].to_dict()[arm])
-        for arm in ARMS
-        if arm in means.index
-    ]
-
-
-def _slices(scores: pd.DataFrame, by: Literal["template", "source"]) -> list[Slice]:
-    """Return each value's means; a slice of several templates may hold several metrics, all named."""
-    return [
-        Slice(
-            by=by,
-            value=str(value),
-            n=int(part["example"].nunique()),
-            metric=", ".join(sorted(set(part["metric"]))),
-            means=_means(part),
-            against_base=_compared(part, "base", "score"),
-        )
-        for value, part in scores.groupby(by)
-    ]
 
 
 def _samples(scores: pd.DataFrame, side: Side, seed: str) -> list[Sample]:

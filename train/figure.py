@@ -33,24 +33,26 @@ _UNSEEN = re.compile(
 
 @dataclass(frozen=True)
 class Interval:
-    """A difference with its 95 % interval."""
+    """A difference with its 95 % interval; `said` is its reading where more is known than the interval."""
 
     label: str
     value: float
     low: float
     high: float
     more_is_better: bool
+    said: Reading | None = None
 
     @classmethod
     def of(cls, found: Comparison) -> "Interval":
         """Return the interval of a comparison."""
         label = f"{found.better} against {found.than}"
-        return cls(label, found.difference, found.low, found.high, MORE_IS_BETTER[found.measure])
+        more = MORE_IS_BETTER[found.measure]
+        return cls(label, found.difference, found.low, found.high, more, found.adjusted_reading)
 
     @property
     def reading(self) -> Reading:
         """What the interval allows to say: the whole of it must lie on one side of zero."""
-        return reading_of(self.low, self.high, more_is_better=self.more_is_better)
+        return self.said or reading_of(self.low, self.high, more_is_better=self.more_is_better)
 
     def __str__(self) -> str:
         return f"{signed(self.value)} ({signed(self.low)} to {signed(self.high)})"

@@ -10,27 +10,15 @@ from dataclasses import dataclass
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 
-from schemas.report import ARM_MEANINGS, ARMS, Arm, Comparison, Forgetting, Measure, Reading, Report, Sample, Slice
-from train.figure import (
-    Interval,
-    Limits,
-    arm_plot,
-    curve,
-    interval_plot,
-    interval_strip,
-    limits_of,
-    number,
-    signed,
-    visible,
-)
+from schemas.report import ARM_MEANINGS, ARMS, Comparison, Forgetting, Measure, Reading, Report, Sample
+from train.figure import Interval, arm_plot, curve, interval_plot, number, signed, visible
 from train.methods import METHODS
+from train.slices_page import slice_tables, tested
 
 MAX_PROMPT_CHARS = 1_000
 MAX_ANSWER_CHARS = 800
 MAX_NAME_CHARS = 60
-SliceRow = tuple[Slice, dict[Arm, float], Interval, Markup]
 _MEASURE_NAMES: dict[Measure, str] = {"score": "Score", "nll": "NLL"}
 
 
@@ -127,7 +115,8 @@ def page(report: Report) -> str:
             if found
         },
         compared=_compared(report.comparisons),
-        slices=_slices(report.slices),
+        slices=slice_tables(report),
+        tested=tested,
         curve=curve(report.curve, report.model.best_step, "Learning curve, nats a token"),
         forgetting=forgetting(report.forgetting),
         forgetting_figure=interval_plot([change(report.forgetting)], "Forgetting, nats a token")
@@ -213,22 +202,6 @@ def _compared(comparisons: Sequence[Comparison]) -> str:
     """Return how many examples and groups stand behind the intervals, once where all have the same."""
     counts = sorted({(one.n, one.n_groups) for one in comparisons})
     return _joined([f"{n:,} examples in {n_groups:,} groups" for n, n_groups in counts]) if counts else ""
-
-
-def _slices(slices: Sequence[Slice]) -> list[tuple[str, list[SliceRow]]]:
-    """Return (kind, rows) for each kind of slice; all strips share one axis."""
-    limits: Limits = limits_of(Interval.of(one.against_base) for one in slices)
-    tables = []
-    for by in ("template", "source"):
-        rows = []
-        for one in slices:
-            if one.by == by:
-                interval = Interval.of(one.against_base)
-                scores = {mean.arm: mean.score for mean in one.means}
-                rows.append((one, scores, interval, interval_strip(interval, limits)))
-        if rows:
-            tables.append((by, rows))
-    return tables
 
 
 def _sample(one: Sample) -> dict[str, object]:

@@ -102,7 +102,7 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
     }
     metrics: dict[str, JsonValue] = {name: list(template.metrics) for name, (template, _) in templates.items()}
     key = value_digest(parts)
-    asked = recipe.evaluate.model_dump(mode="json")
+    asked = recipe.evaluate.model_dump(mode="json", exclude={"gates"})  # gates change no score
     evaluation = value_digest([key, scoring.digest, dict(scoring.distributions), metrics, asked])
     last = newest_run(data_root, recipe.name)
     why = what_changed(parts, last.key_parts if last else None)
