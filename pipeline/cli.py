@@ -24,6 +24,7 @@ for _target, _help in (
     ("train.methods_cli:methods", "print the training methods with what trains, rates and reasons"),
     ("train.preview_cli:preview", "show one row as the model sees it: tokens, loss, prompt"),
     ("train.sweep_cli:sweep", "find the learning rate and rank by validation"),
+    ("train.compare_cli:compare", "compare two data versions by one base trained on each"),
     ("train.export_cli:export", "write a tuned model for other tools"),
     ("pipeline.commands:check", "say what `data` would run and why"),
     ("pipeline.commands:recipe", "print every setting of a recipe"),

@@ -24,14 +24,13 @@ from train.likelihood import example_nll
 from train.memory import within_memory
 from train.methods import METHODS
 from train.model import Base, load_base
-from train.plan import MODEL, REPORT, Plan
+from train.plan import MODEL, REPORT, SCORES, Plan
 from train.prepared import Prepared, Tell
 from train.reload import load_adapter, load_whole
 from train.slice_facts import slice_facts
 from train.tiny import encode_documents
 from train.tune import write
 
-SCORES = "scores.parquet"
 # Where the recipe does not say: so many folds, for models of fewer parameters than that.
 FOLDS, MOST_FOLDED = 2, 1_000_000_000
 

@@ -29,7 +29,7 @@ def past_run(recipe: Recipe, data_root: Path, key: str | None = None) -> tuple[P
         ConfigError: There is no such run, or its base or chat template is another one today.
         SnapshotError: Its record is damaged, or of settings that are no more.
     """
-    record = _found(data_root, key) if key else newest_run(data_root, recipe.name)
+    record = found_run(data_root, key) if key else newest_run(data_root, recipe.name)
     if record is None:
         raise ConfigError(
             f"recipe {recipe.name!r} has no finished training run",
@@ -79,7 +79,12 @@ def _same_template(record: TrainingRecord, encode: Encode, where: str) -> None:
         )
 
 
-def _found(data_root: Path, key: str) -> TrainingRecord:
+def found_run(data_root: Path, key: str) -> TrainingRecord:
+    """Return the record of the finished run whose key begins with `key`.
+
+    Raises:
+        ConfigError: None or several begin so, or the run is not finished.
+    """
     known = sorted(path.name for path in (data_root / RUNS).glob("*") if path.is_dir() and not path.is_symlink())
     alike = [name for name in known if name.startswith(key)]
     record = read_record(data_root / RUNS / alike[0]) if len(alike) == 1 else None

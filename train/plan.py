@@ -18,7 +18,7 @@ from schemas.training import Encode, Train, TrainingRecord
 from train.base_text import Tiny, documents, tiny_key
 
 RUNS = "runs"
-MANIFEST, REPORT, MODEL = "manifest.json", "report.json", "model"
+MANIFEST, REPORT, MODEL, SCORES = "manifest.json", "report.json", "model", "scores.parquet"
 _MODEL_FILES = ("*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.py")
 
 
