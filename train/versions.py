@@ -182,8 +182,7 @@ def _groups(rows: pd.DataFrame) -> np.ndarray:
     theirs, n_theirs = rows["group_b"].factorize()[0], rows["group_b"].nunique()
     size = n_ours + n_theirs
     edges = coo_array((np.ones(len(rows)), (ours, theirs + n_ours)), shape=(size, size))
-    components: np.ndarray = connected_components(edges, directed=False)[1]
-    return components[ours]
+    return np.asarray(connected_components(edges, directed=False)[1][ours])
 
 
 def _difference(
