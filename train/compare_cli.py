@@ -56,17 +56,17 @@ def compare(
 def lines(found: Versions) -> list[str]:
     """Return the closing lines: the data's changes, the scores' changes, the verdict."""
     told = [
-        f"A         run {found.a.run} on data {found.a.data_version}",
-        f"B         run {found.b.run} on data {found.b.data_version}",
+        f"A          run {found.a.run} on data {found.a.data_version}",
+        f"B          run {found.b.run} on data {found.b.data_version}",
     ]
     told += [
-        f"{one.split:<10}{one.n_before:,} to {one.n_after:,} rows: {one.added:,} added, {one.removed:,} removed, "
+        f"{one.split:<11}{one.n_before:,} to {one.n_after:,} rows: {one.added:,} added, {one.removed:,} removed, "
         f"{one.prompt_edited:,} prompts and {one.answer_edited:,} answers edited, {one.status_changed:,} statuses "
         "changed"
         for one in found.sides
     ]
-    told.append(f"compared  {found.n_same:,} test rows that are the same in both")
-    told += [f"left out  {one.n:,}: {one.reason}" for one in found.left_out]
+    told.append(f"compared   {found.n_same:,} test rows that are the same in both")
+    told += [f"left out   {one.n:,}: {one.reason}" for one in found.left_out]
     for one in [*found.differences, *found.templates]:
         test = one.found
         name = one.template or "all"
@@ -77,7 +77,7 @@ def lines(found: Versions) -> list[str]:
             f"({test.low:+.3f} to {test.high:+.3f})  {reading:<11}  {adjusted}  "
             f"finds differences from {finds_from(test.detectable)} on"
         )
-    return [*told, *(f"note      {note}" for note in found.notes), found.verdict]
+    return [*told, *(f"note       {note}" for note in found.notes), found.verdict]
 
 
 def _asked(recipe: str, data_root: Path, run_a: str | None, run_b: str | None) -> tuple[TrainingRecord, TrainingRecord]:

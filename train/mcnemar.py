@@ -11,8 +11,7 @@ from scipy.stats import binomtest
 
 from schemas import DataError
 from schemas.report import McNemar
-
-_NO_DIFFERENCE = 1e-9
+from train.groups import NO_DIFFERENCE
 
 
 def is_right_or_wrong(*values: ArrayLike) -> bool:
@@ -48,6 +47,6 @@ def mcnemar(right: ArrayLike, than_right: ArrayLike, groups: Sequence[str]) -> M
         )
     _, place = np.unique(np.asarray(groups, dtype=object), return_inverse=True)
     sums = np.bincount(place, weights=one - other)
-    won, lost = int(np.count_nonzero(sums > _NO_DIFFERENCE)), int(np.count_nonzero(sums < -_NO_DIFFERENCE))
+    won, lost = int(np.count_nonzero(sums > NO_DIFFERENCE)), int(np.count_nonzero(sums < -NO_DIFFERENCE))
     p = float(binomtest(won, won + lost).pvalue) if won + lost else 1.0
     return McNemar(won=won, lost=lost, p=p, one_row_a_group=len(sums) == len(one))

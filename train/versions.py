@@ -256,7 +256,6 @@ def _verdict(found: list[VersionDifference], n_same: int) -> str:
 
 
 def _named(one: Comparison) -> str:
-    numbers = f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
     finds = finds_from(one.detectable)
     could = f"; this test finds differences from {finds} on" if one.reading == "unclear" and finds != "unknown" else ""
-    return f"{_MEASURES[one.measure]}, {numbers}{could}"
+    return f"{_MEASURES[one.measure]}, {one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f}{could})"

@@ -8,7 +8,8 @@ from scipy.stats import ttest_1samp
 
 from schemas import DataError
 from schemas.report import Comparison
-from train.compare import compare, evidence, interval, minimum_detectable, verdict
+from train.bootstrap import evidence
+from train.compare import compare, interval, minimum_detectable, verdict
 
 TENTHS = st.integers(0, 10).map(lambda n: n / 10)
 PAIRS = st.lists(st.tuples(TENTHS, TENTHS, st.sampled_from("abcdefghij")), min_size=2, max_size=40)
@@ -61,7 +62,7 @@ def test_groups_of_one_give_the_bootstrap_of_examples():
 def test_blocks_change_nothing(monkeypatch):
     values, groups = np.random.default_rng(3).normal(0, 1, 90), [f"g{n % 30}" for n in range(90)]
     whole = interval(values, groups, resamples=999)
-    monkeypatch.setattr("train.compare._CELLS", 100)  # three resamples at once
+    monkeypatch.setattr("train.bootstrap._CELLS", 100)  # three resamples at once
     assert interval(values, groups, resamples=999) == pytest.approx(whole)
 
 
@@ -226,9 +227,20 @@ def test_right_or_wrong_answers_bring_the_exact_test_along():
 
 
 def test_where_no_answer_differs_the_test_still_says_what_it_could_have_found():
-    # Six of 100 groups must differ; as many do with the chance 0.8 where 7.906 are expected: chi2(12) at 0.8 is 15.812.
+    # However little differs: six of 100 groups must differ; as many do with the chance 0.8 where 7.906 are expected: chi2(12) at 0.8 is 15.812.
     assert compared([1] * 100, [1] * 100, range(100)).detectable == pytest.approx(0.07906, abs=1e-5)
     assert compared([0.5] * 100, [0.5] * 100, range(100)).detectable is None  # nothing is known of the spread
+
+
+def test_answers_that_turn_right_add_to_the_spread_they_must_be_found_in():
+    # 100 rows, 10 won and 10 lost: mean 0, SE = sqrt(100 / 99 * 20) / 100 = 0.04495; 99 degrees of freedom:
+    # t(0.975) + t(0.8) = 1.98422 + 0.84525 = 2.82947, f ** 2 = 8.00590; d ** 2 = f ** 2 * (SE ** 2 + d / 100).
+    one, other = [1] * 10 + [0] * 90, [0] * 10 + [1] * 10 + [0] * 80
+    plain = minimum_detectable(np.subtract(one, other), range(100))
+    assert plain == pytest.approx(2.82947 * 0.04495, rel=1e-3)
+    found = compared(one, other, range(100)).detectable
+    assert found**2 == pytest.approx(8.00590 * (20 / 9900 + found / 100), rel=1e-4)
+    assert found > plain
 
 
 def pair(than, measure, difference, low, high):

@@ -32,7 +32,7 @@ def test_the_two_newest_runs_on_different_data_are_compared_and_page_and_json_li
     assert json.loads(page.with_suffix(".json").read_text("utf-8"))["a"]["run"] == C
     assert "all              score 0.250 to 0.500: +0.250 (+0.250 to +0.250)  better" in said.err
     assert "B is better than A on score" in said.err
-    assert "compared  " in said.err
+    assert "compared   " in said.err
 
 
 def test_two_runs_are_named_by_the_beginning_of_their_keys(store, capsys):
