@@ -37,8 +37,8 @@ def minimum_detectable_of_answers(differences: ArrayLike, groups: Sequence[str],
 
     Each answer that turns from wrong to right adds to the spread: if a share e of rows turns, whole groups at a time,
     the variance of the mean grows by up to e * sum of squared group sizes / examples ** 2. The result solves
-    d = (t + t) * sqrt(SE ** 2 + (d - |mean|) * that). And at least `FEWEST_THAT_DIFFER` groups must
-    differ, so as many must be expected (Poisson) as bring them about with the chance `power`. Never above 1; infinite for fewer than two
+    d = (t + t) * sqrt(SE ** 2 + (d - |mean|) * that). And at least `FEWEST_THAT_DIFFER` groups must differ, so as many
+    must be expected (Poisson) as bring them about with the chance `power`. Never above 1; infinite for fewer than two
     groups.
 
     Raises:
