@@ -105,7 +105,7 @@ def lessons(data_root: Path, recipe: str, run: TrainingRun) -> Lessons:
     for one in report.slices:
         if one.by == "template":
             score = {mean.arm: mean.score for mean in one.means}
-            if "base" in score and "tuned" in score:
+            if "base" in score and "tuned" in score and one.against_base is not None:
                 known = (one.value, one.n, score["base"], score["tuned"], one.against_base.reading)
                 templates.append(Learned(*known, *since.get(one.value, ())))
     return Lessons(
