@@ -59,6 +59,14 @@ class Score(Strict):
     doubt: float | None = Field(
         default=None, title="how firmly a model contradicts the reference at its worst token, nats, 0 or more"
     )
+    # The next seven are empty where the arm did not answer; `train/behaviour.py` says how each is read.
+    stopped: bool | None = Field(default=None, title="ended by its stop token; empty for arms that write no tokens")
+    is_empty: bool | None = Field(default=None, title="nothing but blanks")
+    repetition: float | None = Field(default=None, title="share of its runs of 4 words that stood in it before")
+    length_ratio: float | None = Field(default=None, title="its words over the reference's")
+    copied: float | None = Field(default=None, title="share of its runs of 4 words that stand in the prompt")
+    same_language: bool | None = Field(default=None, title="as the reference; empty where it cannot be told")
+    valid_format: bool | None = Field(default=None, title="JSON, or one of the labels; empty where neither is asked")
 
 
 class Mean(Strict):
@@ -197,6 +205,56 @@ class GateResult(Strict):
     fix: str = Field(title="what to do; empty if it holds")
 
 
+class Behaviour(Strict):
+    """How one arm answers, right or wrong: means over the examples it answered."""
+
+    arm: Arm | Literal["reference"] = Field(title="`reference`: the same of the references, as a yardstick")
+    n: int = Field(ge=0, title="answers")
+    stopped: float | None = Field(title="share that ended by the stop token; empty where no tokens were written")
+    empty: float = Field(title="share that is blank")
+    repetition: float = Field(title="mean share of an answer's runs of 4 words that stood in it before")
+    length_ratio: float | None = Field(title="mean of an answer's words over its reference's")
+    copied: float | None = Field(title="mean share of an answer's runs of 4 words that stand in its prompt")
+    same_language: float | None = Field(title="share in the reference's language, of those where it can be told")
+    n_language: int = Field(ge=0, title="answers whose language can be told")
+    valid_format: float | None = Field(title="share that is JSON, or one of the labels, where that is asked")
+    n_format: int = Field(ge=0, title="answers of which a format is asked")
+
+
+class CorpusMetric(Strict):
+    """One metric of one arm over all answers to a template's examples."""
+
+    template: str
+    arm: Arm
+    metric: str
+    value: float | None = Field(title="BLEU and chrF 0 to 100 as sacrebleu prints them, MCC -1 to 1, others 0 to 1")
+    n: int = Field(ge=0, title="answers it is of")
+    signature: str = Field(default="", title="how it was counted, where the library says so")
+
+
+class ClassMetric(Strict):
+    """How one arm does on one label."""
+
+    template: str
+    arm: Arm
+    label: str
+    n: int = Field(ge=0, title="examples whose reference it is")
+    n_given: int = Field(ge=0, title="examples that the arm gave it to")
+    precision: float
+    recall: float
+    f1: float
+
+
+class Measures(Strict):
+    """What the answers are like, and every metric that a template names."""
+
+    behaviour: list[Behaviour]
+    corpus: list[CorpusMetric]
+    classes: list[ClassMetric]
+    n_without_reference: dict[str, int] = Field(title="template to rows left out of its metrics, none if all have one")
+    warnings: list[str] = Field(title="metrics and tasks that do not fit each other")
+
+
 class Report(Strict):
     """One evaluation of one model on one split of one data version."""
 
@@ -218,3 +276,4 @@ class Report(Strict):
     slices_left: dict[SliceKind, int] = Field(default={}, title="smaller slices of a kind that are not shown")
     reviewed: Reviewed | None = Field(default=None, title="on checked rows alone; empty if none or all are checked")
     gates: list[GateResult] = Field(default=[], title="what became of the recipe's gates when last looked at")
+    measures: Measures | None = Field(default=None, title="empty in reports from before they were taken")

@@ -111,7 +111,8 @@ def _held(plan: Plan, prepared: Prepared, n_parameters: int, tell: Tell) -> Resu
     if not k:
         return None
     judged = out_of_fold(plan, prepared, k, tell)
-    return Result(judged.nll / prepared.sides["train"].encoded.n_supervised, judged.answers, judged.doubt)
+    nll = judged.nll / prepared.sides["train"].encoded.n_supervised
+    return Result(nll, judged.answers, doubt=judged.doubt)
 
 
 def _general(plan: Plan, base: Base) -> Encoded | None:

@@ -5,7 +5,7 @@ one test row and the arm `tuned` ->
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from pipeline.snapshot import Snapshot
 from schemas import ConfigError, Template, arrow_schema, nearest
 from schemas.method import Family
 from schemas.report import Score, ScoreArm
+from train.behaviour import Yardstick, offered_labels
 from train.doubt import example_doubt
 from train.encode import RowEncoder
 from train.encoded import Encoded
@@ -26,7 +27,8 @@ from train.generate import answers, choices
 from train.metrics import METRICS, primary
 from train.padded import PaddedClasses
 
-COLUMNS = ("id", "origin", "source", "template", "group", "status", "prompt", "completion", "tools")
+COLUMNS = ("id", "origin", "source", "template", "group", "status", "prompt", "completion", "tools", "fields")
+_NOT_KEPT = frozenset(("prompt", "completion", "tools", "fields"))
 REVIEWED = ("accepted", "edited")
 
 
@@ -39,6 +41,7 @@ class Side:
         prompts: Text of each prompt, as people read it.
         references: Text each target reads back as.
         encoded: Their ids.
+        labels: What each prompt offers to choose from; none where it offers nothing.
     """
 
     name: str
@@ -46,6 +49,7 @@ class Side:
     prompts: list[str]
     references: list[str]
     encoded: Encoded
+    labels: list[list[str]] = field(default_factory=list)
 
     @property
     def n_reviewed(self) -> int:
@@ -62,10 +66,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Result:
-    """What one arm made of one side: NLL in nats a token, answers where it was asked, and a model's doubt."""
+    """What one arm made of one side: NLL in nats a token, answers where it was asked, and a model's doubt.
+
+    `stopped`: whether each answer ended by its stop token, for arms that write tokens.
+    """
 
     nll: np.ndarray
     answers: Sequence[str | None] | None
+    stopped: list[bool] | None = None
     doubt: np.ndarray | None = None
 
 
@@ -83,6 +91,7 @@ def read_side(snapshot: Snapshot, name: str, encoder: RowEncoder, made: Encoded 
     """
     rows: list[dict[str, Any]] = []
     prompts: list[str] = []
+    labels: list[list[str]] = []
     encoded: list[Encoded] = []
     for file in snapshot.manifest.files:
         if not file.name.startswith(f"{name}-"):
@@ -92,10 +101,11 @@ def read_side(snapshot: Snapshot, name: str, encoder: RowEncoder, made: Encoded 
             if made is None:
                 encoded.append(encoder.encode(read))
             prompts += ["\n\n".join(message["content"] or "" for message in row["prompt"]) for row in read]
-            rows += [{key: row[key] for key in COLUMNS if key not in ("prompt", "completion", "tools")} for row in read]
+            rows += [{key: row[key] for key in COLUMNS if key not in _NOT_KEPT} for row in read]
+            labels += [offered_labels(row["fields"]) for row in read]
     whole = Encoded.joined(encoded) if made is None else made
     references = [encoder.read_back(whole.target(i).tolist()) for i in range(len(whole))]
-    return Side(name, rows, prompts, references, whole)
+    return Side(name, rows, prompts, references, whole, labels)
 
 
 def ask(
@@ -113,13 +123,13 @@ def ask(
 ) -> Result:
     """Return what a model makes of a side; without `max_new_tokens` it is not asked to answer."""
     summed, doubt = example_doubt(model, side.encoded, layout, token_budget=token_budget)
-    said = None
+    said = stopped = None
     if max_new_tokens is not None and len(side.encoded):
         if isinstance(layout, PaddedClasses):
             numbers = choices(model, side.encoded, layout, token_budget=token_budget, tell=tell)
             said = [encoder.read_back([number]) for number in numbers]
         elif encoder.stop_id is not None:
-            said = answers(
+            said, stopped = answers(
                 model,
                 tokenizer,
                 side.encoded,
@@ -130,7 +140,7 @@ def ask(
                 tell=tell,
                 family=family,
             )
-    return Result(summed / side.encoded.n_supervised, said, doubt)
+    return Result(summed / side.encoded.n_supervised, said, stopped, doubt)
 
 
 def ask_floors(floors: Floors, side: Side) -> dict[ScoreArm, Result]:
@@ -172,9 +182,10 @@ def score_table(side: Side, results: Mapping[ScoreArm, Result], metrics: Mapping
     """Return a row of `schemas.report.Score` for each example and arm."""
     tables = []
     n = len(side.rows)
+    names = [metrics[row["template"]] for row in side.rows]
+    yardstick = Yardstick(side.prompts, side.references, names, side.labels)
     for arm, result in results.items():
         said: Sequence[str | None] = result.answers if result.answers is not None else [None] * n
-        names = [metrics[row["template"]] for row in side.rows]
         scores = [
             None if answer is None else METRICS[name](answer, reference)
             for name, answer, reference in zip(names, said, side.references, strict=True)
@@ -192,6 +203,7 @@ def score_table(side: Side, results: Mapping[ScoreArm, Result], metrics: Mapping
             "nll": result.nll.tolist(),
             "n_tokens": side.encoded.n_supervised.tolist(),
             "doubt": [None] * n if result.doubt is None else result.doubt.tolist(),
+            **yardstick.columns(said, result.stopped),
         }
         tables.append(pa.table(columns, schema=arrow_schema(Score)))
     return pa.concat_tables(tables)

@@ -10,7 +10,7 @@ asks the model for its next token again and again, exactly as training asked it.
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,6 +25,13 @@ BATCH = 64
 CACHED = 2
 
 
+class Said(NamedTuple):
+    """What a model answered, and whether each answer ended by its stop token rather than by its length."""
+
+    texts: list[str]
+    stopped: list[bool]
+
+
 @torch.no_grad()
 def answers(
     model: PreTrainedModel,
@@ -37,7 +44,7 @@ def answers(
     token_budget: int,
     tell: Callable[[int, int], None],
     family: Family = "causal",
-) -> list[str]:
+) -> Said:
     """Return what the model answers to each prompt: the likeliest token each time, until the stop token.
 
     Prompts of like length go together; padding is masked and changes nothing.
@@ -53,7 +60,7 @@ def answers(
         tell: Called with how many are done, and of how many.
         family: Of the model.
     """
-    said = [""] * len(encoded)
+    said, stopped = [""] * len(encoded), [False] * len(encoded)
     was_training = model.training
     model.eval()
     done = 0
@@ -66,11 +73,11 @@ def answers(
         for place, tokens in zip(batch, new_BN, strict=True):
             ended = tokens[: tokens.index(stop)] if stop in tokens else tokens
             text = tokenizer.decode(ended, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-            said[place] = str(text)
+            said[place], stopped[place] = str(text), stop in tokens
         done += len(batch)
         tell(done, len(encoded))
     model.train(was_training)
-    return said
+    return Said(said, stopped)
 
 
 @torch.no_grad()

@@ -98,7 +98,7 @@ def test_a_model_is_asked_for_nats_a_token_and_answers(make_model, encoder, side
     result, told = asked(model, encoder, side, 4)
     summed = example_nll(model, side.encoded, Packed(), token_budget=256)
     assert result.nll == pytest.approx(summed / [len(side.encoded.target(i)) for i in range(len(summed))])
-    assert result.answers == answers(
+    found = answers(
         model,
         tokenizer,
         side.encoded,
@@ -108,6 +108,7 @@ def test_a_model_is_asked_for_nats_a_token_and_answers(make_model, encoder, side
         token_budget=64,
         tell=lambda *_: None,
     )
+    assert (result.answers, result.stopped) == found
     assert told[-1] == (len(side.rows), len(side.rows))
 
 

@@ -36,7 +36,22 @@ def said(
     return answers(
         model, tokenizer, asked(prompts), stop=stop, context=context, max_new_tokens=max_new_tokens,
         token_budget=token_budget, tell=tell,
-    )  # fmt: skip
+    ).texts  # fmt: skip
+
+
+def test_an_answer_says_whether_it_ended_by_its_stop_token(make_model, tokenizer):
+    model, prompt = make_model(), PROMPTS[0]
+    second = second_token(model, tokenizer, prompt)
+
+    def ended(stop, n_new):
+        found = answers(
+            model, tokenizer, asked([prompt]), stop=stop, context=CONTEXT, max_new_tokens=n_new, token_budget=64,
+            tell=lambda *_: None,
+        )  # fmt: skip
+        return found.stopped
+
+    assert ended(second, 2) == [True]
+    assert ended(second, 1) == [False]  # cut before the stop token came
 
 
 def second_token(model, tokenizer, prompt):
@@ -175,7 +190,7 @@ def test_an_encoder_decoder_answers_the_likeliest_token_each_time(tmp_path, base
         model, tokenizer, asked(PROMPTS), stop=2, context=CONTEXT, max_new_tokens=6, token_budget=4096,
         tell=lambda *_: None, family="seq2seq",
     )  # fmt: skip
-    assert found == expected
+    assert found.texts == expected
 
 
 def loud(model):
