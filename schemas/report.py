@@ -255,6 +255,47 @@ class Measures(Strict):
     warnings: list[str] = Field(title="metrics and tasks that do not fit each other")
 
 
+class Benchmark(Strict):
+    """One figure of lm-eval before and after training."""
+
+    task: str
+    metric: str = Field(title="with lm-eval's filter, such as acc or exact_match,strip")
+    n: int | None = Field(title="questions, where lm-eval says how many")
+    more_is_better: bool = True
+    base: float
+    tuned: float
+    low: float | None = Field(title="lower end of the 95 % interval of tuned minus base; empty without standard errors")
+    high: float | None
+
+    @property
+    def reading(self) -> Reading:
+        """What the interval allows to say of the tuned model; without one, nothing."""
+        if self.low is None or self.high is None:
+            return "unclear"
+        return reading_of(self.low, self.high, more_is_better=self.more_is_better)
+
+
+class Judged(Strict):
+    """What a judging model made of the answers, with what its judgement is worth."""
+
+    model: str
+    failed: str = Field(default="", title="why there is no judgement; then all else is empty")
+    n: int = Field(default=0, title="validation rows whose two answers differ and were compared both ways round")
+    n_same: int = Field(default=0, title="rows whose two answers are the same: ties that nobody was asked about")
+    n_tuned: int = Field(default=0, title="tuned was better both ways round")
+    n_base: int = Field(default=0, title="base was better both ways round")
+    n_turned: int = Field(default=0, title="the verdict followed the position: counted as ties")
+    n_unread: int = Field(default=0, title="rows with a verdict that could not be read: left out")
+    difference: float | None = Field(default=None, title="wins of tuned minus wins of base, a row, with same answers")
+    low: float | None = Field(default=None, title="lower end of its 95 % interval, clustered by group")
+    high: float | None = None
+    n_checked: int = Field(default=0, title="validation rows with people's verdict that it was asked about too")
+    n_checked_wrong: int = Field(default=0, title="how many of these people had found wrong and edited")
+    agreement: float | None = Field(default=None, title="share of these where it says what people say")
+    kappa: float | None = Field(default=None, title="Cohen's kappa with people; empty where they all say the same")
+    worth: str = Field(default="", title="what that means, in a sentence")
+
+
 class Report(Strict):
     """One evaluation of one model on one split of one data version."""
 
@@ -277,3 +318,5 @@ class Report(Strict):
     reviewed: Reviewed | None = Field(default=None, title="on checked rows alone; empty if none or all are checked")
     gates: list[GateResult] = Field(default=[], title="what became of the recipe's gates when last looked at")
     measures: Measures | None = Field(default=None, title="empty in reports from before they were taken")
+    benchmarks: list[Benchmark] = Field(default=[], title="figures of lm-eval before and after, if there are any")
+    judge: Judged | None = Field(default=None, title="empty where no judge was asked for")

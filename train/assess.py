@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import torch
 from transformers import PreTrainedModel
 
-from schemas.report import Arm, Report, ScoreArm
+from schemas.report import Arm, Judged, Report, ScoreArm
 from schemas.training import Tuned
 from train.base_text import documents
 from train.checkpoint import full_disk
@@ -20,7 +20,9 @@ from train.families import layout_of
 from train.floors import Floors
 from train.folds import out_of_fold
 from train.forward import Layout
+from train.judge import judge_side
 from train.likelihood import example_nll
+from train.lm_eval_results import benchmarks
 from train.memory import within_memory
 from train.methods import METHODS
 from train.model import Base, load_base
@@ -88,9 +90,27 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
         else forgetting_of(plan.settings.base_text, forgotten["base"], forgotten["tuned"], general.n_supervised),
         curve=tuned.curve,
         facts=slice_facts(plan.split, "test"),
+        templates=plan.templates,
+    ).model_copy(
+        update={
+            "judge": _judged(plan, sides["validation"], results["validation"], tell),
+            "benchmarks": benchmarks(plan.evaluate.lm_eval_results),
+        }
     )
     write(plan.folder / REPORT, report.model_dump_json(indent=1))
     return report
+
+
+def _judged(plan: Plan, side: Side, results: dict[Arm, Result], tell: Tell) -> Judged | None:
+    """Return what the judge says, if the recipe names one; one that does not answer is a warning and no error."""
+    tuned, base, settings = results["tuned"].answers, results["base"].answers, plan.evaluate.judge
+    if settings is None or tuned is None or base is None:
+        return None
+    tell.line(f"evaluate  the judge {settings.model} compares tuned with base on the validation side")
+    judged = judge_side(settings, plan.split, side, tuned, base, plan.folder)
+    if judged.failed:
+        tell.line(f"evaluate  warning: the report is made without the judge: {judged.failed}")
+    return judged
 
 
 def _numbers(model: PreTrainedModel) -> AbstractContextManager[object]:

@@ -1,10 +1,12 @@
 """From scores to a report: means, paired comparisons, slices, forgetting, samples, and one honest sentence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from schemas import Template
 from schemas.report import (
     ARMS,
     Arm,
@@ -16,6 +18,7 @@ from schemas.report import (
 )
 from train.compare import interval, verdict
 from train.exam import REVIEWED, Side
+from train.measures import measures_of
 from train.paired import MEASURES, compared, means_of
 from train.slices import reviewed_of, slices_of
 
@@ -32,6 +35,7 @@ def report_of(
     forgetting: Forgetting | None,
     curve: list[CurvePoint],
     facts: pd.DataFrame | None = None,
+    templates: Mapping[str, tuple[Template, Path]] | None = None,
 ) -> Report:
     """Return the report on the test side, with samples from the validation side.
 
@@ -44,6 +48,7 @@ def report_of(
         forgetting: What it forgot; None if that was not measured.
         curve: How training went.
         facts: What the split knows of its test rows, of `train.slice_facts`; left out, slices are fewer.
+        templates: By name; without them no more is measured than each row's score.
     """
     test = scores[scores["split"] == "test"]
     asked = [arm for arm in ARMS if arm != "tuned" and (test["arm"] == arm).any()]
@@ -70,6 +75,7 @@ def report_of(
         forgetting=forgetting,
         curve=curve,
         samples=_samples(scores[scores["split"] == "validation"], sides["validation"], model.run),
+        measures=measures_of(test, sides["test"], sides["train"], templates) if templates else None,
     )
 
 

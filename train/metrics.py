@@ -145,8 +145,13 @@ def _bleu(answer: str, reference: str) -> float:
 
     By characters where a reference is in a script without blanks, else with the tokenizer 13a.
     """
-    by_characters = any(_spaced(character)[0] == " " for character in fold(reference) if character.isalpha())
-    return float(_BLEU["char" if by_characters else "13a"].sentence_score(answer, [reference]).score) / 100
+    name = "char" if is_without_blanks(reference) else "13a"
+    return float(_BLEU[name].sentence_score(answer, [reference]).score) / 100
+
+
+def is_without_blanks(text: str) -> bool:
+    """Return whether a letter of the text is of a script that is written without blanks between words."""
+    return any(_spaced(character)[0] == " " for character in fold(text) if character.isalpha())
 
 
 def _token_f1(answer: str, reference: str) -> float:

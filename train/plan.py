@@ -16,6 +16,7 @@ from schemas import ConfigError, SnapshotError, SourceError, Strict, Template
 from schemas.evaluation import Evaluate
 from schemas.training import Encode, Train, TrainingRecord
 from train.base_text import Tiny, documents, tiny_key
+from train.lm_eval_results import benchmarks, results_digest
 
 RUNS = "runs"
 MANIFEST, REPORT, MODEL, SCORES = "manifest.json", "report.json", "model", "scores.parquet"
@@ -103,6 +104,8 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
     metrics: dict[str, JsonValue] = {name: list(template.metrics) for name, (template, _) in templates.items()}
     key = value_digest(parts)
     asked = recipe.evaluate.model_dump(mode="json", exclude={"gates"})  # gates change no score
+    benchmarks(recipe.evaluate.lm_eval_results)  # files that do not fit are to be said before anything is trained
+    asked["files"] = results_digest(recipe.evaluate)
     evaluation = value_digest([key, scoring.digest, dict(scoring.distributions), metrics, asked])
     last = newest_run(data_root, recipe.name)
     why = what_changed(parts, last.key_parts if last else None)

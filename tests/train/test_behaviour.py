@@ -16,9 +16,11 @@ def columns(answer, *, prompt="", reference="Lyon", metric="token_f1", labels=()
 
 
 def test_repetition_is_the_share_of_runs_of_four_words_that_stood_there_before():
-    assert repetition("a b c d a b c d".split()) == pytest.approx(0.2)  # abcd bcda cdab dabc abcd: one of five again
+    assert repetition(["a", "b", "c", "d", "a", "b", "c", "d"]) == pytest.approx(
+        0.2
+    )  # abcd bcda cdab dabc abcd: one of five again
     assert repetition(["very"] * 8) == pytest.approx(0.8)  # five runs, one of them new
-    assert repetition("a b c d e".split()) == repetition(["a"] * 3) == repetition([]) == 0
+    assert repetition(["a", "b", "c", "d", "e"]) == repetition(["a"] * 3) == repetition([]) == 0
 
 
 @given(st.lists(st.sampled_from("ab"), max_size=30))

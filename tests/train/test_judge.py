@@ -1,0 +1,182 @@
+import json
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from pipeline.snapshot import Snapshot
+from schemas.evaluation import JudgeSettings
+from train.judge import CACHE, KEY, Checked, Pair, checked_rows, judge
+
+SECRET = "sk-very-secret"
+PAIRS = [
+    Pair("2 + 2?", "4", "good 4", "bad 5", "a"),
+    Pair("3 + 3?", "6", "bad 7", "good 6", "b"),
+    Pair("1 + 1?", "2", "2", " 2 ", "c"),  # the same: nobody is asked
+]
+CHECKED = [Checked("q", f"right {n}", True) for n in range(25)] + [Checked("q", f"bad {n}", False) for n in range(5)]
+
+
+def fair(question):
+    """Judge as the texts say of themselves."""
+    if "RIGHT or WRONG" in question:
+        return "Right." if "right " in question else "WRONG"
+    first = question.partition("<answer_a>")[2].partition("</answer_a>")[0]
+    return "A" if "good" in first else "B"
+
+
+@contextmanager
+def endpoint(reply, status=200):
+    """Serve chat completions at a port of this machine, and note what was asked."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            asked.append((self.path, self.headers.get("Authorization"), body))
+            said = reply(body["messages"][0]["content"])
+            raw = (
+                said if isinstance(said, bytes) else json.dumps({"choices": [{"message": {"content": said}}]}).encode()
+            )
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(raw)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield JudgeSettings(url=f"http://127.0.0.1:{server.server_port}/v1", model="wise"), asked
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def _key(monkeypatch):
+    monkeypatch.setenv(KEY, SECRET)
+    monkeypatch.setattr("train.judge.WAIT_SECONDS", 0)
+
+
+def test_each_pair_is_compared_both_ways_round(tmp_path):
+    with endpoint(fair) as (settings, asked):
+        found = judge(settings, PAIRS, [], tmp_path)
+    assert (found.n, found.n_tuned, found.n_base, found.n_same, found.n_turned) == (2, 1, 1, 1, 0)
+    assert found.difference == 0
+    assert found.low <= 0 <= found.high
+    assert len(asked) == 4
+    path, authorization, body = asked[0]
+    assert (path, authorization, body["model"], body["temperature"]) == (
+        "/v1/chat/completions", f"Bearer {SECRET}", "wise", 0,
+    )  # fmt: skip
+
+
+def test_a_judge_that_goes_by_position_finds_nothing_but_ties(tmp_path):
+    with endpoint(lambda _: "A") as (settings, _):
+        found = judge(settings, PAIRS, [], tmp_path)
+    assert (found.n, found.n_tuned, found.n_base, found.n_turned, found.difference) == (2, 0, 0, 2, 0)
+
+
+def test_its_agreement_with_people_stands_beside_it(tmp_path):
+    with endpoint(fair) as (settings, _):
+        found = judge(settings, PAIRS, CHECKED, tmp_path)
+    assert (found.n_checked, found.n_checked_wrong, found.agreement, found.kappa) == (30, 5, 1, 1)
+    assert found.worth == "It agrees with people well."
+
+
+def test_a_judge_that_finds_everything_right_is_worth_nothing(tmp_path):
+    with endpoint(lambda _: "RIGHT") as (settings, _):
+        found = judge(settings, [], CHECKED, tmp_path)
+    assert found.agreement == pytest.approx(25 / 30)
+    assert found.kappa == 0  # as good as chance
+    assert "do not rely on it" in found.worth
+
+
+@pytest.mark.parametrize(
+    ("checked", "worth"),
+    [
+        ([], "No validation row was checked by people, so what this judge is worth is unknown."),
+        (CHECKED[:25], "Only 25 validation rows were checked by people, 0 of them edited"),
+        (CHECKED[3:29], "Only 26 validation rows were checked by people, 4 of them edited"),
+    ],
+)
+def test_with_too_few_checked_rows_its_worth_is_unknown(tmp_path, checked, worth):
+    with endpoint(fair) as (settings, _):
+        found = judge(settings, PAIRS, checked, tmp_path)
+    assert found.worth.startswith(worth)
+    assert "unknown" in found.worth
+
+
+def test_what_it_said_is_kept_and_not_asked_again(tmp_path):
+    with endpoint(fair) as (settings, asked):
+        first = judge(settings, PAIRS, CHECKED, tmp_path)
+        n = len(asked)
+        (tmp_path / CACHE).open("a").write('["cut sho')
+        assert judge(settings, PAIRS, CHECKED, tmp_path) == first
+        assert len(asked) == n == 34
+        judge(settings.model_copy(update={"model": "another"}), PAIRS, [], tmp_path)
+        assert len(asked) == n + 4
+    assert SECRET not in (tmp_path / CACHE).read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("reply", "read"),
+    [
+        ("**A**", True), ("<think>B? No, B is wrong.</think>\nAnswer: A", True), ("tie", True),
+        ("A is better than B", False), ("", False), (None, False), ("<script>", False),
+    ],
+)  # fmt: skip
+def test_only_a_plain_verdict_is_read(tmp_path, reply, read):
+    with endpoint(lambda _: reply) as (settings, _):
+        found = judge(settings, PAIRS[:1], [], tmp_path)
+    assert (found.n, found.n_unread) == ((1, 0) if read else (0, 1))
+
+
+@pytest.mark.parametrize(
+    ("status", "raw", "what", "cure", "tries"),
+    [
+        (401, b"no", "refuses with HTTP 401", f"set {KEY} to a valid key", 1),
+        (500, b"no", "refuses with HTTP 500", "look at [evaluate] judge", 3),
+        (200, b"<html>", "does not speak as an OpenAI-compatible endpoint does", "see that the endpoint runs", 1),
+        (200, b'{"choices": []}', "does not speak", "see that", 1),
+        (302, b"", "refuses with HTTP 302", "look at", 1),
+    ],
+)
+def test_a_judge_that_refuses_is_said_without_its_key(tmp_path, status, raw, what, cure, tries):
+    with endpoint(lambda _: raw, status) as (settings, asked):
+        found = judge(settings, PAIRS, CHECKED, tmp_path)
+    assert what in found.failed
+    assert cure in found.failed
+    assert SECRET not in found.model_dump_json()
+    assert (found.difference, found.kappa, len(asked)) == (None, None, tries)
+
+
+def test_a_judge_that_is_down_is_said(tmp_path):
+    with endpoint(fair) as (settings, _):
+        pass
+    found = judge(settings, PAIRS, [], tmp_path)
+    assert f"the judge at {settings.url} does not answer (ConnectError)" in found.failed
+    assert "remove manifest.json in the run's folder" in found.failed
+
+
+@pytest.mark.parametrize("key", ["two\nlines", "schlüssel"])
+def test_a_key_that_no_header_can_hold_is_not_shown(tmp_path, monkeypatch, key):
+    monkeypatch.setenv(KEY, key)
+    found = judge(JudgeSettings(url="http://127.0.0.1:9", model="wise"), PAIRS, [], tmp_path)
+    assert "the key holds characters that no header can" in found.failed
+    assert key not in found.failed
+
+
+def test_a_url_with_a_password_is_refused():
+    for url in ("http://me:pw@host/v1", "http://host/v1?key=1", "host/v1", "file:///etc"):
+        with pytest.raises(ValueError, match="url must"):
+            JudgeSettings(url=url, model="wise")
+
+
+def test_people_who_checked_nothing_give_no_rows(split_project):
+    folder = next(path for path in (split_project.data / "split").glob("*") if (path / "manifest.json").is_file())
+    assert checked_rows(Snapshot.open(folder.parent, folder.name), 10) == []
