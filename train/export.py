@@ -22,6 +22,8 @@ from train.encoded import Encoded
 from train.exam import Side
 from train.golden import Asking, ask_golden, write_golden
 from train.lesson import how_long, how_to
+from train.lm_eval_task import FOLDER as LM_EVAL_FOLDER
+from train.lm_eval_task import write_lm_eval
 from train.merge import Precision, Written, write_whole
 from train.methods import METHODS
 from train.model import release
@@ -71,7 +73,9 @@ class _Run:
         return self.plan.settings
 
 
-def export(plan: Plan, to: Path, precision: Precision, tell: Tell, *, force: bool = False) -> Exported:
+def export(
+    plan: Plan, to: Path, precision: Precision, tell: Tell, *, force: bool = False, lm_eval: bool = False
+) -> Exported:
     """Write a run's model and data into a folder, whole or not at all, and return what is in it.
 
     Args:
@@ -80,6 +84,7 @@ def export(plan: Plan, to: Path, precision: Precision, tell: Tell, *, force: boo
         precision: Of the merged weights on disk.
         tell: Whom to tell.
         force: Replace an earlier export.
+        lm_eval: Write the test side as tasks of lm-eval too.
 
     Raises:
         ConfigError: The folder holds something, or the base cannot be loaded.
@@ -93,7 +98,7 @@ def export(plan: Plan, to: Path, precision: Precision, tell: Tell, *, force: boo
     shutil.rmtree(draft, ignore_errors=True)
     try:
         draft.mkdir(parents=True)
-        exported = _write(plan, draft, precision, tell)
+        exported = _write(plan, draft, precision, tell, lm_eval=lm_eval)
         for path in sorted(draft.rglob("*")):
             sync(path)
         _put(draft, to)
@@ -108,7 +113,7 @@ def export(plan: Plan, to: Path, precision: Precision, tell: Tell, *, force: boo
     return exported
 
 
-def _write(plan: Plan, folder: Path, precision: Precision, tell: Tell) -> Exported:
+def _write(plan: Plan, folder: Path, precision: Precision, tell: Tell, *, lm_eval: bool) -> Exported:
     run = _open(plan, tell)
     left_out: list[str] = []
     trains = _trains(run)
@@ -127,6 +132,8 @@ def _write(plan: Plan, folder: Path, precision: Precision, tell: Tell) -> Export
         write_tokens(side.encoded, [row["origin"] for row in side.rows], run.family, tokens / f"{name}.parquet")
     _write_modelfile(run, tokenizer, folder, left_out)
     _write_script(run, folder, adapter, trains, left_out)
+    if lm_eval:
+        left_out += _write_tasks(run, tokenizer, folder)
     for line in left_out:
         tell.line(f"export    {line}")
     exported = Exported(
@@ -260,6 +267,24 @@ def _write_script(run: _Run, folder: Path, adapter: PeftConfig | None, trains: l
         weighted=has_weights(train),
     )
     (folder / SCRIPT).write_text(text, encoding="utf-8")
+
+
+def _write_tasks(run: _Run, tokenizer: PreTrainedTokenizerBase, folder: Path) -> list[str]:
+    """Write the test side for lm-eval, and return what is to be known of it."""
+    if run.family != "causal":
+        return [f"no {LM_EVAL_FOLDER}/: its prompts are written for causal models, this is {run.family}"]
+    whole = next((name for name in (MERGED, WHOLE) if (folder / name).is_dir()), None)
+    return write_lm_eval(
+        run.prepared.sides["test"],
+        {name: template for name, (template, _) in run.plan.templates.items()},
+        tokenizer,
+        folder / LM_EVAL_FOLDER,
+        recipe=run.plan.recipe,
+        stop=run.how.stop,
+        context=run.how.context,
+        max_new_tokens=run.settings.max_new_tokens,
+        model=f"../{whole}" if whole else None,
+    )
 
 
 def _may_write(to: Path, *, force: bool) -> None:

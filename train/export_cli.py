@@ -22,17 +22,18 @@ def export(
     data_root: Annotated[Path, Parameter(help="folder of the store")] = Path("data"),
     precision: Annotated[Literal["fp32", "bf16"], Parameter(help="of the merged weights on disk")] = "fp32",
     force: Annotated[bool, Parameter(help="replace an earlier export")] = False,
+    lm_eval: Annotated[bool, Parameter(help="write the test side as tasks of lm-eval too, into lm-eval/")] = False,
 ) -> None:
     """Write a tuned model for other tools: adapter, merged model, tokenizer, Modelfile, tokens, a TRL script.
 
     The merged model is loaded again and must answer as base and adapter do.
 
-    Example: tuneloop export --to support-model --precision bf16
+    Example: tuneloop export --to support-model --precision bf16 --lm-eval
     """
     plan, _ = past_run(load_recipe(recipe), data_root, run)
     with Talk() as talk:
         talk.line(f"export    run {plan.key} of recipe {plan.recipe}: {plan.settings.method} on {plan.settings.base}")
         # torch and transformers take seconds to load, so they are loaded once it is known that they are needed.
-        importlib.import_module("train.export").export(plan, to, precision, talk.tell(), force=force)
+        importlib.import_module("train.export").export(plan, to, precision, talk.tell(), force=force, lm_eval=lm_eval)
     sys.stderr.write(f"export: {to}\n")
     sys.stdout.write(f"{to}\n")

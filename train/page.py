@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from schemas.report import ARM_MEANINGS, ARMS, Comparison, Forgetting, Measure, Reading, Report, Sample
 from train.figure import Interval, arm_plot, curve, interval_plot, number, signed, visible
+from train.measures_view import measured
 from train.methods import METHODS
 from train.slices_page import slice_tables, tested
 
@@ -124,6 +125,7 @@ def page(report: Report) -> str:
         else "",
         method=METHODS[report.model.method],
         samples=[_sample(one) for one in report.samples],
+        measured=measured(report.measures),
     )
 
 
