@@ -15,6 +15,7 @@ from schemas.method import Family
 from schemas.report import ARM_MEANINGS, Reading, Report
 from train.evidence_words import finds_from
 from train.figure import Interval, number, signed, visible
+from train.measures_view import measured
 from train.methods import METHODS
 from train.page import Checked, Standing, change, duration, forgetting
 
@@ -63,6 +64,7 @@ def card(report: Report) -> str:
         duration=duration(report.model.train_seconds),
         change=change(report.forgetting) if report.forgetting else None,
         forgetting=forgetting(report.forgetting),
+        measured=measured(report.measures),
     )
 
 

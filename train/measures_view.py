@@ -20,6 +20,22 @@ class MetricTable:
     rows: list[tuple[Arm, list[str | None]]]
     signatures: list[tuple[str, str]]
 
+    @property
+    def lines(self) -> list[tuple[Arm, int, str]]:
+        """The same with each arm's metrics in one text, and the number of examples."""
+        return [
+            (
+                arm,
+                self.n,
+                ", ".join(
+                    f"{name.replace('_', ' ')} {value}"
+                    for name, value in zip(self.names, values, strict=True)
+                    if value is not None
+                ),
+            )
+            for arm, values in self.rows
+        ]
+
 
 @dataclass(frozen=True)
 class ClassTable:
@@ -59,7 +75,7 @@ def _table(measures: Measures, template: str) -> MetricTable:
         if one.value is not None
     }
     arms = [arm for arm in ARMS if any(one.arm == arm for one in found)]
-    signatures = dict((one.metric, one.signature) for one in found if one.signature)
+    signatures = {one.metric: one.signature for one in found if one.signature}
     return MetricTable(
         template=template,
         n=max((one.n for one in found), default=0),

@@ -60,9 +60,10 @@ def main() -> int:
     figures = json.loads(newest.read_text("utf-8"))["results"]
     worst, same, total = 0.0, 0, 0
     for task in sorted(figures):
-        logs = sorted(results.rglob(f"samples_{task}_*.jsonl"), key=lambda path: path.name)
-        if not logs:
+        if "exact_match,strip" not in figures[task]:
             continue  # the group has none of its own
+        # The time follows the name, so that no task's log is taken for that of one whose name begins as its does.
+        logs = sorted(results.rglob(f"samples_{task}_20*.jsonl"), key=lambda path: path.name)
         rows = [json.loads(line) for line in logs[-1].read_text("utf-8").splitlines()]
         answers = [row["filtered_resps"][0] for row in rows]
         references = [row["target"] for row in rows]

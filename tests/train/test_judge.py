@@ -3,11 +3,15 @@ import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import pyarrow as pa
 import pytest
 
-from pipeline.snapshot import Snapshot
+from pipeline.refs import newest
+from pipeline.snapshot import PartWriter, Snapshot
+from schemas import Example, arrow_schema
 from schemas.evaluation import JudgeSettings
-from train.judge import CACHE, KEY, Checked, Pair, checked_rows, judge
+from train.exam import read_side
+from train.judge import CACHE, KEY, Checked, Pair, checked_rows, judge, judge_side
 
 SECRET = "sk-very-secret"
 PAIRS = [
@@ -177,6 +181,57 @@ def test_a_url_with_a_password_is_refused():
             JudgeSettings(url=url, model="wise")
 
 
-def test_people_who_checked_nothing_give_no_rows(split_project):
-    folder = next(path for path in (split_project.data / "split").glob("*") if (path / "manifest.json").is_file())
-    assert checked_rows(Snapshot.open(folder.parent, folder.name), 10) == []
+def split_of(folder, rows):
+    """Write a split of two sides with these validation rows, as the split stage names its parts."""
+    folder.mkdir()
+    schema = arrow_schema(Example)
+    empty = {name: "" for name in schema.names}
+    parts = []
+    for side in ("test", "validation"):
+        writer = PartWriter(folder / f"{side}-00000-of-00001.parquet", schema)
+        for status, edited_from, response in rows:
+            message = {"role": "assistant", "content": response}
+            prompt = {"role": "user", "content": f"prompt of {side}"}
+            row = empty | {
+                "fields": [], "turns": [], "marks": [], "votes": [], "annotators": [], "n_prompt_tokens": 1,
+                "n_completion_tokens": 1, "prompt": [prompt], "completion": [message], "status": status,
+                "edited_from": edited_from, "split": side,
+            }  # fmt: skip
+            writer.write(pa.RecordBatch.from_pylist([row], schema))
+        parts.append(writer.close())
+    return Snapshot(folder, Snapshot.draft("split", folder.name, schema, parts))
+
+
+def test_people_judged_what_they_accepted_and_what_stood_there_before_they_edited(tmp_path):
+    rows = [("accepted", None, f"fine {n}") for n in range(4)]
+    rows += [("edited", "teh", "the"), ("unreviewed", None, "?"), ("unsure", None, "?")]
+    found = checked_rows(split_of(tmp_path / "split", rows), 4)
+    assert [(one.response, one.is_right) for one in found] == [
+        ("teh", False), ("fine 0", True), ("fine 1", True), ("fine 2", True),
+    ]  # fmt: skip
+    assert {one.prompt for one in found} == {"prompt of validation"}
+
+
+def test_half_of_the_checked_rows_are_of_either_kind_where_there_are_enough(tmp_path):
+    rows = [(kind, old, f"{n}") for n in range(5) for kind, old in (("accepted", None), ("edited", f"was {n}"))]
+    split = split_of(tmp_path / "split", rows)
+    assert [one.is_right for one in checked_rows(split, 4)] == [False, False, True, True]
+    assert len(checked_rows(split, 100)) == 10
+    assert checked_rows(split_of(tmp_path / "none", [("unreviewed", None, "?")]), 4) == []
+
+
+def test_rows_are_drawn_by_the_runs_key_alone(tmp_path, split_project, encoder):
+    version = newest(split_project.data, "split", "tiny").version
+    split = Snapshot.open(split_project.data / "split", version)
+    side = read_side(split, "train", encoder)
+    n = len(side.rows)
+    folders = [tmp_path / key for key in ("0123abcd", "89abcdef")]
+    said = []
+    for folder in folders:
+        folder.mkdir()
+        with endpoint(lambda _: "A") as (settings, asked):
+            settings = settings.model_copy(update={"n": 3})
+            found = judge_side(settings, split, side, ["good"] * n, ["bad"] * n, folder)
+        assert (found.n, found.n_checked) == (3, 0)
+        said.append({body["messages"][0]["content"] for _, _, body in asked})
+    assert said[0] != said[1]
