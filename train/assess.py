@@ -1,5 +1,6 @@
 """From a tuned model to scores and a report."""
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
@@ -101,13 +102,14 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
     return report
 
 
-def _judged(plan: Plan, side: Side, results: dict[Arm, Result], tell: Tell) -> Judged | None:
+def _judged(plan: Plan, side: Side, results: Mapping[ScoreArm, Result], tell: Tell) -> Judged | None:
     """Return what the judge says, if the recipe names one; one that does not answer is a warning and no error."""
     tuned, base, settings = results["tuned"].answers, results["base"].answers, plan.evaluate.judge
     if settings is None or tuned is None or base is None:
         return None
     tell.line(f"evaluate  the judge {settings.model} compares tuned with base on the validation side")
-    judged = judge_side(settings, plan.split, side, tuned, base, plan.folder)
+    said = [[answer or "" for answer in arm] for arm in (tuned, base)]
+    judged = judge_side(settings, plan.split, side, said[0], said[1], plan.folder)
     if judged.failed:
         tell.line(f"evaluate  warning: the report is made without the judge: {judged.failed}")
     return judged

@@ -147,5 +147,5 @@ def _answers(
         said = answers(
             model, base.tokenizer, asked, stop=encoder.stop_id, context=base.context,
             max_new_tokens=settings.max_new_tokens, token_budget=settings.token_budget, tell=told, family=base.family,
-        )  # fmt: skip
+        ).texts  # fmt: skip
     return dict(zip(places.tolist(), said, strict=True))

@@ -6,6 +6,7 @@ import re
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -48,10 +49,10 @@ max_new_tokens = 4
 def run(make_project, tmp_path, base_folder, base_text, monkeypatch):
     """Return a function that trains and judges a base of a shape on colours of things."""
 
-    def made(shape, family, method, look=lambda _: None):
+    def made(shape, family, method, look=lambda _: None, more=""):
         folder = write_base(shape, tmp_path / shape, base_folder)
         text = RECIPE.replace("BASE", str(folder)).replace("base.txt", str(base_text))
-        project = make_project(text.replace("FAMILY", family).replace("METHOD", method))
+        project = make_project(text.replace("FAMILY", family).replace("METHOD", method) + more)
         lines = [
             json.dumps({"q": f"Say whether {'nine' if n % 2 else 'four'} times {n * 37} is odd.", "a": "ny"[n % 2]})
             for n in range(60)
@@ -81,6 +82,26 @@ def test_bases_with_an_attention_of_their_own_come_to_their_report(run, shape, s
     _, report, lines = run(shape, "causal", "lora")
     assert any(said in line for line in lines)
     assert report.model.family == "causal"
+
+
+def test_every_report_has_its_measures_and_one_whose_judge_is_down_says_so(run):
+    judge = '[evaluate]\njudge = { url = "http://127.0.0.1:9/v1", model = "wise" }\n'
+    plan, report, lines = run("llama", "causal", "full", more=judge)
+    measures = report.measures
+    assert [one.arm for one in measures.behaviour][:1] == ["reference"]
+    tuned = measures.behaviour[-1]
+    assert (tuned.arm, tuned.n) == ("tuned", report.n)
+    assert 0 <= tuned.stopped <= 1
+    means = {mean.arm: mean.score for mean in report.means}
+    found = {one.arm: one.value for one in measures.corpus if one.metric == "rouge_l"}
+    assert found == pytest.approx(means)  # one template, whose first metric it is
+    assert {one.metric for one in measures.corpus} == {"rouge_l", "token_f1", "same_text"}
+    scores = pq.read_table(plan.folder / "scores.parquet").to_pandas()
+    assert scores[scores["split"] == "train"]["repetition"].isna().all()
+    assert scores[(scores["split"] == "test") & (scores["arm"] == "tuned")]["stopped"].notna().all()
+    assert "does not answer (ConnectError)" in report.judge.failed
+    assert any("warning: the report is made without the judge" in line for line in lines)
+    assert "This report is made without the judge wise" in page(report)
 
 
 def weights_held():
