@@ -97,7 +97,8 @@ def test_every_report_has_its_measures_and_one_whose_judge_is_down_says_so(run):
     assert found == pytest.approx(means)  # one template, whose first metric it is
     assert {one.metric for one in measures.corpus} == {"rouge_l", "token_f1", "same_text"}
     scores = pq.read_table(plan.folder / "scores.parquet").to_pandas()
-    assert scores[scores["split"] == "train"]["repetition"].isna().all()
+    seen = (scores["split"] == "train") & (scores["arm"] != "held")  # such rows are answered by nobody
+    assert scores[seen]["repetition"].isna().all()
     assert scores[(scores["split"] == "test") & (scores["arm"] == "tuned")]["stopped"].notna().all()
     assert "does not answer (ConnectError)" in report.judge.failed
     assert any("warning: the report is made without the judge" in line for line in lines)
