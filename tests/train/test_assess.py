@@ -84,9 +84,10 @@ def test_bases_with_an_attention_of_their_own_come_to_their_report(run, shape, s
     assert report.model.family == "causal"
 
 
-def test_every_report_has_its_measures_and_one_whose_judge_is_down_says_so(run):
+def test_every_report_has_its_measures_and_one_whose_judge_fails_says_so(run, monkeypatch):
+    monkeypatch.setenv("TUNELOOP_JUDGE_KEY", "schlüssel")
     judge = '[evaluate]\njudge = { url = "http://127.0.0.1:9/v1", model = "wise" }\n'
-    plan, report, lines = run("llama", "causal", "full", more=judge)
+    plan, report, lines = run("llama", "causal", "lora", more=judge)
     measures = report.measures
     assert [one.arm for one in measures.behaviour][:1] == ["reference"]
     tuned = measures.behaviour[-1]
@@ -100,7 +101,7 @@ def test_every_report_has_its_measures_and_one_whose_judge_is_down_says_so(run):
     seen = (scores["split"] == "train") & (scores["arm"] != "held")  # such rows are answered by nobody
     assert scores[seen]["repetition"].isna().all()
     assert scores[(scores["split"] == "test") & (scores["arm"] == "tuned")]["stopped"].notna().all()
-    assert "does not answer (ConnectError)" in report.judge.failed
+    assert "the key holds characters that no header can" in report.judge.failed
     assert any("warning: the report is made without the judge" in line for line in lines)
     assert "This report is made without the judge wise" in page(report)
 
