@@ -56,7 +56,7 @@ def compare_versions(a: TrainingRecord, b: TrainingRecord, data_root: Path) -> V
             where=where,
             fix="compare runs of one recipe, whose ledger keeps test rows where they are",
         )
-    groups = _groups(both.loc[same])
+    groups = joint_groups(both.loc[same])
     found = [_difference(tuned, groups, measure) for measure in _MEASURES]
     return Versions(
         recipe=b.recipe,
@@ -176,7 +176,7 @@ def _scored(same: pd.Index, tuned: list[pd.DataFrame]) -> tuple[pd.Index, list[p
     return same[keep], [table[keep] for table in tuned], left
 
 
-def _groups(rows: pd.DataFrame) -> np.ndarray:
+def joint_groups(rows: pd.DataFrame) -> np.ndarray:
     """Return a number for each row; rows that share a group in either version, also by way of others, share it."""
     ours, n_ours = rows["group_a"].factorize()[0], rows["group_a"].nunique()
     theirs, n_theirs = rows["group_b"].factorize()[0], rows["group_b"].nunique()

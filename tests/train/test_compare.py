@@ -170,9 +170,9 @@ def test_the_minimum_detectable_difference_by_hand():
     # Mean 0.5, four groups of one, squares 4 * 0.25, SE = sqrt(4 / 3 * 1) / 4; 3 degrees of freedom:
     # t(0.975) + t(0.8) = 3.18245 + 0.97847.
     by_hand = 4.16092 * sqrt(4 / 3) / 4
-    assert minimum_detectable([0, 1, 0, 1], list("abcd")) == pytest.approx(by_hand, rel=1e-5)
+    assert minimum_detectable([0, 1, 0, 1], list("abcd"), power=0.8) == pytest.approx(by_hand, rel=1e-5)
     # Copies of each row within its group tell nothing new.
-    assert minimum_detectable([0, 0, 1, 1, 0, 0, 1, 1], list("aabbccdd")) == pytest.approx(by_hand, rel=1e-5)
+    assert minimum_detectable([0, 0, 1, 1, 0, 0, 1, 1], list("aabbccdd"), power=0.8) == pytest.approx(by_hand, rel=1e-5)
     assert minimum_detectable([0, 1, 0, 1], list("abcd"), power=0.5) == pytest.approx(
         3.18245 * sqrt(4 / 3) / 4, rel=1e-5
     )
@@ -227,19 +227,19 @@ def test_right_or_wrong_answers_bring_the_exact_test_along():
 
 
 def test_where_no_answer_differs_the_test_still_says_what_it_could_have_found():
-    # However little differs: six of 100 groups must differ; as many do with the chance 0.8 where 7.906 are expected: chi2(12) at 0.8 is 15.812.
-    assert compared([1] * 100, [1] * 100, range(100)).detectable == pytest.approx(0.07906, abs=1e-5)
+    # However little differs: six of 100 groups must differ; as many do with the chance 0.85 where 8.495 are expected: chi2(12) at 0.85 is 16.989.
+    assert compared([1] * 100, [1] * 100, range(100)).detectable == pytest.approx(0.08495, abs=1e-5)
     assert compared([0.5] * 100, [0.5] * 100, range(100)).detectable is None  # nothing is known of the spread
 
 
 def test_answers_that_turn_right_add_to_the_spread_they_must_be_found_in():
     # 100 rows, 10 won and 10 lost: mean 0, SE = sqrt(100 / 99 * 20) / 100 = 0.04495; 99 degrees of freedom:
-    # t(0.975) + t(0.8) = 1.98422 + 0.84525 = 2.82947, f ** 2 = 8.00590; d ** 2 = f ** 2 * (SE ** 2 + d / 100).
+    # t(0.975) + t(0.85) = 1.98422 + 1.04189 = 3.02611, f ** 2 = 9.15733; d ** 2 = f ** 2 * (SE ** 2 + d / 100).
     one, other = [1] * 10 + [0] * 90, [0] * 10 + [1] * 10 + [0] * 80
     plain = minimum_detectable(np.subtract(one, other), range(100))
-    assert plain == pytest.approx(2.82947 * 0.04495, rel=1e-3)
+    assert plain == pytest.approx(3.02611 * 0.04495, rel=1e-3)
     found = compared(one, other, range(100)).detectable
-    assert found**2 == pytest.approx(8.00590 * (20 / 9900 + found / 100), rel=1e-4)
+    assert found**2 == pytest.approx(9.15733 * (20 / 9900 + found / 100), rel=1e-4)
     assert found > plain
 
 

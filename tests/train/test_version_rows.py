@@ -17,7 +17,7 @@ A = rows(
     taught=("train", "p", "x", "unreviewed"), lost=("train", "p", "x", "unreviewed"),
 )  # fmt: skip
 B = rows(
-    same=("test", "p", "x", "accepted"), moved=("train", "p", "x", "unreviewed"), asked=("test", "q", "y", "unreviewed"),
+    same=("test", "p", "x", "accepted"), moved=("train", "p", "x", "unreviewed"), asked=("test", "q", "x", "unreviewed"),
     mended=("test", "p", "y", "edited"), old=("test", "p", "x", "unreviewed"), taught=("train", "p", "y", "edited"),
     new=("test", "p", "x", "unreviewed"),
 )  # fmt: skip
@@ -41,7 +41,7 @@ def test_each_side_tells_what_came_went_and_was_edited():
     assert (train.n_before, train.n_after, train.added, train.removed) == (3, 2, 1, 2)  # moved; old, lost
     assert (train.prompt_edited, train.answer_edited, train.status_changed) == (0, 1, 1)  # taught
     assert (test.n_before, test.n_after, test.added, test.removed) == (5, 5, 2, 2)  # old, new; gone, moved
-    assert (test.prompt_edited, test.answer_edited, test.status_changed) == (1, 2, 2)  # asked; and mended; same, mended
+    assert (test.prompt_edited, test.answer_edited, test.status_changed) == (1, 1, 2)  # asked; mended; same, mended
     assert (validation.n_before, validation.n_after) == (0, 0)
 
 

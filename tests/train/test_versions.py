@@ -1,9 +1,10 @@
+import pandas as pd
 import pytest
 
 from schemas import ConfigError, SourceError
 from tests.train.two_runs import RECIPE, Store, sums
 from train.plan import REPORT, RUNS, SCORES
-from train.versions import compare_versions
+from train.versions import compare_versions, joint_groups
 from train.versions_page import versions_page
 
 A, B = "a" * 32, "b" * 32
@@ -133,3 +134,10 @@ def test_the_page_tells_both_changes_and_takes_no_text_for_markup(store):
         assert words in text
     assert "tuneloop diff" in text
     assert sums()[0]["q"] not in text
+
+
+def test_rows_that_share_a_group_in_either_version_are_one_observation():
+    # A: x x y z; B: x, then y and w, then z: the second joins the first in A, the third the second in B.
+    rows = pd.DataFrame({"group_a": ["x", "x", "y", "z"], "group_b": ["x", "w", "w", "z"]})
+    first, second, third, alone = joint_groups(rows)
+    assert first == second == third != alone
