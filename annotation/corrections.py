@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from annotation.desk import PRACTICE, subject
 from annotation.preferences import is_comparison
 from annotation.verdict import same_text
-from annotation.word_diff import Piece, word_diff
+from pipeline.word_diff import Piece, word_diff
 from schemas import Annotation
 
 

@@ -187,7 +187,9 @@ def _pool(was: Snapshot, now: Snapshot, run: TrainingRun, scores: Scores, kinds:
     current = table if now is was else _known(now)
     side = table["side"].to_numpy()
     tuned, base = (_aligned(arm, table["id"]) for arm in (scores.tuned, scores.base))
-    if (side == SPLITS.index("train")).any() and np.isnan(tuned).all():
+    # A model behind a server has answers and no likelihood: then rules and chance choose among the train rows.
+    answered = pc.is_in(scores.answers["example"], value_set=table["id"]).to_numpy().any()
+    if (side == SPLITS.index("train")).any() and np.isnan(tuned).all() and not answered:
         raise SnapshotError(
             f"the scores of run {run.key} hold no train row of version {run.split_version}",
             where=str(run.folder),

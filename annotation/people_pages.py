@@ -20,9 +20,9 @@ from annotation.people_names import by_number
 from annotation.practice import Practised
 from annotation.private_file import write_private
 from annotation.project_list import Project, ProjectList
-from annotation.word_diff import Piece, word_diff
 from pipeline.consensus import EXACT, Outcome, Rules
 from pipeline.screen import shown_prompt
+from pipeline.word_diff import Piece, word_diff
 from schemas import Annotation, ConfigError
 
 LAST_ANSWERS = 30

@@ -25,6 +25,7 @@ for _target, _help in (
     ("train.preview_cli:preview", "show one row as the model sees it: tokens, loss, prompt"),
     ("train.sweep_cli:sweep", "find the learning rate and rank by validation"),
     ("train.compare_cli:compare", "compare two data versions by one base trained on each"),
+    ("train.evaluate_cli:evaluate", "judge a model trained anywhere, or answers in a file"),
     ("train.export_cli:export", "write a tuned model for other tools"),
     ("pipeline.commands:check", "say what `data` would run and why"),
     ("pipeline.commands:recipe", "print every setting of a recipe"),

@@ -54,7 +54,9 @@ class Score(Strict):
     metric: str = Field(title="the template's first metric, which `score` is")
     score: float | None = Field(title="0 to 1, 1 = as the reference; empty where the arm did not answer (train rows)")
     answer: str | None = Field(title="what the arm answered")
-    nll: float = Field(title="negative log-likelihood of the reference, nats a token, stop token included")
+    nll: float | None = Field(
+        title="negative log-likelihood of the reference, nats a token, stop token included; empty where an arm has none"
+    )
     n_tokens: int = Field(ge=1, title="tokens of the reference, stop token included")
     doubt: float | None = Field(
         default=None, title="how firmly a model contradicts the reference at its worst token, nats, 0 or more"
@@ -74,7 +76,7 @@ class Mean(Strict):
 
     arm: Arm
     score: float = Field(title="mean over examples of each template's first metric, 0 to 1")
-    nll: float = Field(title="mean over examples of nats a token")
+    nll: float | None = Field(title="mean over examples of nats a token; empty for an arm that gives no likelihood")
 
 
 class McNemar(Strict):
@@ -125,6 +127,15 @@ class Comparison(Strict):
 # Kinds of slices, in the order of the report.
 SliceKind = Literal["template", "source", "length", "language", "annotator", "guideline", "status"]
 SLICE_KINDS: tuple[SliceKind, ...] = get_args(SliceKind)
+
+
+class Advice(Strict):
+    """Whether tuning is worth it on these data, beside what needs no training; from the comparisons on score."""
+
+    reading: Literal["worth", "as-well", "not-worth", "unknown"] = Field(
+        title="worth: better than all; as-well: no evidence against at least one; not-worth: one is better"
+    )
+    words: str = Field(title="the same in one to three sentences")
 
 
 class Slice(Strict):
@@ -320,3 +331,8 @@ class Report(Strict):
     measures: Measures | None = Field(default=None, title="empty in reports from before they were taken")
     benchmarks: list[Benchmark] = Field(default=[], title="figures of lm-eval before and after, if there are any")
     judge: Judged | None = Field(default=None, title="empty where no judge was asked for")
+    advice: Advice | None = Field(default=None, title="is tuning worth it here; empty in reports from before it was")
+    left_out: dict[Arm, str] = Field(default={}, title="arms that were asked for and did not answer, and why")
+    arm_notes: dict[Arm, str] = Field(default={}, title="what is to be known of how an arm was asked")
+    external: str | None = Field(default=None, title="what was judged, where no run of ours trained it; else empty")
+    notes: list[str] = Field(default=[], title="what limits this report, such as examples without an answer")

@@ -133,3 +133,4 @@ class TrainingRecord(Strict):
     seconds: float
     peak_memory_bytes: int
     model: Model
+    external: str | None = Field(default=None, title="what was judged, where no run of ours trained it")

@@ -1,47 +1,59 @@
 """From a tuned model to scores and a report."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-import torch
-from transformers import PreTrainedModel
 
 from schemas.report import Arm, Judged, Report, ScoreArm
 from schemas.training import Tuned
+from train.answer_cache import AnswerCache
+from train.asking import AskTuned, Judgement, ask_model, base_of, general_nll, judge_model, numbers_of, tuned_model
 from train.base_text import documents
 from train.checkpoint import full_disk
 from train.encoded import Encoded
 from train.evaluate import forgetting_of, report_of
-from train.exam import Result, Side, ask, ask_floors, metric_names, score_table
-from train.families import layout_of
+from train.exam import Result, Side, ask_floors, metric_names, score_table
 from train.floors import Floors
 from train.folds import out_of_fold
-from train.forward import Layout
 from train.judge import judge_side
-from train.likelihood import example_nll
 from train.lm_eval_results import benchmarks
-from train.memory import within_memory
-from train.methods import METHODS
-from train.model import Base, load_base
-from train.plan import MODEL, REPORT, SCORES, Plan
+from train.model import Base
+from train.plan import REPORT, SCORES, Plan
 from train.prepared import Prepared, Tell
-from train.reload import load_adapter, load_whole
+from train.prompted import Prompts, copied, prompts_of
 from train.slice_facts import slice_facts
 from train.tiny import encode_documents
 from train.tune import write
 
+FLOORS: tuple[Arm, ...] = ("majority", "nearest")
 # Where the recipe does not say: so many folds, for models of fewer parameters than that.
 FOLDS, MOST_FOLDED = 2, 1_000_000_000
 
 
-def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
+def assess(
+    plan: Plan,
+    prepared: Prepared,
+    tuned: Tuned,
+    tell: Tell,
+    ask_tuned: AskTuned | None = None,
+    external: str | None = None,
+) -> Report:
     """Score every arm, write scores.parquet and report.json in the run's folder, and return the report.
 
-    Both models are loaded as anybody would load them, so what is judged is what was saved.
+    Both models are loaded as anybody would load them, so what is judged is what was saved. An arm that fails is left
+    out with its reason, unless it is the base or the model that is judged.
+
+    Args:
+        plan: Of the run.
+        prepared: Its base and split.
+        tuned: What training left.
+        tell: Whom to tell.
+        ask_tuned: Asks what is judged in place of the run's own model.
+        external: What that is.
 
     Raises:
         ConfigError: A template that a row names is gone, or its metric is not known.
@@ -49,30 +61,33 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
     """
     sides = prepared.sides
     metrics = metric_names(list(sides.values()), plan.templates)
-    tell.line("evaluate  floors, base and tuned model on validation and test; NLL of train rows")
+    cache = AnswerCache.of(plan.data_root, tell.line)
+    tell.line(f"evaluate  {', '.join(plan.evaluate.arms)} and the tuned model; NLL of train rows")
     general = _general(plan, prepared.base)
-    n_classes = len(prepared.labels.numbers) if prepared.labels else None
-    if n_classes:
+    if prepared.labels:
         tell.line("evaluate  the base's classification head is new and untrained: that arm is what chance makes of it")
     results: dict[str, dict[ScoreArm, Result]] = {name: {} for name in sides}
-    forgotten: dict[Arm, np.ndarray] = {}
-    floors = Floors.fit(
-        sides["train"].floor_rows(), sides["validation"].floor_rows(), n_classes or len(prepared.base.tokenizer)
-    )
-    for name in ("validation", "test"):
-        results[name].update(ask_floors(floors, sides[name]))
-    arms: tuple[Arm, ...] = ("base", "tuned")
-    for arm in arms:
-        model = _base(plan, prepared).model if arm == "base" else tuned_model(plan, prepared)
-        with _numbers(model):
-            for name, side in sides.items():
-                results[name][arm] = _ask(model, plan, prepared, side, arm, tell)
-            if general is not None:
-                layout = _layout(model, plan, prepared)
-                forgotten[arm] = example_nll(model, general, layout, token_budget=plan.settings.token_budget)
-        del model  # two large models would not fit at once
-    if held := _held(plan, prepared, tuned.model.n_parameters, tell):
+    prompts = prompts_of(plan, prepared, sides["test"])
+    _floors(plan, prepared, results, prompts)
+    model = base_of(plan, prepared).model
+    with numbers_of(model):
+        for name, side in sides.items():
+            results[name]["base"] = ask_model(model, plan, prepared, side, "base", tell, cache)
+        for arm, asked in prompts.asked.items():
+            side = replace(sides["test"], encoded=asked.encoded)
+            try:
+                results["test"][arm] = ask_model(model, plan, prepared, side, arm, tell, cache)
+            except Exception as error:  # noqa: BLE001 - one arm that fails must not take the report with it
+                prompts.drop(arm, error)
+        before = None if general is None else general_nll(model, plan, prepared, general)
+    del model  # two large models would not fit at once
+    judged = (ask_tuned or partial(_ask_own, plan, prepared, tell))(sides, general, cache)
+    for name, result in judged.results.items():
+        results[name]["tuned"] = result
+    if ask_tuned is None and (held := _held(plan, prepared, tuned.model.n_parameters, tell)):
         results["train"]["held"] = held
+    for arm, why in prompts.left_out.items():
+        tell.line(f"evaluate  {arm} is left out: {why}")
     table = pa.concat_tables([score_table(side, results[name], metrics) for name, side in sides.items()])
     try:
         draft = plan.folder / f".{SCORES}.draft"
@@ -87,9 +102,13 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
         data_version=plan.split.manifest.version,
         model=tuned.model,
         forgetting=None
-        if general is None
-        else forgetting_of(plan.settings.base_text, forgotten["base"], forgotten["tuned"], general.n_supervised),
+        if general is None or before is None or judged.general is None
+        else forgetting_of(plan.settings.base_text, before, judged.general, general.n_supervised),
         curve=tuned.curve,
+        left_out=prompts.left_out,
+        arm_notes=prompts.notes,
+        external=external,
+        notes=judged.notes,
         facts=slice_facts(plan.split, "test"),
         templates=plan.templates,
     ).model_copy(
@@ -102,23 +121,34 @@ def assess(plan: Plan, prepared: Prepared, tuned: Tuned, tell: Tell) -> Report:
     return report
 
 
-def _judged(plan: Plan, side: Side, results: Mapping[ScoreArm, Result], tell: Tell) -> Judged | None:
-    """Return what the judge says, if the recipe names one; one that does not answer is a warning and no error."""
-    tuned, base, settings = results["tuned"].answers, results["base"].answers, plan.evaluate.judge
-    if settings is None or tuned is None or base is None:
-        return None
-    tell.line(f"evaluate  the judge {settings.model} compares tuned with base on the validation side")
-    said = [[answer or "" for answer in arm] for arm in (tuned, base)]
-    judged = judge_side(settings, plan.split, side, said[0], said[1], plan.folder)
-    if judged.failed:
-        tell.line(f"evaluate  warning: the report is made without the judge: {judged.failed}")
-    return judged
+def _floors(plan: Plan, prepared: Prepared, results: dict[str, dict[ScoreArm, Result]], prompts: Prompts) -> None:
+    """Add what the arms without a model make of validation and test, as far as the recipe wants them."""
+    sides = prepared.sides
+    n_tokens = len(prepared.labels.numbers) if prepared.labels else len(prepared.base.tokenizer)
+    templates = {name: template for name, (template, _) in plan.templates.items()}
+    found: list[tuple[str, dict[ScoreArm, Result]]] = []
+    try:
+        floors = Floors.fit(sides["train"].floor_rows(), sides["validation"].floor_rows(), n_tokens)
+        found += [(name, ask_floors(floors, sides[name])) for name in ("validation", "test")]
+    except Exception as error:  # noqa: BLE001 - as for every arm
+        for arm in FLOORS:
+            if arm in plan.evaluate.arms:
+                prompts.drop(arm, error)
+    try:
+        if "copy" in plan.evaluate.arms:
+            copy: list[ScoreArm] = ["copy"]
+            said = [(name, copied(plan, sides[name], templates)) for name in ("validation", "test")]
+            found += [(name, dict.fromkeys(copy, Result(None, some))) for name, some in said]
+    except Exception as error:  # noqa: BLE001 - as for every arm
+        prompts.drop("copy", error)
+    for name, one in found:
+        results[name].update({arm: result for arm, result in one.items() if arm in plan.evaluate.arms})
 
 
-def _numbers(model: PreTrainedModel) -> AbstractContextManager[object]:
-    """Return what a forward pass must run in: a bfloat16 base beside a float32 adapter or head needs autocast."""
-    held = {weight.dtype for weight in model.parameters()}
-    return torch.autocast(model.device.type, torch.bfloat16) if torch.bfloat16 in held else nullcontext()
+def _ask_own(
+    plan: Plan, prepared: Prepared, tell: Tell, sides: dict[str, Side], general: Encoded | None, cache: AnswerCache
+) -> Judgement:
+    return judge_model(tuned_model(plan, prepared), plan, prepared, tell, sides, general, cache)
 
 
 def _held(plan: Plan, prepared: Prepared, n_parameters: int, tell: Tell) -> Result | None:
@@ -137,50 +167,22 @@ def _held(plan: Plan, prepared: Prepared, n_parameters: int, tell: Tell) -> Resu
     return Result(nll, judged.answers, doubt=judged.doubt)
 
 
+def _judged(plan: Plan, side: Side, results: Mapping[ScoreArm, Result], tell: Tell) -> Judged | None:
+    """Return what the judge says, if the recipe names one; one that does not answer is a warning and no error."""
+    tuned, base, settings = results["tuned"].answers, results["base"].answers, plan.evaluate.judge
+    if settings is None or tuned is None or base is None:
+        return None
+    tell.line(f"evaluate  the judge {settings.model} compares tuned with base on the validation side")
+    said = [[answer or "" for answer in arm] for arm in (tuned, base)]
+    judged = judge_side(settings, plan.split, side, said[0], said[1], plan.folder)
+    if judged.failed:
+        tell.line(f"evaluate  warning: the report is made without the judge: {judged.failed}")
+    return judged
+
+
 def _general(plan: Plan, base: Base) -> Encoded | None:
     """Return held general text; None for models that write no text of their own accord."""
     if base.family != "causal":
         return None
     _, held = documents(Path(plan.settings.base_text))
     return encode_documents(base.tokenizer, held, min(base.context, plan.encode.max_length), plan.settings.base_text)
-
-
-def _ask(model: PreTrainedModel, plan: Plan, prepared: Prepared, side: Side, arm: Arm, tell: Tell) -> Result:
-    """Return what a model makes of a side; train rows are not answered, since the model has seen their answers."""
-    base = prepared.base
-
-    def attempt(token_budget: int) -> Result:
-        return ask(
-            model,
-            prepared.encoder,
-            side,
-            tokenizer=base.tokenizer,
-            layout=_layout(model, plan, prepared),
-            family=base.family,
-            token_budget=token_budget,
-            context=base.context,
-            max_new_tokens=None if side.name == "train" else plan.settings.max_new_tokens,
-            tell=lambda done, of: tell.asked(f"{arm} on {side.name}", done, of),
-        )
-
-    longest = int(side.encoded.lengths.max(initial=1))
-    found, _ = within_memory(attempt, plan.settings.token_budget, longest, lambda line: tell.line(f"evaluate  {line}"))
-    return found
-
-
-def _layout(model: PreTrainedModel, plan: Plan, prepared: Prepared) -> Layout:
-    base, n_train = prepared.base, len(prepared.sides["train"].encoded)
-    return layout_of(base.family, plan.settings.method, model, n_train, packs=base.packs)
-
-
-def _base(plan: Plan, prepared: Prepared) -> Base:
-    labels = prepared.labels.known if prepared.labels else None
-    return load_base(plan.settings, prepared.source, plan.encode, labels)
-
-
-def tuned_model(plan: Plan, prepared: Prepared) -> PreTrainedModel:
-    """Return the tuned model as it lies on disk."""
-    folder = plan.folder / MODEL
-    if METHODS[plan.settings.method].is_adapter:
-        return load_adapter(_base(plan, prepared), plan.settings.method, folder)
-    return load_whole(prepared.base.family, folder)

@@ -63,7 +63,10 @@ def summary(report: Report) -> list[str]:
         "",
         f"{'arm':<10} {'score':>7} {'NLL':>7}   on {report.n:,} test rows, {report.n_reviewed:,} checked by people",
     ]
-    lines += [f"{mean.arm:<10} {mean.score:>7.3f} {mean.nll:>7.3f}" for mean in report.means]
+    lines += [
+        f"{mean.arm:<10} {mean.score:>7.3f} {'-' if mean.nll is None else f'{mean.nll:.3f}':>7}"
+        for mean in report.means
+    ]
     for one in report.comparisons:
         sign = "no evidence" if one.reading == "unclear" else one.reading
         numbers = f"{one.difference:+.3f} ({one.low:+.3f} to {one.high:+.3f})"
@@ -73,5 +76,7 @@ def summary(report: Report) -> list[str]:
         )
     if forgot := report.forgetting:
         lines.append(f"forgetting: NLL of held text {forgot.base_nll:.3f} before, {forgot.tuned_nll:.3f} after")
+    lines += [f"{arm} is left out: {why}" for arm, why in report.left_out.items()]
+    lines += [f"{arm}: {note}" for arm, note in report.arm_notes.items()]
     lines += [f"gate {one.gate} {'holds' if one.holds else 'fails'}: {one.words}" for one in report.gates]
-    return [*lines, report.verdict]
+    return [*lines, *report.notes, report.verdict, *([report.advice.words] if report.advice else [])]

@@ -4,7 +4,7 @@ score of tuned 1 0 1 1 ..., of base 0 0 1 0 ..., groups a a b c ...
     ->  Comparison(difference=+0.31, low=+0.22, high=+0.40, ...), "The tuned model is better than base ..."
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import inf
 
 from numpy.typing import ArrayLike
@@ -69,18 +69,27 @@ def compare(
     )
 
 
-def verdict(comparisons: Sequence[Comparison]) -> str:
+def verdict(comparisons: Sequence[Comparison], score_only: Collection[Arm] = ()) -> str:
     """Return one sentence: what the tuned model is better than, what it is worse than, and what is open.
 
     Better than an arm only where both the score's and the NLL's interval hold; every other comparison of the tuned
-    model is named with its numbers. Comparisons of other arms are passed over.
+    model is named with its numbers. Comparisons of other arms are passed over. Arms in `score_only` have no NLL, and
+    their score alone decides.
     """
     ours = {(one.than, one.measure): one for one in comparisons if one.better == "tuned"}
     if not ours:
         return "The tuned model was compared with nothing."
-    pairs = [(arm, measure) for arm in reversed(ARMS) if any(arm == than for than, _ in ours) for measure in _MEASURES]
+    pairs = [
+        (arm, measure)
+        for arm in reversed(ARMS)
+        if any(arm == than for than, _ in ours)
+        for measure in _MEASURES
+        if measure == "score" or arm not in score_only
+    ]
     holding = {pair for pair in pairs if pair in ours and ours[pair].holds}
-    better = [arm for arm in dict.fromkeys(arm for arm, _ in pairs) if {(arm, one) for one in _MEASURES} <= holding]
+    better = [
+        arm for arm in dict.fromkeys(arm for arm, _ in pairs) if {pair for pair in pairs if pair[0] == arm} <= holding
+    ]
     worse = [_named(ours[pair]) for pair in pairs if pair in ours and ours[pair].reading == "worse"]
     open_ = [_named(ours[pair]) for pair in pairs if pair in ours and ours[pair].reading == "unclear"]
     missing = [f"{arm} on {_MEASURES[measure]}" for arm, measure in pairs if (arm, measure) not in ours]

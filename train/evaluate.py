@@ -16,6 +16,7 @@ from schemas.report import (
     Report,
     Sample,
 )
+from train.advice import advise
 from train.compare import interval, verdict
 from train.exam import REVIEWED, Side
 from train.measures import measures_of
@@ -36,6 +37,10 @@ def report_of(
     curve: list[CurvePoint],
     facts: pd.DataFrame | None = None,
     templates: Mapping[str, tuple[Template, Path]] | None = None,
+    left_out: dict[Arm, str] | None = None,
+    arm_notes: dict[Arm, str] | None = None,
+    external: str | None = None,
+    notes: Sequence[str] = (),
 ) -> Report:
     """Return the report on the test side, with samples from the validation side.
 
@@ -49,11 +54,18 @@ def report_of(
         curve: How training went.
         facts: What the split knows of its test rows, of `train.slice_facts`; left out, slices are fewer.
         templates: By name; without them no more is measured than each row's score.
+        left_out: Arms that did not answer, and why.
+        arm_notes: What is to be known of how an arm was asked.
+        external: What was judged, where no run of ours trained it.
+        notes: What limits the report.
     """
     test = scores[scores["split"] == "test"]
     asked = [arm for arm in ARMS if arm != "tuned" and (test["arm"] == arm).any()]
     pairs = [compared(test, arm, measure) for measure in MEASURES for arm in asked]
     comparisons = [one for one in pairs if one is not None]
+    # An arm that only answers, such as a copy of the input, is judged by its answers alone.
+    score_only = set(asked) - {one.than for one in comparisons if one.measure == "nll"}
+    means = means_of(test)
     train = sides["train"].rows
     sliced = slices_of(test, facts, trained=({row["template"] for row in train}, {row["source"] for row in train}))
     checked = {row["id"] for row in sides["test"].rows if row["status"] in REVIEWED}
@@ -66,8 +78,8 @@ def report_of(
         n_train=len(sides["train"].rows),
         n_train_reviewed=sides["train"].n_reviewed,
         model=model,
-        verdict=verdict(comparisons),
-        means=means_of(test),
+        verdict=verdict(comparisons, score_only),
+        means=means,
         comparisons=comparisons,
         slices=sliced.slices,
         slices_left=sliced.left,
@@ -76,6 +88,11 @@ def report_of(
         curve=curve,
         samples=_samples(scores[scores["split"] == "validation"], sides["validation"], model.run),
         measures=measures_of(test, sides["test"], sides["train"], templates) if templates else None,
+        advice=advise(comparisons, means, left_out or {}),
+        left_out=left_out or {},
+        arm_notes=arm_notes or {},
+        external=external,
+        notes=list(notes),
     )
 
 

@@ -6,6 +6,7 @@ one test row and the arm `tuned` ->
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from train.encode import RowEncoder
 from train.encoded import Encoded
 from train.floors import Floor, Floors, Row
 from train.forward import Layout
-from train.generate import answers, choices
+from train.generate import Said, answers, choices
 from train.metrics import METRICS, primary
 from train.padded import PaddedClasses
 
@@ -66,14 +67,14 @@ class Side:
 
 @dataclass(frozen=True)
 class Result:
-    """What one arm made of one side: NLL in nats a token, answers where it was asked, and a model's doubt.
+    """What one arm made of one side: NLL in nats a token, if it gives any, and answers where it was asked.
 
-    `stopped`: whether each answer ended by its stop token, for arms that write tokens.
+    `stopped`: whether each answer ended by its stop token, for arms that write tokens. `doubt`: of models alone.
     """
 
-    nll: np.ndarray
+    nll: np.ndarray | None
     answers: Sequence[str | None] | None
-    stopped: list[bool] | None = None
+    stopped: Sequence[bool] | None = None
     doubt: np.ndarray | None = None
 
 
@@ -120,19 +121,24 @@ def ask(
     context: int,
     max_new_tokens: int | None,
     tell: Callable[[int, int], None],
+    known: Callable[[PreTrainedModel, Encoded, Callable[[Encoded], Said]], Said] | None = None,
 ) -> Result:
-    """Return what a model makes of a side; without `max_new_tokens` it is not asked to answer."""
+    """Return what a model makes of a side; without `max_new_tokens` it is not asked to answer.
+
+    `known` is given the model, the prompts and what asks it, and may spare it prompts that it has answered before.
+    """
     summed, doubt = example_doubt(model, side.encoded, layout, token_budget=token_budget)
-    said = stopped = None
+    said: list[str] | None = None
+    stopped: list[bool] | None = None
     if max_new_tokens is not None and len(side.encoded):
         if isinstance(layout, PaddedClasses):
             numbers = choices(model, side.encoded, layout, token_budget=token_budget, tell=tell)
             said = [encoder.read_back([number]) for number in numbers]
         elif encoder.stop_id is not None:
-            said, stopped = answers(
+            say = partial(
+                answers,
                 model,
                 tokenizer,
-                side.encoded,
                 stop=encoder.stop_id,
                 context=context,
                 max_new_tokens=max_new_tokens,
@@ -140,6 +146,7 @@ def ask(
                 tell=tell,
                 family=family,
             )
+            said, stopped = known(model, side.encoded, say) if known else say(side.encoded)
     return Result(summed / side.encoded.n_supervised, said, stopped, doubt)
 
 
@@ -200,7 +207,7 @@ def score_table(side: Side, results: Mapping[ScoreArm, Result], metrics: Mapping
             "metric": names,
             "score": scores,
             "answer": said,
-            "nll": result.nll.tolist(),
+            "nll": [None] * n if result.nll is None else result.nll.tolist(),
             "n_tokens": side.encoded.n_supervised.tolist(),
             "doubt": [None] * n if result.doubt is None else result.doubt.tolist(),
             **yardstick.columns(said, result.stopped),

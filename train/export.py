@@ -16,7 +16,7 @@ from pipeline.snapshot import make_folder, sync
 from schemas import ConfigError, SnapshotError, Strict
 from schemas.method import Family, Method
 from schemas.training import Train
-from train.assess import tuned_model
+from train.asking import tuned_model
 from train.checkpoint import full_disk, trained
 from train.encoded import Encoded
 from train.exam import Side

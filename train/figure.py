@@ -121,7 +121,8 @@ def interval_strip(one: Interval, limits: Limits) -> Markup:
 
 def arm_plot(means: Sequence[Mean], measure: Measure, title: str) -> Markup:
     """Return a bar for each arm with its value; a score's axis is 0 to 1, that of NLL starts at 0."""
-    values: list[tuple[Arm, float]] = [(mean.arm, mean.score if measure == "score" else mean.nll) for mean in means]
+    measured = [(mean.arm, mean.score if measure == "score" else mean.nll) for mean in means]
+    values: list[tuple[Arm, float]] = [(arm, value) for arm, value in measured if value is not None]
     top = 1.0 if measure == "score" else max([value for _, value in values if math.isfinite(value)], default=0.0)
     limits = (0.0, top if top > _LEAST_SPAN else 1.0)
     bottom = _BAR_ROW * len(values) + 2

@@ -5,8 +5,12 @@ A causal model goes on after the prompt, an encoder-decoder answers it, a classi
 Under prompt methods transformers' own `generate` is not used: measured with peft 0.21 and transformers 5.24 it leaves
 the learnt places out, and an encoder-decoder's prefix too, so that the answers are those of the base. The loop here
 asks the model for its next token again and again, exactly as training asked it.
+
+Nor is it used where a causal model has the usual cache of keys and values: there rows that have ended leave the batch,
+while `generate` goes on with all of them until the last has ended.
 """
 
+import inspect
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import groupby
@@ -14,7 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import GenerationConfig, GenerationMixin, PreTrainedModel, PreTrainedTokenizerBase
+from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
 from schemas.method import Family
 from train.encoded import Encoded
@@ -165,6 +170,8 @@ def _continue(
         at = slice(width - len(prompt), None) if family == "causal" else slice(0, len(prompt))
         ids_BT[row, at] = torch.from_numpy(prompt.astype(np.int64))
         mask_BT[row, at] = 1
+    if family == "causal" and (found := _until_stop(model, ids_BT, mask_BT, stop, n_new)) is not None:
+        return found
     start = {} if family == "causal" else {"decoder_start_token_id": model.config.decoder_start_token_id}
     out_BT = model.generate(  # type: ignore[operator]
         input_ids=ids_BT.to(model.device),
@@ -174,6 +181,55 @@ def _continue(
         ),
     )
     new: list[list[int]] = out_BT[:, width if family == "causal" else 1 :].tolist()
+    return new
+
+
+def _until_stop(
+    model: PreTrainedModel, ids_BT: torch.Tensor, mask_BT: torch.Tensor, stop: int, n_new: int
+) -> list[list[int]] | None:
+    """Return the tokens after each left-padded prompt, the stop token last; None for a model that needs `generate`."""
+    call: Any = model
+    inner = call.get_base_model() if hasattr(model, "get_base_model") else call
+    takes = inspect.signature(inner.forward).parameters
+    usual = type(inner).prepare_inputs_for_generation is GenerationMixin.prepare_inputs_for_generation
+    # transformers called it past_key_values until 5.24.
+    name = next((one for one in ("cache", "past_key_values") if one in takes), None)
+    if not usual or "position_ids" not in takes or name is None:
+        return None
+    keep: dict[str, Any] = {"logits_to_keep": 1} if "logits_to_keep" in takes else {}
+    ids_BT, mask_BT = ids_BT.to(model.device), mask_BT.to(model.device)
+    place_B = mask_BT.sum(1)
+    # A place that is padding has no position of its own; any will do, since nothing looks at it.
+    out = call(
+        input_ids=ids_BT,
+        attention_mask=mask_BT,
+        position_ids=(mask_BT.cumsum(1) - 1).clamp(min=0),
+        use_cache=True,
+        **keep,
+    )
+    cache = out.cache if hasattr(out, "cache") else out.past_key_values
+    if not all(type(layer) in (DynamicLayer, DynamicSlidingWindowLayer) for layer in getattr(cache, "layers", [None])):
+        return None
+    new: list[list[int]] = [[] for _ in range(len(ids_BT))]
+    rows = list(range(len(ids_BT)))
+    for step in range(n_new):
+        next_B = out.logits[:, -1].argmax(-1)
+        for row, token in zip(rows, next_B.tolist(), strict=True):
+            new[row].append(token)
+        going = [at for at, row in enumerate(rows) if stop not in new[row][-1:]]
+        if not going or step == n_new - 1:
+            break
+        if len(going) < len(rows):
+            kept = torch.tensor(going, device=model.device)
+            rows = [rows[at] for at in going]
+            next_B, mask_BT, place_B = next_B[kept], mask_BT[kept], place_B[kept]
+            cache.batch_select_indices(kept)
+        mask_BT = torch.cat([mask_BT, mask_BT.new_ones(len(rows), 1)], 1)
+        out = call(
+            input_ids=next_B[:, None], attention_mask=mask_BT, position_ids=place_B[:, None], use_cache=True,
+            **{name: cache}, **keep,
+        )  # fmt: skip
+        place_B = place_B + 1
     return new
 
 

@@ -11,6 +11,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pipeline.word_diff import Piece, word_diff
 from schemas.report import ARM_MEANINGS, ARMS, Comparison, Forgetting, Measure, Reading, Report, Sample
 from train.figure import Interval, arm_plot, curve, interval_plot, number, signed, visible
 from train.measures_view import measured
@@ -20,6 +21,8 @@ from train.slices_page import slice_tables, tested
 MAX_PROMPT_CHARS = 1_000
 MAX_ANSWER_CHARS = 800
 MAX_NAME_CHARS = 60
+# Below this share of text in common, marks would be all one sees.
+_NEAR = 0.4
 _MEASURE_NAMES: dict[Measure, str] = {"score": "Score", "nll": "NLL"}
 
 
@@ -208,15 +211,23 @@ def _compared(comparisons: Sequence[Comparison]) -> str:
 
 def _sample(one: Sample) -> dict[str, object]:
     """Return a sample's texts, cut: prompt and reference first, then the arms in their order."""
-    answers = [
-        (arm, Cut.of(one.answers[arm], MAX_ANSWER_CHARS), one.scores.get(arm)) for arm in ARMS if arm in one.answers
-    ]
+    reference = Cut.of(one.reference, MAX_ANSWER_CHARS)
+    cuts = [(arm, Cut.of(one.answers[arm], MAX_ANSWER_CHARS)) for arm in ARMS if arm in one.answers]
+    answers = [(arm, cut, one.scores.get(arm), _difference(reference.text, cut.text)) for arm, cut in cuts]
     return {
         "example": one.example,
         "template": one.template,
         "texts": [
-            ("prompt", Cut.of(one.prompt, MAX_PROMPT_CHARS), None),
-            ("reference", Cut.of(one.reference, MAX_ANSWER_CHARS), None),
+            ("prompt", Cut.of(one.prompt, MAX_PROMPT_CHARS), None, []),
+            ("reference", reference, None, []),
             *answers,
         ],
     }
+
+
+def _difference(reference: str, answer: str) -> list[Piece]:
+    """Return an answer word by word beside the reference; nothing if it is the same, or another text altogether."""
+    pieces = word_diff(reference, answer)
+    same = sum(len(piece.text) for piece in pieces if piece.kind == "same" and piece.text.strip())
+    is_near = same >= _NEAR * max(len(reference), len(answer))
+    return pieces if is_near and any(piece.kind != "same" for piece in pieces) else []

@@ -1,5 +1,6 @@
 """Arms over the rows of one score table: what each reached, and how two of them compare on the same examples."""
 
+import numpy as np
 import pandas as pd
 
 from schemas.report import ARMS, Arm, Comparison, Mean, Measure
@@ -14,9 +15,10 @@ def means_of(scores: pd.DataFrame) -> list[Mean]:
     Args:
         scores: Rows of `schemas.report.Score`.
     """
-    means = scores.groupby("arm")[["score", "nll"]].mean()
+    means = scores.astype({"score": float, "nll": float}).groupby("arm")[["score", "nll"]].mean()
+    nll = means["nll"].to_dict()
     return [
-        Mean(arm=arm, score=means["score"].to_dict()[arm], nll=means["nll"].to_dict()[arm])
+        Mean(arm=arm, score=means["score"].to_dict()[arm], nll=None if np.isnan(nll[arm]) else nll[arm])
         for arm in ARMS
         if arm in means.index
     ]

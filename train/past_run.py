@@ -37,6 +37,12 @@ def past_run(recipe: Recipe, data_root: Path, key: str | None = None) -> tuple[P
             fix="run `tuneloop train` with the same --recipe and --data-root first",
         )
     where = str(data_root / RUNS / record.key)
+    if record.external:
+        raise ConfigError(
+            f"run {record.key} only judged {record.external}, which was trained elsewhere: there is no model in it",
+            where=where,
+            fix="name the key of a run of `tuneloop train`",
+        )
     try:
         settings, encode = Train.model_validate(record.settings), Encode.model_validate(record.encode)
     except ValidationError as error:

@@ -14,6 +14,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import islice
 from typing import Any
 
 from pipeline.snapshot import Snapshot
@@ -51,7 +52,7 @@ class Shots:
                 for batch in Snapshot.read_part(split.folder / file.name, columns):
                     rows = batch.to_pylist()
                     for row, weight in zip(rows, row_weights(rows, settings).tolist(), strict=True):
-                        if weight > 0 and _is_single(row):
+                        if weight > 0 and is_single(row):
                             self._rings.setdefault(row["template"], []).append(_candidate(row))
                     for template, ring in self._rings.items():
                         self._rings[template] = sorted(ring, key=lambda one: (one.place, one.id))[:MOST_CANDIDATES]
@@ -63,7 +64,7 @@ class Shots:
         Raises:
             ConfigError: Its template has not enough train rows outside its group.
         """
-        if not _is_single(row):
+        if not is_single(row):
             return dict(row)
         chosen: list[_Candidate] = []
         for number in range(self._k):
@@ -71,6 +72,17 @@ class Shots:
         system = [message for message in row["prompt"] if message["role"] == "system"]
         asked = row["prompt"][len(system) :]
         return {**row, "prompt": [*system, *(turn for one in chosen for turn in one.turns), *asked]}
+
+    def first(self, row: Mapping[str, Any], k: int) -> list[list[dict[str, Any]]]:
+        """Return the turns of the first k candidates of a row's template, the same for all but their own groups.
+
+        Fewer where there are fewer, and none before a conversation.
+        """
+        if not is_single(row):
+            return []
+        ring = self._rings.get(row["template"], [])
+        others = (one.turns for one in ring if one.group != row["group"] and one.id != row["id"])
+        return list(islice(others, k))
 
     def _next(self, row: Mapping[str, Any], number: int, chosen: Sequence[_Candidate]) -> _Candidate:
         """Return the next candidate on the ring from a place of this row that may stand before it."""
@@ -89,7 +101,7 @@ class Shots:
         )
 
 
-def _is_single(row: Mapping[str, Any]) -> bool:
+def is_single(row: Mapping[str, Any]) -> bool:
     """Return whether a row is one question and one answer in text."""
     asked = [message for message in row["prompt"] if message["role"] != "system"]
     return (

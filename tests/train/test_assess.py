@@ -126,7 +126,9 @@ def test_a_run_of_another_family_ends_with_its_report(run, shape, family, method
     plan, report, said = run(shape, family, method)
     assert report.model.family == ("seq2seq" if shape == "t5" else "classify")
     assert report.forgetting is None
-    assert [mean.arm for mean in report.means] == ["majority", "nearest", "base", "tuned"]
+    assert [mean.arm for mean in report.means] == ["majority", "nearest", "copy", "base", "tuned"]
+    assert set(report.left_out) == {"few-shot", "retrieved"}
+    assert "are for causal bases" in report.left_out["few-shot"]
     assert any("one padded example a row" in line for line in said)
     assert Report.model_validate_json((plan.folder / "report.json").read_bytes()) == report
     assert "Forgetting was not measured" in page(report)
@@ -140,7 +142,7 @@ def test_a_run_of_another_family_ends_with_its_report(run, shape, family, method
     assert any("answers of train are the classes" in line for line in said)
     assert any("head is new and untrained" in line for line in said)
     # Two answers or three, by where the lone one fell; no answer is anything else.
-    answers = {answer for sample in report.samples for answer in sample.answers.values()}
+    answers = {answer for sample in report.samples for arm, answer in sample.answers.items() if arm != "copy"}
     assert answers <= {"n", "y", "even so"}
     config = json.loads((plan.folder / "model" / "config.json").read_text())
     assert set(config["id2label"].values()) >= {"n", "y"}

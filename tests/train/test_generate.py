@@ -119,6 +119,32 @@ def test_an_adapted_model_answers_likewise(make_model, tokenizer):
     assert model.generation_config.repetition_penalty == 5.0
 
 
+def test_rows_that_have_ended_leave_the_batch_and_the_others_go_on_as_if_alone(make_model, tokenizer):
+    model = make_model()
+    stop = second_token(model, tokenizer, PROMPTS[0])
+    expected = [by_hand(model, tokenizer, prompt, stop, 12) for prompt in PROMPTS]
+    sizes = []
+    handle = model.register_forward_pre_hook(
+        lambda _model, _args, kwargs: sizes.append(len(kwargs["input_ids"])), with_kwargs=True
+    )
+    assert said(model, tokenizer, PROMPTS, stop) == expected
+    handle.remove()
+    assert sizes[0] == len(PROMPTS)
+    assert sizes[-1] < len(PROMPTS)
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_a_model_whose_cache_is_of_another_kind_answers_through_generate(make_model, tokenizer, monkeypatch):
+    model = make_model()
+    expected = said(model, tokenizer, PROMPTS)
+    monkeypatch.setattr("train.generate.DynamicLayer", int)  # so that no layer is of a kind we know
+    called = []
+    generate = model.generate
+    monkeypatch.setattr(model, "generate", lambda **given: called.append(1) or generate(**given))
+    assert said(model, tokenizer, PROMPTS) == expected
+    assert called
+
+
 def test_an_answer_ends_where_the_model_can_read_no_further(make_model, tokenizer):
     model = make_model()
     prompts = [[1, *range(20, 28)], [1, 9], [1, *range(30, 34)]]  # 9, 2 and 5 of 12 tokens

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from schemas.report import (
     ARM_MEANINGS,
     ARMS,
+    Advice,
     Comparison,
     CurvePoint,
     Forgetting,
@@ -155,7 +156,10 @@ def test_the_policy_of_the_page_lets_in_its_own_style_and_nothing_else():
 
 def test_hostile_text_in_any_field_changes_no_tag_and_is_read_as_text():
     texts = []
-    plain, hostile = Parsed(page(report())), Parsed(page(poisoned(report(), texts)))
+    bad = poisoned(report(), texts)
+    # Far from the answers, so that no word is marked: marks have a test of their own.
+    far = bad.samples[0].model_copy(update={"reference": bad.samples[0].reference + " far" * 160})
+    plain, hostile = Parsed(page(report())), Parsed(page(bad.model_copy(update={"samples": [far]})))
     assert len(texts) == 16  # as many free texts as `report` has
     assert hostile.tags == plain.tags
     assert [text for text in texts if text[:MAX_NAME_CHARS] not in hostile.text] == []
@@ -179,7 +183,15 @@ def test_every_value_of_the_report_is_on_the_page():
     values = [number(value) for mean in given.means for value in (mean.score, mean.nll)]
     for one in [*given.comparisons, *(one.against_base for one in given.slices)]:
         values += [signed(one.difference), signed(one.low), signed(one.high)]
-    values += ["2.103", "2.188", "+0.085", "+0.071", "+0.099", "0.125", *ARM_MEANINGS.values()]
+    values += [
+        "2.103",
+        "2.188",
+        "+0.085",
+        "+0.071",
+        "+0.099",
+        "0.125",
+        *(ARM_MEANINGS[mean.arm] for mean in given.means),
+    ]
     values += ["842b0b5a", "3f9c21b0", "390,000 of 5,000,000", "736, kept: step 460", "6 min 52 s", "2,312 tokens/s"]
     values += ["classify", "tickets", "accuracy", "chrf, rouge_l", "Which label?", "refund", "billing", "the the"]
     values += ["40 examples in 31 groups", "tuneloop feedback --to queue.jsonl", "Better than base."]
@@ -272,7 +284,63 @@ def test_answers_stand_side_by_side_in_the_order_of_the_arms():
     sample = report().samples[0].model_copy(update={"answers": dict.fromkeys(reversed(ARMS), "x"), "scores": {}})
     words = Parsed(page(report(samples=[sample]))).words
     titles = [word for word in words[words.index("prompt") :] if word in ("prompt", "reference", *ARMS)]
-    assert titles == ["prompt", "reference", "majority", "nearest", "base", "tuned"]
+    assert titles == ["prompt", "reference", *ARMS]
+
+
+def test_an_answer_near_the_reference_has_its_differences_marked_and_no_markup_of_its_own():
+    bait = "<script>alert(1)</script>"
+    sample = (
+        report()
+        .samples[0]
+        .model_copy(
+            update={
+                "reference": "The pool opens in June.",
+                "answers": {"tuned": f"The pool opens in {bait}."},
+                "scores": {},
+            }
+        )
+    )
+    whole = page(report(samples=[sample]))
+    assert "<del>June</del>" in whole
+    assert "<ins>&lt;script&gt;alert(1)&lt;/script&gt;</ins>" in whole
+    assert bait not in whole
+
+
+def test_an_answer_far_from_the_reference_or_equal_to_it_has_no_marks():
+    for answer in ("Refund, please.", "The pool opens in June."):
+        sample = (
+            report()
+            .samples[0]
+            .model_copy(update={"reference": "The pool opens in June.", "answers": {"tuned": answer}, "scores": {}})
+        )
+        shown = page(report(samples=[sample])).partition('<article class="sample">')[2]
+        assert answer in shown
+        assert "<ins>" not in shown
+        assert "<del>" not in shown
+
+
+def test_advice_stands_above_the_arms_and_an_arm_that_failed_says_why():
+    found = report(
+        advice=Advice(reading="as-well", words="Retrieved examples <do> as well."),
+        left_out={"few-shot": "no row has room"},
+        arm_notes={"retrieved": "30 of 40 rows have all 3"},
+        notes=["2 examples have no answer"],
+        external="out/merged",
+    )
+    text = Parsed(page(found)).text
+    assert text.index("Is tuning worth it here?") < text.index("The arms")
+    for words in ("Retrieved examples <do> as well.", "few-shot is left out", "no row has room", "30 of 40 rows"):
+        assert words in text
+    assert "out/merged" in text
+    assert "Learning curve" not in text
+
+
+def test_an_arm_without_likelihood_has_a_dash_and_no_bar():
+    means = [Mean(arm="copy", score=0.2, nll=None), *report().means]
+    parsed = Parsed(page(report(means=means)))
+    assert "–" in parsed.text
+    labels = [dict(attributes).get("aria-label", "") for tag, attributes in parsed.tags if tag == "svg"]
+    assert [("copy" in label) for label in labels if "of each arm" in label] == [True, False]
 
 
 def test_a_report_of_one_arm_one_slice_and_one_reading_is_a_whole_page():

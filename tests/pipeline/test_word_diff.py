@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from annotation.word_diff import MOST_CHARACTERS, Piece, word_diff
+from pipeline.word_diff import MOST_CHARACTERS, Piece, word_diff
 
 
 def test_what_went_stands_before_what_came() -> None:

@@ -1,0 +1,127 @@
+import json
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+import pytest
+
+from schemas import ConfigError, ServiceError
+from train.answer_cache import AnswerCache
+from train.endpoint import KEY, Endpoint
+
+PROMPTS = [[{"role": "user", "content": f"{n} + 1?", "name": None}] for n in range(3)]
+
+
+@contextmanager
+def server(answer):
+    """A real server; `answer` gives (status, body) for each request's JSON, which is kept with its headers."""
+    seen = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self):
+            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            seen.append((self.path, dict(self.headers), asked))
+            code, body = answer(asked, len(seen))
+            self.send_response(code)
+            self.end_headers()
+            self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
+
+        def log_message(self, *args):
+            pass
+
+    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=running.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{running.server_port}/v1", seen
+    finally:
+        running.shutdown()
+        running.server_close()
+
+
+def said(text):
+    return {"choices": [{"message": {"role": "assistant", "content": text}}]}
+
+
+def ask(url, tmp_path, prompts=PROMPTS, told=None):
+    end = Endpoint(url, "m", 16, wait_seconds=0.001)
+    cache = AnswerCache.of(tmp_path, lambda _: None)
+    return end, lambda: end.answers(prompts, cache, lambda *one: None if told is None else told.append(one))
+
+
+def test_each_prompt_is_asked_greedily_and_once_and_known_answers_are_not_asked(tmp_path):
+    with server(lambda asked, _n: (200, said(asked["messages"][0]["content"].upper()))) as (url, seen):
+        told = []
+        _, go = ask(f"{url}/chat/completions/", tmp_path, [*PROMPTS, PROMPTS[0]], told)
+        assert go() == go() == ["0 + 1?", "1 + 1?", "2 + 1?", "0 + 1?"]
+        assert len(seen) == 3
+    path, headers, asked = min(seen, key=lambda one: one[2]["messages"][0]["content"])
+    assert path == "/v1/chat/completions"
+    assert asked == {
+        "model": "m", "messages": [{"role": "user", "content": "0 + 1?"}], "temperature": 0, "max_tokens": 16
+    }  # fmt: skip
+    assert "authorization" not in {name.lower() for name in headers}
+    assert told == [(3, 3)]
+
+
+def test_the_key_comes_from_the_environment(tmp_path, monkeypatch):
+    monkeypatch.setenv(KEY, "secret")
+    with server(lambda _asked, _n: (200, said("x"))) as (url, seen):
+        ask(url, tmp_path, PROMPTS[:1])[1]()
+    assert seen[0][1]["authorization"] == "Bearer secret"
+
+
+def test_a_busy_server_is_asked_again(tmp_path):
+    with server(lambda _asked, n: (503, b"busy") if n < 3 else (200, said("at last"))) as (url, seen):
+        assert ask(url, tmp_path, PROMPTS[:1])[1]() == ["at last"]
+        assert len(seen) == 3
+
+
+def test_a_server_that_is_down_is_a_service_error_with_its_cure(tmp_path):
+    with server(lambda _asked, _n: (200, said("x"))) as (url, _):
+        pass
+    with pytest.raises(ServiceError) as caught:
+        ask(url, tmp_path)[1]()
+    assert caught.value.exit_code == 5
+    assert caught.value.what.startswith("the model cannot be asked: it does not answer")
+    assert caught.value.where == url
+    assert f"curl {url}/models" in caught.value.fix
+
+
+@pytest.mark.parametrize(("code", "cure"), [(401, f"set {KEY}"), (404, "--name")])
+def test_a_server_that_refuses_us_is_asked_once(tmp_path, code, cure):
+    with server(lambda _asked, _n: (code, b"no")) as (url, seen):
+        with pytest.raises(ServiceError) as caught:
+            ask(url, tmp_path, PROMPTS[:1])[1]()
+        assert len(seen) == 1
+    assert cure in caught.value.fix
+
+
+def test_a_prompt_that_the_server_will_not_take_counts_as_empty_and_all_of_them_as_an_error(tmp_path):
+    def too_long(asked, n):
+        return (400, b"too long") if asked["messages"][0]["content"].startswith("1") else (200, said("ok"))
+
+    with server(too_long) as (url, _):
+        end, go = ask(url, tmp_path)
+        assert go() == ["ok", "", "ok"]
+        assert end.refused == ["400 too long"]
+        with pytest.raises(ServiceError, match="it refuses every prompt: 400 too long"):
+            ask(url, tmp_path, PROMPTS[1:2])[1]()
+
+
+@pytest.mark.parametrize("body", [b"<html>", {"choices": []}, {"error": "x"}])
+def test_an_answer_that_is_no_completion_is_refused(tmp_path, body):
+    with server(lambda _asked, _n: (200, body)) as (url, _), pytest.raises(ServiceError, match="no chat completion"):
+        ask(url, tmp_path, PROMPTS[:1])[1]()
+
+
+def test_an_answer_without_content_is_empty(tmp_path):
+    with server(lambda _asked, _n: (200, said(None))) as (url, _):
+        assert ask(url, tmp_path, PROMPTS[:1])[1]() == [""]
+
+
+@pytest.mark.parametrize("url", ["http://", "ftp://host/v1", "http://me:pw@host/v1"])
+def test_an_address_that_is_none_or_holds_a_password_is_refused_without_showing_it(url):
+    with pytest.raises(ConfigError) as caught:
+        Endpoint(url, "m", 16)
+    assert "pw" not in str(caught.value).replace("password", "")
+    assert KEY in caught.value.fix
