@@ -5,6 +5,7 @@ from peft import LoraConfig, get_peft_model
 
 from train.answer_cache import FILE, AnswerCache, identity_of, key_of
 from train.encoded import Encoded
+from train.generate import Said
 
 PROMPTS = Encoded.of([([1, 2], [9]), ([3], [9, 9]), ([1, 2], [7])], ["a", "b", "c"])
 
@@ -18,7 +19,7 @@ class Model:
     def __call__(self, encoded):
         prompts = [encoded.prompt(i).tolist() for i in range(len(encoded))]
         self.asked += prompts
-        return [f"said {prompt}" for prompt in prompts]
+        return Said([f"said {prompt}" for prompt in prompts], [len(prompt) == 2 for prompt in prompts])
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def cache(tmp_path, told):
 def test_what_was_answered_is_not_asked_again_and_equal_prompts_are_asked_once(cache):
     model = Model()
     first = cache.answers("m", PROMPTS, model)
-    assert first == ["said [1, 2]", "said [3]", "said [1, 2]"]
+    assert first == (["said [1, 2]", "said [3]", "said [1, 2]"], [True, False, True])
     assert model.asked == [[1, 2], [3]]
     assert cache.answers("m", PROMPTS, model) == first
     assert model.asked == [[1, 2], [3]]
@@ -50,24 +51,24 @@ def test_another_model_or_another_prompt_is_asked(cache):
 
 
 def test_no_prompt_asks_nothing_and_writes_nothing(cache, tmp_path):
-    assert cache.answers("m", Encoded.of([], []), Model()) == []
+    assert cache.answers("m", Encoded.of([], []), Model()) == ([], [])
     assert not (tmp_path / FILE).exists()
 
 
 def test_a_damaged_file_is_said_and_everything_is_asked(cache, tmp_path, told):
     (tmp_path / FILE).parent.mkdir()
     (tmp_path / FILE).write_bytes(b"no database at all" * 100)
-    assert cache.answers("m", PROMPTS, Model()) == ["said [1, 2]", "said [3]", "said [1, 2]"]
+    assert cache.answers("m", PROMPTS, Model()).texts == ["said [1, 2]", "said [3]", "said [1, 2]"]
     assert "known answers cannot be used" in told[0]
     assert str(tmp_path / FILE) in told[0]
 
 
 def test_beyond_the_bound_the_answers_unused_for_longest_go(tmp_path, told):
     small = AnswerCache(tmp_path / "answers.sqlite", told.append, most_bytes=200_000)
-    small.keep({key_of("m", bytes([n])): "x" * 900 for n in range(100)})
+    small.keep({key_of("m", bytes([n])): ("x" * 900, True) for n in range(100)})
     with sqlite3.connect(small.path) as file:
         file.execute("UPDATE answers SET used = 1")
-    small.keep({key_of("new", bytes([n])): "y" * 900 for n in range(150)})
+    small.keep({key_of("new", bytes([n])): ("y" * 900, True) for n in range(150)})
     assert small.path.stat().st_size <= 200_000
     with sqlite3.connect(small.path) as file:
         left = dict(file.execute("SELECT answer, count(*) FROM answers GROUP BY answer"))

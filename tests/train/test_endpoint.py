@@ -38,8 +38,8 @@ def server(answer):
         running.server_close()
 
 
-def said(text):
-    return {"choices": [{"message": {"role": "assistant", "content": text}}]}
+def said(text, ended="stop"):
+    return {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": ended}]}
 
 
 def ask(url, tmp_path, prompts=PROMPTS, told=None):
@@ -52,7 +52,7 @@ def test_each_prompt_is_asked_greedily_and_once_and_known_answers_are_not_asked(
     with server(lambda asked, _n: (200, said(asked["messages"][0]["content"].upper()))) as (url, seen):
         told = []
         _, go = ask(f"{url}/chat/completions/", tmp_path, [*PROMPTS, PROMPTS[0]], told)
-        assert go() == go() == ["0 + 1?", "1 + 1?", "2 + 1?", "0 + 1?"]
+        assert go().texts == go().texts == ["0 + 1?", "1 + 1?", "2 + 1?", "0 + 1?"]
         assert len(seen) == 3
     path, headers, asked = min(seen, key=lambda one: one[2]["messages"][0]["content"])
     assert path == "/v1/chat/completions"
@@ -72,7 +72,7 @@ def test_the_key_comes_from_the_environment(tmp_path, monkeypatch):
 
 def test_a_busy_server_is_asked_again(tmp_path):
     with server(lambda _asked, n: (503, b"busy") if n < 3 else (200, said("at last"))) as (url, seen):
-        assert ask(url, tmp_path, PROMPTS[:1])[1]() == ["at last"]
+        assert ask(url, tmp_path, PROMPTS[:1])[1]().texts == ["at last"]
         assert len(seen) == 3
 
 
@@ -102,7 +102,7 @@ def test_a_prompt_that_the_server_will_not_take_counts_as_empty_and_all_of_them_
 
     with server(too_long) as (url, _):
         end, go = ask(url, tmp_path)
-        assert go() == ["ok", "", "ok"]
+        assert go().texts == ["ok", "", "ok"]
         assert end.refused == ["400 too long"]
         with pytest.raises(ServiceError, match="it refuses every prompt: 400 too long"):
             ask(url, tmp_path, PROMPTS[1:2])[1]()
@@ -116,7 +116,7 @@ def test_an_answer_that_is_no_completion_is_refused(tmp_path, body):
 
 def test_an_answer_without_content_is_empty(tmp_path):
     with server(lambda _asked, _n: (200, said(None))) as (url, _):
-        assert ask(url, tmp_path, PROMPTS[:1])[1]() == [""]
+        assert ask(url, tmp_path, PROMPTS[:1])[1]().texts == [""]
 
 
 @pytest.mark.parametrize("url", ["http://", "ftp://host/v1", "http://me:pw@host/v1"])
@@ -125,3 +125,10 @@ def test_an_address_that_is_none_or_holds_a_password_is_refused_without_showing_
         Endpoint(url, "m", 16)
     assert "pw" not in str(caught.value).replace("password", "")
     assert KEY in caught.value.fix
+
+
+def test_an_answer_that_was_cut_for_its_length_did_not_stop_by_itself(tmp_path):
+    ends = {"0 + 1?": "stop", "1 + 1?": "length", "2 + 1?": None}
+    with server(lambda asked, _n: (200, said("x", ends[asked["messages"][0]["content"]]))) as (url, _):
+        _, go = ask(url, tmp_path)
+        assert go().stopped == go().stopped == [True, False, False]

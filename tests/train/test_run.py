@@ -109,8 +109,10 @@ def test_every_example_is_scored_and_only_held_out_ones_are_answered(place, run)
         for row in pq.read_table(path, columns=["id", "split"]).to_pylist()
     }
     assert {row["example"]: row["split"] for row in rows} == split
-    assert {row["arm"] for row in rows if row["split"] == "train"} == {"base", "tuned"}
-    assert all((row["answer"] is None) == (row["split"] == "train") for row in rows)
+    assert {row["arm"] for row in rows if row["split"] == "train"} == {"base", "tuned", "held"}
+    assert all((row["answer"] is None) == (row["split"] == "train") for row in rows if row["arm"] != "held")
+    held = [row for row in rows if row["arm"] == "held"]
+    assert {row["example"] for row in held} == {name for name, side in split.items() if side == "train"}
 
 
 def test_the_page_shows_no_test_row(place, run):
