@@ -1,5 +1,5 @@
 # Every target but help builds .venv from the locks first; nothing is installed outside this folder.
-.PHONY: help setup data train feedback annotate annotate-stop annotate-tasks report test test-fast lint bench bench-dedupe bench-train doctor lock sample clean-venv
+.PHONY: help setup data train feedback annotate annotate-stop annotate-tasks report test test-fast lint bench bench-dedupe bench-train bench-loop doctor lock sample clean-venv
 .DEFAULT_GOAL := help
 # `make data train` means first the one, then the other, whatever -j says.
 .NOTPARALLEL:
@@ -79,13 +79,16 @@ lint: setup
 	@cd data/sample/generator && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache/generator --strict *.py
 
 bench: setup  ## Run the benchmarks of tests/bench; prints figures, asserts nothing
-	@for file in tests/bench/*.py; do echo "== $$file"; PYTHONPATH=$(CURDIR) $(BIN)/python $$file || exit 1; done
+	@for file in $(filter-out %/loop_gain.py,$(sort $(wildcard tests/bench/*.py))); do echo "== $$file"; PYTHONPATH=$(CURDIR) $(BIN)/python $$file || exit 1; done
 
 bench-dedupe: setup  ## Run the stage dedupe against datatrove and text-dedup (their own venvs) on the same rows
 	@$(BIN)/python tests/bench/dedupe_against_peers.py
 
 bench-train: setup  ## Train beside TRL (its own venv) on the same base, rows, batch and steps
 	@$(BIN)/python tests/bench/train_against_trl.py
+
+bench-loop: setup  ## What a turn of train, rank, review, retrain is worth, on planted wrong answers (hours; goes on)
+	@PYTHONPATH=$(CURDIR) $(BIN)/python tests/bench/loop_gain.py
 
 doctor: setup  ## Check the installation and the store
 	@$(RUN) doctor --data-root $(DATA)

@@ -86,8 +86,8 @@ def _judge(name: str, rows: Sequence[tuple[str, str]], work: Path, given: argpar
     flipped = set(draw.sample(range(len(rows)), round(FLIPPED * len(rows))))
     lines = []
     for number, (text, label) in enumerate(rows):
-        wrong = draw.choice([other for other in labels if other != label]) if number in flipped else label
-        lines.append(json.dumps({"text": text, "label": wrong, "number": number}))
+        shown = draw.choice([other for other in labels if other != label]) if number in flipped else label
+        lines.append(json.dumps({"text": text, "label": shown, "number": number}))
     (work / "rows.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     recipe = work / "recipe.toml"
     text = RECIPE.format(name=name, rows=work / "rows.jsonl", epochs=given.epochs, folds=given.folds)
@@ -109,7 +109,7 @@ def _judge(name: str, rows: Sequence[tuple[str, str]], work: Path, given: argpar
     report = json.loads((run / "report.json").read_text("utf-8"))
     tuned = next(mean["score"] for mean in report["means"] if mean["arm"] == "tuned")
     train = scores[scores["split"] == "train"].pivot(index="example", columns="arm", values=["nll", "doubt"])
-    wrong = train.index.map(is_wrong).to_numpy(bool)
+    wrong = np.array([is_wrong[example] for example in train.index])
     print(
         f"{name}: {len(train):,} train rows, {wrong.sum()} labels flipped ({wrong.mean():.1%}), {len(labels)} labels, "
         f"accuracy on the test side {tuned:.3f}"

@@ -233,11 +233,13 @@ def _tell_gain(turns: Sequence[Turn], given: argparse.Namespace) -> None:
             if ("random", budget) not in tables:
                 continue
             random = tables["random", budget]
-            pairs = random.join(before, suffixes=("", "_before"), how="inner")
+            pairs = pd.merge(random, before, left_index=True, right_index=True, suffixes=("", "_before"))
             least = minimum_detectable(pairs[measure] - pairs[f"{measure}_before"], pairs["group"].tolist())
             _say(f"  {budget} % reviewed; the minimum detectable difference is {least:.4f}")
             for name in given.strategies:
-                mine = tables[name, budget].join(random, suffixes=("", "_random"), how="inner")
+                mine = pd.merge(
+                    tables[name, budget], random, left_index=True, right_index=True, suffixes=("", "_random")
+                )
                 difference = (mine[measure] - mine[f"{measure}_random"]).to_numpy()
                 low, high = interval(difference, mine["group"].tolist())
                 _say(
