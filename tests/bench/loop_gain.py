@@ -134,7 +134,8 @@ def _first_version(given: argparse.Namespace, seed: int, place: Path) -> Truth:
     recipe = recipe.replace("train = 0.87, validation = 0.05, test = 0.08", shares)
     settings = f"epochs = {given.epochs:g}\nbase_steps = {given.base_steps}\nlearning_rate = {given.learning_rate}"
     recipe = recipe.replace("epochs = 5", settings).replace("batch_size = 8", f"batch_size = {given.batch_size}")
-    (place / RECIPE).write_text(recipe, encoding="utf-8")
+    # Which arms stand beside the model is nothing to the loop, and takes time.
+    (place / RECIPE).write_text(recipe + '\n[evaluate]\narms = ["base"]\n', encoding="utf-8")
     truth = Truth.read(sample / "faults.jsonl")
     store = place / "before"
     if not (place / "reviewed").exists():
