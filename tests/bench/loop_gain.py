@@ -154,7 +154,7 @@ def _tuneloop(given: argparse.Namespace, place: Path, store: Path, command: str,
     recipe = place / RECIPE
     if again:  # what only finds wrong answers is not needed a second time
         recipe = place / f"again-{RECIPE}"
-        recipe.write_text((place / RECIPE).read_text("utf-8") + "\n[evaluate]\nfolds = 0\n", "utf-8")
+        recipe.write_text((place / RECIPE).read_text("utf-8") + "folds = 0\n", "utf-8")
     words = [sys.executable, "-m", "pipeline", command, "--recipe", str(recipe), "--data-root", str(store)]
     threads = str(max(1, (os.cpu_count() or 1) // given.jobs))
     done = subprocess.run(
