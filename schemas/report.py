@@ -190,6 +190,26 @@ class Sample(Strict):
     scores: dict[Arm, float]
 
 
+class DoubtfulRow(Strict):
+    """One train answer that a model which has not seen it firmly contradicts."""
+
+    example: str
+    template: str
+    origin: str = Field(title="file and line it came from")
+    prompt: str
+    reference: str
+    answer: str | None = Field(title="what that model answers; empty if it was not asked")
+    doubt: float = Field(ge=0, title="nats")
+
+
+class Doubtful(Strict):
+    """Likely mistakes in the train data."""
+
+    n: int = Field(title="train answers that were judged")
+    by_template: dict[str, tuple[int, int]] = Field(title="template to answers firmly contradicted, of how many")
+    rows: list[DoubtfulRow] = Field(title="the firmest first")
+
+
 class Model(Strict):
     """What was trained."""
 
@@ -331,6 +351,7 @@ class Report(Strict):
     measures: Measures | None = Field(default=None, title="empty in reports from before they were taken")
     benchmarks: list[Benchmark] = Field(default=[], title="figures of lm-eval before and after, if there are any")
     judge: Judged | None = Field(default=None, title="empty where no judge was asked for")
+    doubtful: Doubtful | None = Field(default=None, title="empty where no models were trained for that")
     advice: Advice | None = Field(default=None, title="is tuning worth it here; empty in reports from before it was")
     left_out: dict[Arm, str] = Field(default={}, title="arms that were asked for and did not answer, and why")
     arm_notes: dict[Arm, str] = Field(default={}, title="what is to be known of how an arm was asked")

@@ -18,6 +18,7 @@ from schemas.report import (
 )
 from train.advice import advise
 from train.compare import interval, verdict
+from train.doubtful import doubtful_of
 from train.exam import REVIEWED, Side
 from train.measures import measures_of
 from train.paired import MEASURES, compared, means_of
@@ -88,6 +89,7 @@ def report_of(
         curve=curve,
         samples=_samples(scores[scores["split"] == "validation"], sides["validation"], model.run),
         measures=measures_of(test, sides["test"], sides["train"], templates) if templates else None,
+        doubtful=doubtful_of(scores, sides["train"]),
         advice=advise(comparisons, means, left_out or {}),
         left_out=left_out or {},
         arm_notes=arm_notes or {},

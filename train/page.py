@@ -12,7 +12,7 @@ from importlib.resources import files
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.word_diff import Piece, word_diff
-from schemas.report import ARM_MEANINGS, ARMS, Comparison, Forgetting, Measure, Reading, Report, Sample
+from schemas.report import ARM_MEANINGS, ARMS, Comparison, DoubtfulRow, Forgetting, Measure, Reading, Report, Sample
 from train.figure import Interval, arm_plot, curve, interval_plot, number, signed, visible
 from train.measures_view import measured
 from train.methods import METHODS
@@ -127,6 +127,8 @@ def page(report: Report) -> str:
         if report.forgetting
         else "",
         method=METHODS[report.model.method],
+        doubtful=[_doubtful(one) for one in report.doubtful.rows] if report.doubtful else [],
+        n_doubtful=sum(firm for firm, _ in report.doubtful.by_template.values()) if report.doubtful else 0,
         samples=[_sample(one) for one in report.samples],
         measured=measured(report.measures),
     )
@@ -223,6 +225,19 @@ def _sample(one: Sample) -> dict[str, object]:
             *answers,
         ],
     }
+
+
+def _doubtful(one: DoubtfulRow) -> tuple[str, list[tuple[str, Cut, None, list[Piece]]]]:
+    """Return where a row stands and its texts, cut: prompt, reference, and what the model would have said."""
+    reference = Cut.of(one.reference, MAX_ANSWER_CHARS)
+    texts: list[tuple[str, Cut, None, list[Piece]]] = [
+        ("prompt", Cut.of(one.prompt, MAX_PROMPT_CHARS), None, []),
+        ("reference", reference, None, []),
+    ]
+    if one.answer is not None:
+        answer = Cut.of(one.answer, MAX_ANSWER_CHARS)
+        texts.append(("model", answer, None, _difference(reference.text, answer.text)))
+    return f"{one.template} · {one.origin} · doubt {number(one.doubt)}", texts
 
 
 def _difference(reference: str, answer: str) -> list[Piece]:

@@ -51,7 +51,7 @@ def frame(name, n, values, templates, sources):
                 "source": sources[i % len(sources)], "arm": arm, "metric": METRICS[templates[i % len(templates)]],
                 "score": None if scores is None else float(scores[i % len(scores)]),
                 "answer": None if scores is None else f"{arm} says {name} {i}",
-                "nll": nlls[i % len(nlls)], "n_tokens": 3,
+                "nll": nlls[i % len(nlls)], "n_tokens": 3, "doubt": None,
             }
             for arm, (scores, nlls) in values.items()
             for i in range(n)

@@ -18,6 +18,8 @@ from schemas.report import (
     Advice,
     Comparison,
     CurvePoint,
+    Doubtful,
+    DoubtfulRow,
     Forgetting,
     Mean,
     Model,
@@ -448,3 +450,18 @@ def test_a_real_browser_asks_for_nothing_and_reports_nothing(tmp_path):
     finally:
         server.shutdown()
         server.server_close()
+
+
+def test_doubted_train_answers_are_shown_as_text_with_what_the_model_would_have_said():
+    row = DoubtfulRow(
+        example="9f3c", template="qa", origin="q.jsonl:7", prompt="Capital of <b>France</b>?", reference="Lyon",
+        answer="Paris", doubt=6.7,
+    )  # fmt: skip
+    found = Doubtful(n=40, by_template={"qa": (3, 30), "sum": (0, 10)}, rows=[row])
+    given = page(report().model_copy(update={"doubtful": found}))
+    text = " ".join(Parsed(given).words)
+    assert "these 40 train answers firmly expect another one in 3 of them" in text
+    assert "qa · q.jsonl:7 · doubt 6.700" in text
+    assert "Capital of <b>France</b>?" in text
+    assert "<b>France" not in given
+    assert "Likely mistakes" not in page(report())
