@@ -45,7 +45,7 @@ def row_scores(data_root: Path, recipe: str, rows: OpenRows) -> RowScores:
         return _scored(data_root, run, rows)
     except (ConfigError, SnapshotError) as error:
         nothing = np.full(len(rows), np.nan)
-        return RowScores(Surprise(nothing, nothing, nothing, nothing), error.what, 0, 0)
+        return RowScores(Surprise(nothing, nothing, nothing, nothing, np.ones(len(rows))), error.what, 0, 0)
 
 
 def _scored(data_root: Path, run: TrainingRun, rows: OpenRows) -> RowScores:

@@ -28,6 +28,8 @@ _TIE = 1e-3
 _LEAST_MEAN = 0.05
 # Above this doubt, and above this share of its peers, there is a sentence for it.
 FIRM, _TELLING = 3.0, 0.9
+# Share of a template's answers that may be wrong, and the trust above which a doubt is worth a sentence.
+_LIKELY, _TRUSTED = 0.1, 0.5
 _EXPECTS = "A trained model firmly expects another answer here."
 
 
@@ -40,12 +42,15 @@ class Surprise(NamedTuple):
         gain: Tuned minus base, nats a token; above 0, training made the answer less likely.
         doubt: How firmly a model expects another answer, over the root of the mean doubt of the template: where a
             model is often firm and contradicted, firmness says less. NaN where no model was asked.
+        trust: How much a doubt is worth there, 0 to 1. Of a template no more than one answer in ten is taken to be
+            wrong: where models firmly doubt more than that, most of these doubts are the models' own mistakes.
     """
 
     unlikely: Floats
     unlearned: Floats
     gain: Floats
     doubt: Floats
+    trust: Floats
 
     @property
     def both(self) -> Floats:
@@ -68,12 +73,14 @@ def surprise_of(template: pa.ChunkedArray, tuned: Floats, base: Floats, doubt: F
     """
     codes = template.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     gain = tuned - base
-    return Surprise(_rank_within(codes, tuned), _rank_within(codes, gain), gain, _scaled(codes, doubt))
+    return Surprise(
+        _rank_within(codes, tuned), _rank_within(codes, gain), gain, _scaled(codes, doubt), _trust(codes, doubt)
+    )
 
 
 def suspicion(surprise: Surprise, bits: Bits) -> Floats:
     """Return how likely a mistake is, 0 to 1: at least one of the broken rules, or the doubt, is right about it."""
-    chance = chance_of(np.nan_to_num(surprise.doubt))
+    chance = chance_of(np.nan_to_num(surprise.doubt)) * surprise.trust
     return (1 - (1 - doubt_of(bits)) * (1 - chance)) * (1 - _TIE) + _TIE * surprise.both
 
 
@@ -86,7 +93,7 @@ def reason(surprise: Surprise, bits: Bits, row: int, template: str) -> str:
     """Return why a row is looked at, in sentences for the reviewer; never empty for a row with a score."""
     said = [rule.sentence for rule in rules_of(int(bits[row]))]
     unlikely, unlearned = surprise.unlikely[row], surprise.unlearned[row]
-    if surprise.doubt[row] >= FIRM:
+    if surprise.doubt[row] >= FIRM and surprise.trust[row] >= _TRUSTED:
         said.append(_EXPECTS)
     if unlikely >= _TELLING:
         said.append(
@@ -122,6 +129,13 @@ def _scaled(codes: NDArray[np.int32], doubt: Floats) -> Floats:
     n = np.bincount(codes[known], minlength=codes.max(initial=0) + 1)
     mean = np.bincount(codes[known], doubt[known], minlength=len(n)) / np.maximum(n, 1)
     return np.asarray(doubt / np.sqrt(np.maximum(mean, _LEAST_MEAN))[codes])
+
+
+def _trust(codes: NDArray[np.int32], doubt: Floats) -> Floats:
+    known = ~np.isnan(doubt)
+    n = np.bincount(codes[known], minlength=codes.max(initial=0) + 1)
+    firm = np.bincount(codes[known], doubt[known] >= FIRM, minlength=len(n)) / np.maximum(n, 1)
+    return np.asarray(np.minimum(1.0, _LIKELY / np.maximum(firm, _LIKELY))[codes])
 
 
 def _of_100(share: float) -> int:

@@ -84,7 +84,7 @@ def by_reason(rows: OpenRows, run: RowScores, is_random: Flags) -> dict[str, int
         consider(rule.name, rule.weight, (rows.bits >> np.uint32(place) & np.uint32(1)).astype(bool))
     for name, (weight, _) in _STATES.items():
         consider(name, weight, rows.state == STATES.index(name))
-    consider("doubt", chance_of(FIRM), run.surprise.doubt >= FIRM)
+    consider("doubt", chance_of(FIRM), run.surprise.doubt * run.surprise.trust >= FIRM)
     consider("disputed", 2.0, rows.state == DISPUTED)
     consider("stale", 3.0, is_stale(rows.bits))
     names.append((RANDOM, -1.0))

@@ -9,12 +9,16 @@ from schemas.report import Doubtful, DoubtfulRow
 from train.exam import Side
 
 MOST_ROWS = 10
+# Where models firmly doubt more answers of a template than may well be wrong, most doubts are their own mistakes.
+MOST_CREDIBLE = 0.15
 # Nats at which a contradiction is called firm: such as 0.8 for another token, and 0.02 for the one that stands there.
 FIRM = 3.0
 
 
 def doubtful_of(scores: pd.DataFrame, train: Side) -> Doubtful | None:
     """Return how many train answers are firmly contradicted, by template, and the rows with the firmest doubts.
+
+    Rows are only of templates of which no more than `MOST_CREDIBLE` are doubted.
 
     Args:
         scores: Rows of `schemas.report.Score`; those of the arm `held` count.
@@ -23,7 +27,8 @@ def doubtful_of(scores: pd.DataFrame, train: Side) -> Doubtful | None:
     held = scores[scores["arm"] == "held"].dropna(subset=["doubt"])
     if held.empty:
         return None
-    firm = held[held["doubt"] >= FIRM]
+    is_firm = held["doubt"] >= FIRM
+    firm = held[is_firm & (is_firm.groupby(held["template"]).transform("mean") <= MOST_CREDIBLE)]
     places = {row["id"]: place for place, row in enumerate(train.rows)}
     first = firm.sort_values(["doubt", "example"], ascending=[False, True]).head(MOST_ROWS)
     return Doubtful(

@@ -13,6 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from pipeline.word_diff import Piece, word_diff
 from schemas.report import ARM_MEANINGS, ARMS, Comparison, DoubtfulRow, Forgetting, Measure, Reading, Report, Sample
+from train.doubtful import MOST_CREDIBLE
 from train.figure import Interval, arm_plot, curve, interval_plot, number, signed, visible
 from train.measures_view import measured
 from train.methods import METHODS
@@ -128,6 +129,7 @@ def page(report: Report) -> str:
         else "",
         method=METHODS[report.model.method],
         doubtful=[_doubtful(one) for one in report.doubtful.rows] if report.doubtful else [],
+        most_credible=MOST_CREDIBLE,
         n_doubtful=sum(firm for firm, _ in report.doubtful.by_template.values()) if report.doubtful else 0,
         samples=[_sample(one) for one in report.samples],
         measured=measured(report.measures),

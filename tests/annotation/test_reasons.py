@@ -15,7 +15,7 @@ OTHERS = [language for language in languages() if language != "en"]
 
 
 def surprised(unlikely: float, unlearned: float, gain: float, doubt: float = 0.0) -> str:
-    one = Surprise(np.array([unlikely]), np.array([unlearned]), np.array([gain]), np.array([doubt]))
+    one = Surprise(np.array([unlikely]), np.array([unlearned]), np.array([gain]), np.array([doubt]), np.ones(1))
     return reason(one, np.zeros(1, np.uint32), 0, "summarize")
 
 

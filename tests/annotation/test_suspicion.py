@@ -54,6 +54,8 @@ def test_rows_without_a_score_take_no_part_and_no_place():
 def test_rules_and_doubt_join_as_chances_and_surprise_orders_what_is_equal():
     # The root of the mean doubt of the template, (5 + 0 + 0 + 3) / 4 = 2, is what firmness is measured by.
     surprise = surprise_of(names(*["sums"] * 4), np.array([1.0, 2, 3, 4]), np.zeros(4), [5.0, 0, 0, 3])
+    assert surprise.trust.tolist() == [0.2] * 4  # two of four firmly doubted, where one in ten may be wrong
+    surprise = surprise._replace(trust=np.ones(4))
     assert surprise.doubt == pytest.approx(np.array([5, 0, 0, 3]) / 2**0.5)
     bits = np.array([rule("conflict"), 0, 0, 0], np.uint32)
     doubted = [0.7 * 12.5 / (12.5 + 25), 0, 0, 0.7 * 4.5 / (4.5 + 25)]  # 25 / 2 and 9 / 2, half the chance at 5 nats
@@ -79,10 +81,14 @@ def test_a_template_that_is_hardly_ever_doubted_does_not_blow_a_small_doubt_up()
     assert np.isnan(surprise.doubt[4])
 
 
-def test_firm_doubt_has_a_sentence():
-    surprise = surprise_of(names(*["sums"] * 2), np.zeros(2), np.zeros(2), [9.0, 0])
-    assert "A trained model firmly expects another answer here." in reason(surprise, no_rules(2), 0, "sums")
-    assert "firmly" not in reason(surprise, no_rules(2), 1, "sums")
+def test_firm_doubt_has_a_sentence_where_the_model_is_worth_it():
+    rare = surprise_of(names(*["sums"] * 10), np.zeros(10), np.zeros(10), [9.0, *[0] * 9])
+    assert rare.trust.tolist() == [1] * 10
+    assert "A trained model firmly expects another answer here." in reason(rare, no_rules(10), 0, "sums")
+    assert "firmly" not in reason(rare, no_rules(10), 1, "sums")
+    often = surprise_of(names(*["sums"] * 10), np.zeros(10), np.zeros(10), [9.0, 9, 9, *[0] * 7])
+    assert often.trust.tolist() == pytest.approx([1 / 3] * 10)
+    assert "firmly" not in reason(often, no_rules(10), 0, "sums")
 
 
 def of_hundred(cost: float, before: float = 5.0) -> str:

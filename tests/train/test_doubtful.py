@@ -24,20 +24,22 @@ def scores(doubts, arm="held", answers=None, templates=None):
 
 
 def test_the_firmest_doubts_come_first_with_what_the_model_would_have_said():
-    found = doubtful_of(scores([1.0, 5.0, 9.0], answers=[None, None, "another"]), side(3))
+    doubts = [1.0, 5.0, 9.0, *[0.0] * 17]
+    found = doubtful_of(scores(doubts, answers=[None, None, "another", *[None] * 17]), side(20))
     assert [row.example for row in found.rows] == ["r2", "r1"]
     assert (found.rows[0].origin, found.rows[0].prompt, found.rows[0].reference) == (
         "f.jsonl:2", "prompt 2", "reference 2",
     )  # fmt: skip
     assert [row.answer for row in found.rows] == ["another", None]
-    assert found.n == 3
+    assert found.n == 20
 
 
-def test_each_template_is_counted_and_few_rows_are_shown():
-    templates = ["qa"] * 20 + ["sum"] * 5
-    found = doubtful_of(scores([FIRM + i for i in range(20)] + [0.0] * 5, templates=templates), side(25))
-    assert found.by_template == {"qa": (20, 20), "sum": (0, 5)}
-    assert [row.doubt for row in found.rows] == pytest.approx([FIRM + i for i in range(19, 19 - MOST_ROWS, -1)])
+def test_few_rows_are_shown_and_none_of_a_template_that_is_doubted_too_often():
+    templates = ["qa"] * 100 + ["sum"] * 5
+    doubts = [FIRM + i for i in range(15)] + [0.0] * 85 + [99.0] + [0.0] * 4
+    found = doubtful_of(scores(doubts, templates=templates), side(105))
+    assert found.by_template == {"qa": (15, 100), "sum": (1, 5)}
+    assert [row.doubt for row in found.rows] == pytest.approx([FIRM + i for i in range(14, 14 - MOST_ROWS, -1)])
 
 
 def test_what_the_tuned_model_doubts_is_left_out_and_without_held_models_there_is_nothing():
