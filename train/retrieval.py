@@ -16,8 +16,7 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
 
 from pipeline.snapshot import Snapshot
 from schemas.training import Encode
-from train.row_weights import row_weights
-from train.shots import COLUMNS, is_single
+from train.shots import examples_of, is_single, turns_of
 
 # So many train rows of a template are candidates, those with the smallest hashes of their ids.
 MOST_CANDIDATES = 50_000
@@ -51,17 +50,12 @@ class Retrieval:
             analyzer="char_wb", ngram_range=(2, 4), n_features=1 << 20, norm=None, alternate_sign=False
         )
         found: dict[str, list[_Candidate]] = {}
-        columns = [*COLUMNS, *(["meta"] if settings.row_weight else [])]
-        for file in split.manifest.files:
-            if file.name.startswith("train-"):
-                for batch in Snapshot.read_part(split.folder / file.name, columns):
-                    rows = batch.to_pylist()
-                    for row, weight in zip(rows, row_weights(rows, settings).tolist(), strict=True):
-                        if weight > 0 and is_single(row):
-                            found.setdefault(row["template"], []).append(_candidate(row))
-                    for template, some in found.items():
-                        if len(some) > MOST_CANDIDATES:
-                            found[template] = sorted(some, key=lambda one: _hash(one.id))[:MOST_CANDIDATES]
+        for rows in examples_of(split, settings):
+            for row in rows:
+                found.setdefault(row["template"], []).append(_candidate(row))
+            for template, some in found.items():
+                if len(some) > MOST_CANDIDATES:
+                    found[template] = sorted(some, key=lambda one: _hash(one.id))[:MOST_CANDIDATES]
         self._indexes = {template: self._indexed(some) for template, some in found.items()}
 
     def most_alike(self, rows: Sequence[Mapping[str, Any]], k: int) -> list[list[list[dict[str, Any]]]]:
@@ -109,8 +103,7 @@ class Retrieval:
 
 
 def _candidate(row: Mapping[str, Any]) -> _Candidate:
-    asked = [turn for turn in row["prompt"] if turn["role"] != "system"]
-    return _Candidate(row["id"], row["group"], _question(row), [*asked, {**row["completion"][0], "weight": 0.0}])
+    return _Candidate(row["id"], row["group"], _question(row), turns_of(row))
 
 
 def _question(row: Mapping[str, Any]) -> str:

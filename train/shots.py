@@ -11,7 +11,7 @@ A conversation (more than one turn of the user, or tools) gets none and is none:
 """
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
@@ -46,16 +46,11 @@ class Shots:
         """
         self._k = settings.shots
         self._rings: dict[str, list[_Candidate]] = {}
-        columns = [*COLUMNS, *(["meta"] if settings.row_weight else [])]
-        for file in split.manifest.files:
-            if file.name.startswith("train-"):
-                for batch in Snapshot.read_part(split.folder / file.name, columns):
-                    rows = batch.to_pylist()
-                    for row, weight in zip(rows, row_weights(rows, settings).tolist(), strict=True):
-                        if weight > 0 and is_single(row):
-                            self._rings.setdefault(row["template"], []).append(_candidate(row))
-                    for template, ring in self._rings.items():
-                        self._rings[template] = sorted(ring, key=lambda one: (one.place, one.id))[:MOST_CANDIDATES]
+        for rows in examples_of(split, settings):
+            for row in rows:
+                self._rings.setdefault(row["template"], []).append(_candidate(row))
+            for template, ring in self._rings.items():
+                self._rings[template] = sorted(ring, key=lambda one: (one.place, one.id))[:MOST_CANDIDATES]
         self._places = {template: [one.place for one in ring] for template, ring in self._rings.items()}
 
     def before(self, row: Mapping[str, Any]) -> dict[str, Any]:
@@ -101,6 +96,23 @@ class Shots:
         )
 
 
+def examples_of(split: Snapshot, settings: Encode) -> Iterator[list[dict[str, Any]]]:
+    """Yield, a batch at a time, the train rows that can stand as worked examples: single ones of a weight over 0."""
+    columns = [*COLUMNS, *(["meta"] if settings.row_weight else [])]
+    for file in split.manifest.files:
+        if file.name.startswith("train-"):
+            for batch in Snapshot.read_part(split.folder / file.name, columns):
+                rows = batch.to_pylist()
+                weights = row_weights(rows, settings).tolist()
+                yield [row for row, weight in zip(rows, weights, strict=True) if weight > 0 and is_single(row)]
+
+
+def turns_of(row: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return a row as turns of another's prompt: without what the system says, its answer carrying no loss."""
+    asked = [message for message in row["prompt"] if message["role"] != "system"]
+    return [*asked, {**row["completion"][0], "weight": 0.0}]
+
+
 def is_single(row: Mapping[str, Any]) -> bool:
     """Return whether a row is one question and one answer in text."""
     asked = [message for message in row["prompt"] if message["role"] != "system"]
@@ -114,9 +126,7 @@ def is_single(row: Mapping[str, Any]) -> bool:
 
 
 def _candidate(row: Mapping[str, Any]) -> _Candidate:
-    asked = [message for message in row["prompt"] if message["role"] != "system"]
-    turns = [*asked, {**row["completion"][0], "weight": 0.0}]
-    return _Candidate(_hash(str(row["id"])), row["id"], row["group"], turns)
+    return _Candidate(_hash(str(row["id"])), row["id"], row["group"], turns_of(row))
 
 
 def _hash(text: str) -> int:
