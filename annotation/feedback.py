@@ -202,7 +202,7 @@ def _pool(was: Snapshot, now: Snapshot, run: TrainingRun, scores: Scores, kinds:
         side=side,
         fate=_fates(table, current, test),
         test_ids=set(test.to_pylist()),
-        surprise=surprise_of(table["template"], tuned, base, scores.doubt_of(table["id"])),
+        surprise=surprise_of(table["template"], tuned, base, scores.doubts_of(table["id"])),
         answers=_answers(scores.held),
         bits=np.concatenate([broken_rules(batch, kinds) for batch in was.batches(CHECKED)]),
     )

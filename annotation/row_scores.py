@@ -45,7 +45,7 @@ def row_scores(data_root: Path, recipe: str, rows: OpenRows) -> RowScores:
         return _scored(data_root, run, rows)
     except (ConfigError, SnapshotError) as error:
         nothing = np.full(len(rows), np.nan)
-        return RowScores(Surprise(nothing, nothing, nothing, nothing, np.ones(len(rows))), error.what, 0, 0)
+        return RowScores(Surprise(nothing, nothing, nothing, np.zeros(len(rows))), error.what, 0, 0)
 
 
 def _scored(data_root: Path, run: TrainingRun, rows: OpenRows) -> RowScores:
@@ -53,8 +53,8 @@ def _scored(data_root: Path, run: TrainingRun, rows: OpenRows) -> RowScores:
     is_same = _is_unchanged(then, rows)
     tuned, base = (_aligned(arm, rows.ids) for arm in (scores.tuned, scores.base))
     n_changed = int((~np.isnan(tuned) & ~is_same).sum())
-    tuned, base, doubt = (np.where(is_same, one, np.nan) for one in (tuned, base, scores.doubt_of(rows.ids)))
-    surprise = surprise_of(rows.template, tuned, base, doubt)
+    tuned, base, *doubts = (np.where(is_same, one, np.nan) for one in (tuned, base, *scores.doubts_of(rows.ids)))
+    surprise = surprise_of(rows.template, tuned, base, doubts)
     return RowScores(surprise, f"run {run.key}", int((~np.isnan(surprise.unlikely)).sum()), n_changed)
 
 

@@ -8,6 +8,7 @@ models, one of them best without having seen the row, expect another token than 
 An example comes the earlier, the higher its doubt and the weights of the rules it breaks are together.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, TypeVar
 
 import numpy as np
@@ -26,10 +27,11 @@ _MOST, _HALF = 0.7, 5.0
 _TIE = 1e-3
 # A template whose answers a model hardly ever doubts: there the mean is not taken to be smaller than this.
 _LEAST_MEAN = 0.05
-# Above this doubt, and above this share of its peers, there is a sentence for it.
-FIRM, _TELLING = 3.0, 0.9
-# Share of a template's answers that may be wrong, and the trust above which a doubt is worth a sentence.
-_LIKELY, _TRUSTED = 0.1, 0.5
+# Above this chance, and above this share of its peers, there is a sentence for it.
+WORTH_A_LOOK, _TELLING = 0.18, 0.9
+# Share of a template's answers that may be wrong. Where a model has a doubt of so many nats of more of them than that,
+# most of its doubts are its own mistakes, and count for less.
+_LIKELY, _FIRM = 0.1, 3.0
 _EXPECTS = "A trained model firmly expects another answer here."
 
 
@@ -40,17 +42,13 @@ class Surprise(NamedTuple):
         unlikely: Share of them, 0 to 1, that the tuned model finds likelier.
         unlearned: Share of them, 0 to 1, that training helped more: rank of tuned minus base.
         gain: Tuned minus base, nats a token; above 0, training made the answer less likely.
-        doubt: How firmly a model expects another answer, over the root of the mean doubt of the template: where a
-            model is often firm and contradicted, firmness says less. NaN where no model was asked.
-        trust: How much a doubt is worth there, 0 to 1. Of a template no more than one answer in ten is taken to be
-            wrong: where models firmly doubt more than that, most of these doubts are the models' own mistakes.
+        chance: How likely a mistake is by the doubts of models, 0 to 1: at least one of them is right; 0 without any.
     """
 
     unlikely: Floats
     unlearned: Floats
     gain: Floats
-    doubt: Floats
-    trust: Floats
+    chance: Floats
 
     @property
     def both(self) -> Floats:
@@ -59,29 +57,28 @@ class Surprise(NamedTuple):
         return np.nan_to_num(both)
 
 
-def surprise_of(template: pa.ChunkedArray, tuned: Floats, base: Floats, doubt: Floats) -> Surprise:
+def surprise_of(template: pa.ChunkedArray, tuned: Floats, base: Floats, doubts: Sequence[Floats]) -> Surprise:
     """Return how each answer stands among those of its template.
 
     Args:
         template: Name of each row's template.
         tuned: Negative log-likelihood under the tuned model, nats a token; NaN for rows that take no part.
         base: The same under the base model.
-        doubt: Of a model that has not seen the row where there is one, else of the tuned; nats, NaN without any.
+        doubts: Of the tuned model, which has learnt from more rows, and of one that has not seen the row and so cannot
+            have got used to its mistake; each in nats, NaN where it has none.
 
     Templates are kept apart, since a label is easier to guess than a summary. A rank is (position - 0.5) / n, so that
     the most unlikely of 3 answers stands at 0.83, not at 1: among few, nothing stands out.
     """
     codes = template.combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)
     gain = tuned - base
-    return Surprise(
-        _rank_within(codes, tuned), _rank_within(codes, gain), gain, _scaled(codes, doubt), _trust(codes, doubt)
-    )
+    right = np.prod([1 - _chance(codes, doubt) for doubt in doubts], axis=0)
+    return Surprise(_rank_within(codes, tuned), _rank_within(codes, gain), gain, 1 - right)
 
 
 def suspicion(surprise: Surprise, bits: Bits) -> Floats:
     """Return how likely a mistake is, 0 to 1: at least one of the broken rules, or the doubt, is right about it."""
-    chance = chance_of(np.nan_to_num(surprise.doubt)) * surprise.trust
-    return (1 - (1 - doubt_of(bits)) * (1 - chance)) * (1 - _TIE) + _TIE * surprise.both
+    return (1 - (1 - doubt_of(bits)) * (1 - surprise.chance)) * (1 - _TIE) + _TIE * surprise.both
 
 
 def chance_of(doubt: T) -> T:
@@ -93,7 +90,7 @@ def reason(surprise: Surprise, bits: Bits, row: int, template: str) -> str:
     """Return why a row is looked at, in sentences for the reviewer; never empty for a row with a score."""
     said = [rule.sentence for rule in rules_of(int(bits[row]))]
     unlikely, unlearned = surprise.unlikely[row], surprise.unlearned[row]
-    if surprise.doubt[row] >= FIRM and surprise.trust[row] >= _TRUSTED:
+    if surprise.chance[row] >= WORTH_A_LOOK:
         said.append(_EXPECTS)
     if unlikely >= _TELLING:
         said.append(
@@ -124,18 +121,18 @@ def _rank_within(codes: NDArray[np.int32], values: Floats) -> Floats:
     return ranks
 
 
-def _scaled(codes: NDArray[np.int32], doubt: Floats) -> Floats:
-    known = ~np.isnan(doubt)
-    n = np.bincount(codes[known], minlength=codes.max(initial=0) + 1)
-    mean = np.bincount(codes[known], doubt[known], minlength=len(n)) / np.maximum(n, 1)
-    return np.asarray(doubt / np.sqrt(np.maximum(mean, _LEAST_MEAN))[codes])
+def _chance(codes: NDArray[np.int32], doubt: Floats) -> Floats:
+    """Return how likely a mistake is by the doubt of one model; 0 where it has none.
 
-
-def _trust(codes: NDArray[np.int32], doubt: Floats) -> Floats:
+    A doubt counts over the root of the template's mean: where a model is often firm and contradicted, it says less.
+    """
     known = ~np.isnan(doubt)
-    n = np.bincount(codes[known], minlength=codes.max(initial=0) + 1)
-    firm = np.bincount(codes[known], doubt[known] >= FIRM, minlength=len(n)) / np.maximum(n, 1)
-    return np.asarray(np.minimum(1.0, _LIKELY / np.maximum(firm, _LIKELY))[codes])
+    n = np.maximum(1, np.bincount(codes[known], minlength=codes.max(initial=0) + 1))
+    mean = np.bincount(codes[known], doubt[known], minlength=len(n)) / n
+    firm = np.bincount(codes[known], doubt[known] >= _FIRM, minlength=len(n)) / n
+    scaled = np.nan_to_num(doubt) / np.sqrt(np.maximum(mean, _LEAST_MEAN))[codes]
+    trust = np.minimum(1.0, _LIKELY / np.maximum(firm, _LIKELY))[codes]
+    return np.asarray(chance_of(scaled) * trust)
 
 
 def _of_100(share: float) -> int:

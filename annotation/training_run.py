@@ -57,16 +57,12 @@ class Scores(NamedTuple):
     doubt: pa.Table
     held: pa.Table
 
-    def doubt_of(self, ids: pa.ChunkedArray) -> NDArray[np.float64]:
-        """Return the doubt of each row in nats: the mean of what both kinds of models have, NaN where neither has.
-
-        A model that has not seen a row cannot have got used to its mistake; the tuned one has learnt from more rows.
-        """
-        seen, unseen = (
+    def doubts_of(self, ids: pa.ChunkedArray) -> list[NDArray[np.float64]]:
+        """Return the doubt of each row in nats, of the tuned model and of one that has not seen it; NaN without."""
+        return [
             np.asarray(arm["doubt"].take(pc.index_in(ids, value_set=arm["example"])), float)
             for arm in (self.doubt, self.held)
-        )
-        return np.where(np.isnan(unseen), seen, np.where(np.isnan(seen), unseen, (seen + unseen) / 2))
+        ]
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from annotation.error_rate import RANDOM
 from annotation.open_rows import DISPUTED, STATES, OpenRows
 from annotation.row_scores import RowScores
 from annotation.rule_checks import RULES, Bits
-from annotation.suspicion import FIRM, Floats, chance_of, suspicion
+from annotation.suspicion import WORTH_A_LOOK, Floats, suspicion
 from pipeline.annotations import annotation_files, read_annotations
 
 Flags = NDArray[np.bool_]
@@ -84,7 +84,7 @@ def by_reason(rows: OpenRows, run: RowScores, is_random: Flags) -> dict[str, int
         consider(rule.name, rule.weight, (rows.bits >> np.uint32(place) & np.uint32(1)).astype(bool))
     for name, (weight, _) in _STATES.items():
         consider(name, weight, rows.state == STATES.index(name))
-    consider("doubt", chance_of(FIRM), run.surprise.doubt * run.surprise.trust >= FIRM)
+    consider("doubt", WORTH_A_LOOK, run.surprise.chance >= WORTH_A_LOOK)
     consider("disputed", 2.0, rows.state == DISPUTED)
     consider("stale", 3.0, is_stale(rows.bits))
     names.append((RANDOM, -1.0))

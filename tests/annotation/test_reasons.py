@@ -14,8 +14,8 @@ from annotation.words import languages
 OTHERS = [language for language in languages() if language != "en"]
 
 
-def surprised(unlikely: float, unlearned: float, gain: float, doubt: float = 0.0) -> str:
-    one = Surprise(np.array([unlikely]), np.array([unlearned]), np.array([gain]), np.array([doubt]), np.ones(1))
+def surprised(unlikely: float, unlearned: float, gain: float, chance: float = 0.0) -> str:
+    one = Surprise(np.array([unlikely]), np.array([unlearned]), np.array([gain]), np.array([chance]))
     return reason(one, np.zeros(1, np.uint32), 0, "summarize")
 
 
@@ -29,7 +29,7 @@ SENTENCES = [
     surprised(0.1, 0.95, 0.5),
     surprised(0.1, 0.95, -0.5),
     surprised(0.3, 0.1, 0.0),
-    surprised(0.3, 0.1, 0.0, doubt=6.0),
+    surprised(0.3, 0.1, 0.0, chance=0.5),
 ]
 
 

@@ -11,9 +11,9 @@ from annotation.suspicion import surprise_of as suspicion_surprise
 NAN = float("nan")
 
 
-def surprise_of(template, tuned, base, doubt=None):
-    """Return the surprise; without doubt unless one is given."""
-    return suspicion_surprise(template, tuned, base, np.full(len(tuned), NAN) if doubt is None else np.array(doubt))
+def surprise_of(template, tuned, base, *doubts):
+    """Return the surprise; without doubt unless some are given."""
+    return suspicion_surprise(template, tuned, base, [np.array(one) for one in doubts or [np.full(len(tuned), NAN)]])
 
 
 def names(*values: str) -> pa.ChunkedArray:
@@ -51,16 +51,19 @@ def test_rows_without_a_score_take_no_part_and_no_place():
     assert surprise.both.tolist() == [0.25, 0, 0.75]  # without the base, the first rank alone; without both, nothing
 
 
-def test_rules_and_doubt_join_as_chances_and_surprise_orders_what_is_equal():
-    # The root of the mean doubt of the template, (5 + 0 + 0 + 3) / 4 = 2, is what firmness is measured by.
-    surprise = surprise_of(names(*["sums"] * 4), np.array([1.0, 2, 3, 4]), np.zeros(4), [5.0, 0, 0, 3])
-    assert surprise.trust.tolist() == [0.2] * 4  # two of four firmly doubted, where one in ten may be wrong
-    surprise = surprise._replace(trust=np.ones(4))
-    assert surprise.doubt == pytest.approx(np.array([5, 0, 0, 3]) / 2**0.5)
-    bits = np.array([rule("conflict"), 0, 0, 0], np.uint32)
-    doubted = [0.7 * 12.5 / (12.5 + 25), 0, 0, 0.7 * 4.5 / (4.5 + 25)]  # 25 / 2 and 9 / 2, half the chance at 5 nats
-    ranks = np.array([1, 3, 5, 7]) / 8  # both ranks are alike here
-    expected = np.array([1 - 0.5 * (1 - doubted[0]), *doubted[1:]])
+def test_rules_and_doubts_of_both_models_join_as_chances_and_surprise_orders_what_is_equal():
+    # The root of the mean doubt of the template, 16 / 16 = 1, is what firmness is measured by; one in ten is firm.
+    n = 16
+    seen, unseen = [16.0, *[0.0] * 15], [0.0, 16.0, *[0.0] * 14]
+    surprise = surprise_of(names(*["sums"] * n), np.arange(1.0, n + 1), np.zeros(n), seen, unseen)
+    firm = 0.7 * 256 / (256 + 25)
+    assert surprise.chance == pytest.approx([firm, firm, *[0] * 14])
+    both = surprise_of(names(*["sums"] * n), np.arange(1.0, n + 1), np.zeros(n), seen, seen)
+    assert both.chance[0] == pytest.approx(1 - (1 - firm) ** 2)
+    bits = np.zeros(n, np.uint32)
+    bits[0] = rule("conflict")
+    ranks = (np.arange(n) + 0.5) / n  # both ranks are alike here
+    expected = np.array([1 - 0.5 * (1 - firm), firm, *[0] * 14])
     assert suspicion(surprise, bits) == pytest.approx(expected * 0.999 + 0.001 * ranks)
 
 
@@ -77,17 +80,16 @@ def test_half_of_the_largest_chance_is_reached_at_five_nats():
 
 def test_a_template_that_is_hardly_ever_doubted_does_not_blow_a_small_doubt_up():
     surprise = surprise_of(names(*["sums"] * 5), np.zeros(5), np.zeros(5), [0.1, 0, 0, 0, NAN])
-    assert surprise.doubt[:4] == pytest.approx([0.1 / 0.05**0.5, 0, 0, 0])
-    assert np.isnan(surprise.doubt[4])
+    assert surprise.chance == pytest.approx([chance_of(0.1 / 0.05**0.5), 0, 0, 0, 0])
 
 
 def test_firm_doubt_has_a_sentence_where_the_model_is_worth_it():
     rare = surprise_of(names(*["sums"] * 10), np.zeros(10), np.zeros(10), [9.0, *[0] * 9])
-    assert rare.trust.tolist() == [1] * 10
     assert "A trained model firmly expects another answer here." in reason(rare, no_rules(10), 0, "sums")
     assert "firmly" not in reason(rare, no_rules(10), 1, "sums")
+    # Three of ten are doubted, where one in ten may be wrong: a third of the chance.
     often = surprise_of(names(*["sums"] * 10), np.zeros(10), np.zeros(10), [9.0, 9, 9, *[0] * 7])
-    assert often.trust.tolist() == pytest.approx([1 / 3] * 10)
+    assert often.chance[0] == pytest.approx(chance_of(9 / 2.7**0.5) / 3)
     assert "firmly" not in reason(often, no_rules(10), 0, "sums")
 
 
