@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from transformers import PreTrainedModel
 
+from train.asking import base_of, numbers_of
 from train.doubt import Doubted, example_doubt
 from train.encoded import Encoded
 from train.families import layout_of
@@ -22,7 +23,6 @@ from train.generate import answers, choices
 from train.lesson import lesson_of
 from train.loop import fit
 from train.memory import within_memory
-from train.model import load_base
 from train.objective import Sft
 from train.padded import PaddedClasses
 from train.plan import Plan
@@ -93,8 +93,7 @@ class _Fold(NamedTuple):
 
 def _learn_and_judge(plan: Plan, prepared: Prepared, fold: _Fold, tell: Tell) -> tuple[Doubted, dict[int, str]]:
     """Return what a model that has learnt the other folds makes of this one, and its answers to the doubtful rows."""
-    labels = prepared.labels.known if prepared.labels else None
-    base = load_base(plan.settings, prepared.source, plan.encode, labels)
+    base = base_of(plan, prepared)
     kernels = base.model.config._attn_implementation
     lesson = lesson_of(plan, replace(prepared, base=replace(base, packs=prepared.base.packs)), ALONE)
     objective = lesson.objective
@@ -113,18 +112,20 @@ def _learn_and_judge(plan: Plan, prepared: Prepared, fold: _Fold, tell: Tell) ->
         lambda at: tell.reading(f"fold {fold.number + 1}", at), order=order,
     )  # fmt: skip
     completions = prepared.sides["train"].encoded
-    judged, _ = within_memory(
-        lambda token_budget: example_doubt(
-            lesson.model, completions, objective.layout, token_budget=token_budget, places=fold.held
-        ),
-        how.token_budget,
-        int(completions.lengths.max(initial=1)),
-        lambda line: tell.line(f"folds     {line}"),
-    )
+    with numbers_of(lesson.model):
+        judged, _ = within_memory(
+            lambda token_budget: example_doubt(
+                lesson.model, completions, objective.layout, token_budget=token_budget, places=fold.held
+            ),
+            how.token_budget,
+            int(completions.lengths.max(initial=1)),
+            lambda line: tell.line(f"folds     {line}"),
+        )
     most = min(MOST_ASKED, max(1, round(ASKED_SHARE * len(fold.held))))
     doubtful = fold.held[np.argsort(-judged.doubt[fold.held], kind="stable")[:most]]
     base.model.set_attn_implementation(kernels)  # those of training know neither cache nor padding
-    return judged, _answers(lesson.model, plan, prepared, np.sort(doubtful), fold, tell)
+    with numbers_of(lesson.model):
+        return judged, _answers(lesson.model, plan, prepared, np.sort(doubtful), fold, tell)
 
 
 def _answers(
