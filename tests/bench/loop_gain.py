@@ -10,7 +10,8 @@ at random, the longest answers first, by rules alone, and by the loss of the tra
 on the same base. Differences are paired by test row, and drawn whole by seed and group.
 
 The share of planted wrong answers found needs one training a seed; what review does to the test side, one more for each
-strategy and budget.
+strategy and budget. With `--label-studio` the first seed takes one more turn the way people do: as many tasks are pushed
+to a real Label Studio, answered there and pulled; its queue has its random share and rows of the validation side too.
 """
 
 import argparse
@@ -18,57 +19,52 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
-from scripted_review import Truth, review
+from loop_turns import Turn, tell_found, tell_gain
+from scripted_review import Truth, review, review_in_label_studio
 
 from annotation.checked_texts import Kinds
+from annotation.connection import Connection
 from annotation.open_rows import open_rows
 from annotation.queue import queue_of
 from annotation.rule_checks import doubt_of
+from annotation.server import start, stop
 from pipeline.recipe import load_recipe
 from pipeline.template import load_templates
-from train.compare import interval, minimum_detectable
 
 ROOT = Path(__file__).resolve().parents[2]
 STRATEGIES = ("queue", "random", "length", "rules", "loss")
 RECIPE = "loop.toml"
-
-
-@dataclass(frozen=True)
-class Turn:
-    """What one review did: of one seed, one strategy and one budget; the budget 0 is the data before any review."""
-
-    seed: int
-    strategy: str
-    budget: int
-    found: float
-    run: str
+AGAIN = "again-loop.toml"  # what only finds wrong answers is not needed a second time
+ALONE = "alone-loop.toml"  # and a reviewer who is alone gives no second answer
+SERVED = "label-studio"
 
 
 def main() -> None:
     """Print finding and gain, pooled over the seeds."""
     given = _arguments()
     given.work.mkdir(parents=True, exist_ok=True)
-    jobs = [(given, seed) for seed in range(1, given.seeds + 1)]
+    jobs = [(given, seed) for seed in range(given.first_seed, given.first_seed + given.seeds)]
     if given.jobs > 1:
         with ProcessPoolExecutor(given.jobs) as pool:
             turns = [turn for some in pool.map(_seed, jobs) for turn in some]
     else:
         turns = [turn for job in jobs for turn in _seed(job)]
-    _tell_found(turns, given)
-    _tell_gain(turns, given)
+    tell_found(turns, given.budgets)
+    if not given.find_only:
+        tell_gain(turns, given.budgets)
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--rows", type=int, default=24_000)
     parser.add_argument("--epochs", type=float, default=6)
     parser.add_argument("--batch-size", type=int, default=16)
@@ -78,6 +74,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--budgets", type=int, nargs="+", default=[5, 10, 20], help="per cent of the train side")
     parser.add_argument("--strategies", nargs="+", default=list(STRATEGIES), choices=STRATEGIES)
     parser.add_argument("--find-only", action="store_true", help="rank, and train nothing again")
+    parser.add_argument(
+        "--label-studio", action="store_true", help="one more turn of the first seed, through a real Label Studio"
+    )
     parser.add_argument("--jobs", type=int, default=1, help="seeds at once, each on its share of the cores")
     parser.add_argument("--work", type=Path, default=ROOT / "data" / "bench-loop", help="kept, so that a run goes on")
     return parser.parse_args()
@@ -88,7 +87,7 @@ def _seed(job: tuple[argparse.Namespace, int]) -> list[Turn]:
     place = given.work / f"rows-{given.rows}-epochs-{given.epochs:g}-base-{given.base_steps}-seed-{seed}"
     truth = _first_version(given, seed, place)
     store = place / "before"
-    _tuneloop(given, place, store, "train")
+    _tuneloop(given, place / RECIPE, store, "train")
     before = _run_of(store)
     turns = [Turn(seed, "none", 0, 0.0, str(before))]
     train = _train_side(store)
@@ -106,16 +105,57 @@ def _seed(job: tuple[argparse.Namespace, int]) -> list[Turn]:
             if not given.find_only:
                 after = place / f"{strategy}-{budget}"
                 if not after.exists():
-                    shutil.copytree(
-                        store, after.with_suffix(".draft"), symlinks=True, ignore=shutil.ignore_patterns("runs")
-                    )
-                    review(after.with_suffix(".draft"), chosen, truth, f"{strategy} {budget}")
-                    after.with_suffix(".draft").rename(after)
-                _tuneloop(given, place, after, "data")
-                _tuneloop(given, place, after, "train", again=True)
-                run = str(_run_of(after))
+                    draft = _copy(store, after.with_suffix(".draft"))
+                    review(draft, chosen, truth, f"{strategy} {budget}")
+                    draft.rename(after)
+                run = _again(given, place / AGAIN, after)
             turns.append(Turn(seed, strategy, budget, found, run))
+        if given.label_studio and seed == given.first_seed:
+            turns.append(_through_label_studio(given, seed, place, budget, train, wrong, truth))
     return turns
+
+
+def _copy(store: Path, draft: Path) -> Path:
+    shutil.rmtree(draft, ignore_errors=True)
+    return shutil.copytree(store, draft, symlinks=True, ignore=shutil.ignore_patterns("runs"))
+
+
+def _again(given: argparse.Namespace, recipe: Path, store: Path) -> str:
+    _tuneloop(given, recipe, store, "data")
+    _tuneloop(given, recipe, store, "train")
+    return str(_run_of(store))
+
+
+def _through_label_studio(
+    given: argparse.Namespace,
+    seed: int,
+    place: Path,
+    budget: int,
+    train: pd.DataFrame,
+    wrong: set[str],
+    truth: Truth,
+) -> Turn:
+    recipe, after, record = place / ALONE, place / f"{SERVED}-{budget}", place / f"{SERVED}-{budget}.txt"
+    if not record.exists():
+        shutil.rmtree(after, ignore_errors=True)
+        draft = _copy(place / "before", after)
+        (draft / "runs").symlink_to(place / "before" / "runs", target_is_directory=True)  # the queue ranks by its run
+        server = start(after, 0)
+        try:
+            asks = round(budget / 100 * len(train))
+            _tuneloop(given, recipe, after, "annotate", "push", "--limit", str(asks))
+            asked = review_in_label_studio(Connection(server.url, server.token), after, "sample", truth)
+            _tuneloop(given, recipe, after, "annotate", "pull")
+        finally:
+            stop(after)
+        (after / "runs").unlink()
+        record.write_text("\n".join(asked) + "\n", encoding="utf-8")
+    asked = record.read_text("utf-8").split()
+    found = len(wrong & set(asked)) / len(wrong)
+    _say(
+        f"seed {seed}: {SERVED} {budget} %: {len(asked):,} tasks answered there, {found:.1%} of the wrong answers found"
+    )
+    return Turn(seed, SERVED, budget, found, "" if given.find_only else _again(given, recipe, after))
 
 
 def _first_version(given: argparse.Namespace, seed: int, place: Path) -> Truth:
@@ -135,13 +175,15 @@ def _first_version(given: argparse.Namespace, seed: int, place: Path) -> Truth:
     settings = f"epochs = {given.epochs:g}\nbase_steps = {given.base_steps}\nlearning_rate = {given.learning_rate}"
     recipe = recipe.replace("epochs = 5", settings).replace("batch_size = 8", f"batch_size = {given.batch_size}")
     # Which arms stand beside the model is nothing to the loop, and takes time.
-    (place / RECIPE).write_text(recipe + '\n[evaluate]\narms = ["base"]\n', encoding="utf-8")
+    recipe += '\n[evaluate]\narms = ["base"]\n'
+    for name, more in ((RECIPE, ""), (AGAIN, "folds = 0\n"), (ALONE, "folds = 0\n[review]\noverlap = 0\n")):
+        (place / name).write_text(recipe + more, encoding="utf-8")
     truth = Truth.read(sample / "faults.jsonl")
     store = place / "before"
     if not (place / "reviewed").exists():
-        _tuneloop(given, place, store, "data")
+        _tuneloop(given, place / RECIPE, store, "data")
         review(store, [row["id"] for row in _rows(store, "test")], truth, "test")
-        _tuneloop(given, place, store, "data")
+        _tuneloop(given, place / RECIPE, store, "data")
         (place / "reviewed").touch()
     shared = given.work / f"bases-{given.base_steps}"
     shared.mkdir(exist_ok=True)
@@ -150,12 +192,8 @@ def _first_version(given: argparse.Namespace, seed: int, place: Path) -> Truth:
     return truth
 
 
-def _tuneloop(given: argparse.Namespace, place: Path, store: Path, command: str, *, again: bool = False) -> None:
-    recipe = place / RECIPE
-    if again:  # what only finds wrong answers is not needed a second time
-        recipe = place / f"again-{RECIPE}"
-        recipe.write_text((place / RECIPE).read_text("utf-8") + "folds = 0\n", "utf-8")
-    words = [sys.executable, "-m", "pipeline", command, "--recipe", str(recipe), "--data-root", str(store)]
+def _tuneloop(given: argparse.Namespace, recipe: Path, store: Path, *command: str) -> None:
+    words = [sys.executable, "-m", "pipeline", *command, "--recipe", str(recipe), "--data-root", str(store)]
     threads = str(max(1, (os.cpu_count() or 1) // given.jobs))
     done = subprocess.run(
         words, cwd=ROOT, capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": threads}
@@ -206,58 +244,6 @@ def _orders(place: Path, store: Path, train: pd.DataFrame, run: Path, seed: int)
         "rules": worst_first("rules"),
         "loss": worst_first("loss"),
     }
-
-
-def _tell_found(turns: Sequence[Turn], given: argparse.Namespace) -> None:
-    _say("\nshare of the planted wrong answers found, mean over seeds (times what random review finds on average)")
-    for budget in given.budgets:
-        of = [turn for turn in turns if turn.budget == budget]
-        means = {name: np.mean([turn.found for turn in of if turn.strategy == name]) for name in given.strategies}
-        told = [f"{name} {mean:.1%} ({mean / (budget / 100):.1f}x)" for name, mean in means.items()]
-        _say(f"  top {budget:>2} %: {', '.join(told)}")
-
-
-def _tell_gain(turns: Sequence[Turn], given: argparse.Namespace) -> None:
-    if given.find_only:
-        return
-    tables: Mapping[tuple[str, int], pd.DataFrame] = {
-        (name, budget): pd.concat(
-            [_test_scores(turn) for turn in turns if (turn.strategy, turn.budget) == (name, budget)]
-        )
-        for name, budget in dict.fromkeys((turn.strategy, turn.budget) for turn in turns)
-    }
-    before = tables["none", 0]
-    for measure, better in (("score", "more"), ("nll", "less")):
-        _say(f"\ntest {measure} on the truth ({better} is better), {len(before):,} rows over {given.seeds} seeds")
-        _say(f"  before any review: {before[measure].mean():.4f}")
-        for budget in given.budgets:
-            if ("random", budget) not in tables:
-                continue
-            random = tables["random", budget]
-            pairs = pd.merge(random, before, left_index=True, right_index=True, suffixes=("", "_before"))
-            least = minimum_detectable(pairs[measure] - pairs[f"{measure}_before"], pairs["group"].tolist())
-            _say(f"  {budget} % reviewed; the minimum detectable difference is {least:.4f}")
-            for name in given.strategies:
-                mine = pd.merge(
-                    tables[name, budget], random, left_index=True, right_index=True, suffixes=("", "_random")
-                )
-                difference = (mine[measure] - mine[f"{measure}_random"]).to_numpy()
-                low, high = interval(difference, mine["group"].tolist())
-                _say(
-                    f"    {name:<7} {tables[name, budget][measure].mean():.4f}   "
-                    f"against random {difference.mean():+.4f} ({low:+.4f} to {high:+.4f})"
-                )
-
-
-def _test_scores(turn: Turn) -> pd.DataFrame:
-    columns = ["example", "group", "arm", "split", "score", "nll"]
-    scores = pd.read_parquet(Path(turn.run) / "scores.parquet", columns=columns)
-    mine = scores[(scores["arm"] == "tuned") & (scores["split"] == "test")]
-    keys = [f"{turn.seed} {example}" for example in mine["example"]]
-    # The seeds made other rows: their groups are others too.
-    return mine.assign(key=keys, group=[f"{turn.seed} {group}" for group in mine["group"]]).set_index("key")[
-        ["group", "score", "nll"]
-    ]
 
 
 def _say(line: str) -> None:

@@ -2,6 +2,8 @@
 
 a ticket labelled "damage" whose truth is "billing"   ->  edit, "billing"
 one labelled rightly                                  ->  accept
+
+It writes its answers straight to the folder of answers, or gives them to a real Label Studio, task by task.
 """
 
 import json
@@ -12,9 +14,12 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from annotation.connection import Connection
+from annotation.projects import find_projects
 from pipeline.annotations import add_annotations
 from pipeline.screen import screen
 from schemas import Annotation
+from schemas.annotation import Verdict
 
 REVIEWER = "scripted reviewer"
 _WHEN = "2026-01-01T00:00:00Z"
@@ -46,19 +51,45 @@ def review(store: Path, ids: Collection[str], truth: Truth, round_: str) -> None
     add_annotations(store, [_answer(row, truth, round_) for row in _rows(store, frozenset(ids))])
 
 
-def _answer(row: dict[str, Any], truth: Truth, round_: str) -> Annotation:
-    seen = screen(row["prompt"], row["completion"])
+def review_in_label_studio(connection: Connection, store: Path, recipe: str, truth: Truth) -> list[str]:
+    """Answer all open tasks of a recipe in Label Studio; return the ids of the examples that were asked about."""
+    asked: dict[str, list[tuple[int, str]]] = {}
+    for project in find_projects(connection, recipe).values():
+        for task in connection.tasks(project.id, ["data"], page_size=5000):
+            asked.setdefault(task["data"]["example_id"], []).append((task["id"], task["data"]["screen"]))
+    for row in _rows(store, frozenset(asked)):
+        verdict, response = _opinion(row, truth)
+        for number, screen_ in asked[row["id"]]:
+            result = [_control("verdict", "choices", verdict)]
+            if response is not None:
+                result.append(_control("response", "choices" if screen_ == "classify" else "text", response))
+            connection.send("POST", f"/api/tasks/{number}/annotations/", {"result": result, "lead_time": 1})
+    return [*asked]
+
+
+def _control(name: str, kind: str, value: str) -> dict[str, Any]:
+    type_ = "textarea" if kind == "text" else kind
+    return {"from_name": name, "to_name": "messages", "type": type_, "value": {kind: [value]}}
+
+
+def _opinion(row: dict[str, Any], truth: Truth) -> tuple[Verdict, str | None]:
     right = truth.of(row["origin"])
-    verdict, response = "accept", None
-    if right is not None:
-        # A call of a tool, or a text that the truth is a part of, is not put right by a text: such a row is rejected.
-        is_text = row["completion"][-1]["content"] and not row["completion"][-1]["tool_calls"]
-        verdict, response = ("edit", right) if is_text and seen.response != right else ("reject", None)
+    if right is None:
+        return "accept", None
+    # A call of a tool, or a text that the truth is a part of, is not put right by a text: such a row is rejected.
+    last = row["completion"][-1]
+    is_text = last["content"] and not last["tool_calls"]
+    shown = screen(row["prompt"], row["completion"]).response
+    return ("edit", right) if is_text and shown != right else ("reject", None)
+
+
+def _answer(row: dict[str, Any], truth: Truth, round_: str) -> Annotation:
+    verdict, response = _opinion(row, truth)
     return Annotation(
         key=f"script:{round_}:{row['id']}",
         example=row["id"],
         source=row["source"],
-        seen=seen,
+        seen=screen(row["prompt"], row["completion"]),
         annotator=REVIEWER,
         verdict=verdict,
         response=response,
