@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -15,7 +16,6 @@ from train.encoded import Encoded
 from train.exam import Result, Side, ask
 from train.families import layout_of
 from train.forward import Layout
-from train.generate import Said
 from train.likelihood import example_nll
 from train.memory import within_memory
 from train.methods import METHODS
@@ -43,69 +43,82 @@ class Judgement:
 AskTuned = Callable[[dict[str, Side], Encoded | None, AnswerCache], Judgement]
 
 
-def judge_model(
-    model: PreTrainedModel, plan: Plan, prepared: Prepared, tell: Tell,
-    sides: dict[str, Side], general: Encoded | None, cache: AnswerCache,
-) -> Judgement:  # fmt: skip
-    """Return what a loaded model makes of the sides and of general text."""
-    with numbers_of(model):
-        return Judgement(
-            {name: ask_model(model, plan, prepared, side, "tuned", tell, cache) for name, side in sides.items()},
-            None if general is None else general_nll(model, plan, prepared, general),
-        )
+@dataclass(frozen=True)
+class Examinee:
+    """A loaded model, ready to be asked.
 
+    Attributes:
+        model: With its weights as they will stay.
+        plan: Of the run, with the settings that made the model.
+        prepared: Its base and the split in its tokens.
+        tell: Whom to tell.
+        cache: Answers known from before.
+    """
 
-def general_nll(model: PreTrainedModel, plan: Plan, prepared: Prepared, general: Encoded) -> np.ndarray:
-    """Return the summed NLL of each general document."""
-    layout = _layout(model, plan, prepared)
-    return example_nll(model, general, layout, token_budget=plan.settings.token_budget)
+    model: PreTrainedModel
+    plan: Plan
+    prepared: Prepared
+    tell: Tell
+    cache: AnswerCache
+
+    def judgement(self, sides: dict[str, Side], general: Encoded | None) -> Judgement:
+        """Return what it makes of the sides and of general text."""
+        results = {name: self.on(side, "tuned") for name, side in sides.items()}
+        return Judgement(results, None if general is None else self.general_nll(general))
+
+    def on(self, side: Side, arm: Arm) -> Result:
+        """Return what it makes of a side; train rows are not answered, since it has seen their answers."""
+        base, settings = self.prepared.base, self.plan.settings
+
+        def attempt(token_budget: int) -> Result:
+            return ask(
+                self.model,
+                self.prepared.encoder,
+                side,
+                tokenizer=base.tokenizer,
+                layout=self._layout,
+                family=base.family,
+                token_budget=token_budget,
+                context=base.context,
+                max_new_tokens=None if side.name == "train" else settings.max_new_tokens,
+                tell=lambda done, of: self.tell.asked(f"{arm} on {side.name}", done, of),
+                known=lambda encoded, say: self.cache.answers(self._identity, encoded, say),
+            )
+
+        longest = int(side.encoded.lengths.max(initial=1))
+        with numbers_of(self.model):
+            found, _ = within_memory(
+                attempt, settings.token_budget, longest, lambda line: self.tell.line(f"evaluate  {line}")
+            )
+        return found
+
+    def general_nll(self, general: Encoded) -> np.ndarray:
+        """Return the summed NLL of each general document."""
+        with numbers_of(self.model):
+            return example_nll(self.model, general, self._layout, token_budget=self.plan.settings.token_budget)
+
+    @property
+    def _layout(self) -> Layout:
+        base, n_train = self.prepared.base, len(self.prepared.sides["train"].encoded)
+        return layout_of(base.family, self.plan.settings.method, self.model, n_train, packs=base.packs)
+
+    @cached_property
+    def _identity(self) -> str:
+        with numbers_of(self.model):
+            how: dict[str, JsonValue] = {
+                "stop": self.prepared.encoder.stop_id,
+                "context": self.prepared.base.context,
+                "max_new_tokens": self.plan.settings.max_new_tokens,
+                "family": self.prepared.base.family,
+                "autocast": torch.is_autocast_enabled(self.model.device.type),
+            }
+            return identity_of(self.model, how)
 
 
 def numbers_of(model: PreTrainedModel) -> AbstractContextManager[object]:
     """Return what a forward pass must run in: a bfloat16 base beside a float32 adapter or head needs autocast."""
     held = {weight.dtype for weight in model.parameters()}
     return torch.autocast(model.device.type, torch.bfloat16) if torch.bfloat16 in held else nullcontext()
-
-
-def ask_model(
-    model: PreTrainedModel, plan: Plan, prepared: Prepared, side: Side, arm: Arm, tell: Tell, cache: AnswerCache
-) -> Result:
-    """Return what a model makes of a side; train rows are not answered, since the model has seen their answers."""
-    base = prepared.base
-
-    def known(model: PreTrainedModel, encoded: Encoded, say: Callable[[Encoded], Said]) -> Said:
-        how: dict[str, JsonValue] = {
-            "stop": prepared.encoder.stop_id,
-            "context": base.context,
-            "max_new_tokens": plan.settings.max_new_tokens,
-            "family": base.family,
-            "autocast": torch.is_autocast_enabled(model.device.type),
-        }
-        return cache.answers(identity_of(model, how), encoded, say)
-
-    def attempt(token_budget: int) -> Result:
-        return ask(
-            model,
-            prepared.encoder,
-            side,
-            tokenizer=base.tokenizer,
-            layout=_layout(model, plan, prepared),
-            family=base.family,
-            token_budget=token_budget,
-            context=base.context,
-            max_new_tokens=None if side.name == "train" else plan.settings.max_new_tokens,
-            tell=lambda done, of: tell.asked(f"{arm} on {side.name}", done, of),
-            known=known,
-        )
-
-    longest = int(side.encoded.lengths.max(initial=1))
-    found, _ = within_memory(attempt, plan.settings.token_budget, longest, lambda line: tell.line(f"evaluate  {line}"))
-    return found
-
-
-def _layout(model: PreTrainedModel, plan: Plan, prepared: Prepared) -> Layout:
-    base, n_train = prepared.base, len(prepared.sides["train"].encoded)
-    return layout_of(base.family, plan.settings.method, model, n_train, packs=base.packs)
 
 
 def base_of(plan: Plan, prepared: Prepared) -> Base:

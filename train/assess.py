@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from schemas.report import Arm, Judged, Report, ScoreArm
 from schemas.training import Tuned
 from train.answer_cache import AnswerCache
-from train.asking import AskTuned, Judgement, ask_model, base_of, general_nll, judge_model, numbers_of, tuned_model
+from train.asking import AskTuned, Examinee, Judgement, base_of, tuned_model
 from train.base_text import documents
 from train.checkpoint import full_disk
 from train.encoded import Encoded
@@ -69,18 +69,16 @@ def assess(
     results: dict[str, dict[ScoreArm, Result]] = {name: {} for name in sides}
     prompts = prompts_of(plan, prepared, sides["test"])
     _floors(plan, prepared, results, prompts)
-    model = base_of(plan, prepared).model
-    with numbers_of(model):
-        for name, side in sides.items():
-            results[name]["base"] = ask_model(model, plan, prepared, side, "base", tell, cache)
-        for arm, asked in prompts.asked.items():
-            side = replace(sides["test"], encoded=asked.encoded)
-            try:
-                results["test"][arm] = ask_model(model, plan, prepared, side, arm, tell, cache)
-            except Exception as error:  # noqa: BLE001 - one arm that fails must not take the report with it
-                prompts.drop(arm, error)
-        before = None if general is None else general_nll(model, plan, prepared, general)
-    del model  # two large models would not fit at once
+    untuned = Examinee(base_of(plan, prepared).model, plan, prepared, tell, cache)
+    for name, side in sides.items():
+        results[name]["base"] = untuned.on(side, "base")
+    for arm, asked in prompts.asked.items():
+        try:
+            results["test"][arm] = untuned.on(replace(sides["test"], encoded=asked.encoded), arm)
+        except Exception as error:  # noqa: BLE001 - one arm that fails must not take the report with it
+            prompts.drop(arm, error)
+    before = None if general is None else untuned.general_nll(general)
+    del untuned  # two large models would not fit at once
     judged = (ask_tuned or partial(_ask_own, plan, prepared, tell))(sides, general, cache)
     for name, result in judged.results.items():
         results[name]["tuned"] = result
@@ -148,7 +146,7 @@ def _floors(plan: Plan, prepared: Prepared, results: dict[str, dict[ScoreArm, Re
 def _ask_own(
     plan: Plan, prepared: Prepared, tell: Tell, sides: dict[str, Side], general: Encoded | None, cache: AnswerCache
 ) -> Judgement:
-    return judge_model(tuned_model(plan, prepared), plan, prepared, tell, sides, general, cache)
+    return Examinee(tuned_model(plan, prepared), plan, prepared, tell, cache).judgement(sides, general)
 
 
 def _held(plan: Plan, prepared: Prepared, n_parameters: int, tell: Tell) -> Result | None:

@@ -121,33 +121,58 @@ def ask(
     context: int,
     max_new_tokens: int | None,
     tell: Callable[[int, int], None],
-    known: Callable[[PreTrainedModel, Encoded, Callable[[Encoded], Said]], Said] | None = None,
+    known: Callable[[Encoded, Callable[[Encoded], Said]], Said] | None = None,
 ) -> Result:
     """Return what a model makes of a side; without `max_new_tokens` it is not asked to answer.
 
-    `known` is given the model, the prompts and what asks it, and may spare it prompts that it has answered before.
+    `known` is given the prompts and what asks the model, and may spare it prompts that it has answered before.
     """
     summed, doubt = example_doubt(model, side.encoded, layout, token_budget=token_budget)
-    said: list[str] | None = None
-    stopped: list[bool] | None = None
+    said: Sequence[str] | None = None
+    stopped: Sequence[bool] | None = None
     if max_new_tokens is not None and len(side.encoded):
-        if isinstance(layout, PaddedClasses):
-            numbers = choices(model, side.encoded, layout, token_budget=token_budget, tell=tell)
-            said = [encoder.read_back([number]) for number in numbers]
-        elif encoder.stop_id is not None:
-            say = partial(
-                answers,
-                model,
-                tokenizer,
-                stop=encoder.stop_id,
-                context=context,
-                max_new_tokens=max_new_tokens,
-                token_budget=token_budget,
-                tell=tell,
-                family=family,
-            )
-            said, stopped = known(model, side.encoded, say) if known else say(side.encoded)
+        said, stopped = told(
+            model, encoder, side.encoded, tokenizer=tokenizer, layout=layout, family=family, token_budget=token_budget,
+            context=context, max_new_tokens=max_new_tokens, tell=tell, known=known,
+        )  # fmt: skip
     return Result(summed / side.encoded.n_supervised, said, stopped, doubt)
+
+
+def told(
+    model: PreTrainedModel,
+    encoder: RowEncoder,
+    asked: Encoded,
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    layout: Layout,
+    family: Family,
+    token_budget: int,
+    context: int,
+    max_new_tokens: int,
+    tell: Callable[[int, int], None],
+    known: Callable[[Encoded, Callable[[Encoded], Said]], Said] | None = None,
+) -> tuple[Sequence[str] | None, Sequence[bool] | None]:
+    """Return the answer to each prompt, and whether it ended by its stop token.
+
+    A class has no end, so that there are no stops; a model without a stop token is not asked to write: None.
+    """
+    if isinstance(layout, PaddedClasses):
+        numbers = choices(model, asked, layout, token_budget=token_budget, tell=tell)
+        return [encoder.read_back([number]) for number in numbers], None
+    if encoder.stop_id is None:
+        return None, None
+    say = partial(
+        answers,
+        model,
+        tokenizer,
+        stop=encoder.stop_id,
+        context=context,
+        max_new_tokens=max_new_tokens,
+        token_budget=token_budget,
+        tell=tell,
+        family=family,
+    )
+    return known(asked, say) if known else say(asked)
 
 
 def ask_floors(floors: Floors, side: Side) -> dict[ScoreArm, Result]:

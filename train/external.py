@@ -24,7 +24,7 @@ from schemas.report import Model, Report
 from schemas.training import Train, TrainingRecord, Tuned
 from train.answer_cache import AnswerCache
 from train.arms import read_rows
-from train.asking import Judgement, judge_model
+from train.asking import Examinee, Judgement
 from train.assess import assess
 from train.encoded import Encoded
 from train.endpoint import Endpoint
@@ -229,7 +229,7 @@ def _ask_adapter(
     base = load_base(settings, prepared.source, plan.encode, labels)
     model = load_adapter(base, settings.method, Path(what.name).expanduser())
     ready = replace(prepared, base=replace(base, packs=prepared.base.packs))
-    return judge_model(model, replace(plan, settings=settings), ready, tell, sides, general, cache)
+    return Examinee(model, replace(plan, settings=settings), ready, tell, cache).judgement(sides, general)
 
 
 def _ask_whole(
@@ -250,8 +250,8 @@ def _ask_whole(
             "The model has a tokenizer, a chat template or a context of its own: its NLL is summed over its own tokens "
             "and divided by the number of the base's, so that the two can be compared.",
         )
-    found = judge_model(model=base.model, plan=replace(plan, settings=settings), prepared=ready, tell=tell, sides=own,
-                        general=general if own is sides else None, cache=cache)  # fmt: skip
+    examinee = Examinee(base.model, replace(plan, settings=settings), ready, tell, cache)
+    found = examinee.judgement(own, general if own is sides else None)
     results = {
         name: replace(result, nll=result.nll * own[name].encoded.n_supervised / sides[name].encoded.n_supervised)
         for name, result in found.results.items()

@@ -18,13 +18,12 @@ from transformers import PreTrainedModel
 from train.asking import base_of, numbers_of
 from train.doubt import Doubted, example_doubt
 from train.encoded import Encoded
+from train.exam import told
 from train.families import layout_of
-from train.generate import answers, choices
 from train.lesson import lesson_of
 from train.loop import fit
 from train.memory import within_memory
 from train.objective import Sft
-from train.padded import PaddedClasses
 from train.plan import Plan
 from train.prepared import Prepared, Tell
 from train.processes import ALONE
@@ -132,21 +131,13 @@ def _answers(
     model: PreTrainedModel, plan: Plan, prepared: Prepared, places: np.ndarray, fold: _Fold, tell: Tell
 ) -> dict[int, str]:
     """Return place to answer for some train rows."""
-    base, encoder, settings = prepared.base, prepared.encoder, plan.settings
+    base, settings = prepared.base, plan.settings
     asked = prepared.sides["train"].encoded.some(places)
     layout = layout_of(base.family, settings.method, model, len(asked), packs=base.packs)
 
-    def told(done: int, of: int) -> None:
-        tell.asked(f"fold {fold.number + 1} on train", done, of)
-
-    if isinstance(layout, PaddedClasses):
-        numbers = choices(model, asked, layout, token_budget=settings.token_budget, tell=told)
-        said = [encoder.read_back([number]) for number in numbers]
-    elif encoder.stop_id is None:
-        return {}
-    else:
-        said = answers(
-            model, base.tokenizer, asked, stop=encoder.stop_id, context=base.context,
-            max_new_tokens=settings.max_new_tokens, token_budget=settings.token_budget, tell=told, family=base.family,
-        ).texts  # fmt: skip
-    return dict(zip(places.tolist(), said, strict=True))
+    said, _ = told(
+        model, prepared.encoder, asked, tokenizer=base.tokenizer, layout=layout, family=base.family,
+        token_budget=settings.token_budget, context=base.context, max_new_tokens=settings.max_new_tokens,
+        tell=lambda done, of: tell.asked(f"fold {fold.number + 1} on train", done, of),
+    )  # fmt: skip
+    return {} if said is None else dict(zip(places.tolist(), said, strict=True))
