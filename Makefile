@@ -78,8 +78,11 @@ lint: setup
 	@cd tests/bench && MYPYPATH=$(CURDIR) $(CURDIR)/$(BIN)/mypy --config-file= --cache-dir $(CURDIR)/.mypy_cache/bench --check-untyped-defs --ignore-missing-imports --follow-imports=silent --explicit-package-bases $(addprefix --disable-error-code=,assignment misc union-attr index var-annotated arg-type) *.py
 	@cd data/sample/generator && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache/generator --strict *.py
 
+# What other benchmarks run or read, and what takes hours.
+BENCH_PARTS := annotation_client made_pairs made_texts memory our_dedupe our_training scripted_review loop_turns training_task loop_gain
+
 bench: setup  ## Run the benchmarks of tests/bench; prints figures, asserts nothing
-	@for file in $(filter-out %/loop_gain.py,$(sort $(wildcard tests/bench/*.py))); do echo "== $$file"; PYTHONPATH=$(CURDIR) $(BIN)/python $$file || exit 1; done
+	@for file in $(filter-out $(BENCH_PARTS:%=tests/bench/%.py),$(sort $(wildcard tests/bench/*.py))); do echo "== $$file"; PYTHONPATH=$(CURDIR) $(BIN)/python $$file || exit 1; done
 
 bench-dedupe: setup  ## Run the stage dedupe against datatrove and text-dedup (their own venvs) on the same rows
 	@$(BIN)/python tests/bench/dedupe_against_peers.py

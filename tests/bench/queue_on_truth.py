@@ -1,8 +1,9 @@
 """How good the queue's order is, on data whose mistakes are known.
 
-    python tests/bench/queue_on_truth.py FOLDER [STORE]
+    python tests/bench/queue_on_truth.py [FOLDER] [STORE]
 
-FOLDER holds public data: mlqe-pe, mmlu-redux, gsm8k, stanford_alpaca; what is missing is skipped. STORE is a store with
+FOLDER (TUNELOOP_SHARED if left out) holds public data: mlqe-pe, mmlu-redux, gsm8k, stanford_alpaca; what is missing is
+skipped. STORE is a store with
 the sample's data and, for the order after training, a finished run of it (`make data train`); left out, the sample's
 data are made in a folder of their own, without a run.
 
@@ -12,6 +13,7 @@ of length (longest answer first, shortest first). Rows that an order cannot tell
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -46,7 +48,8 @@ Flags = NDArray[np.bool_]
 
 def main() -> None:
     """Print a section for each set of data."""
-    folder = Path(sys.argv[1])
+    default = os.environ.get("TUNELOOP_SHARED", str(ROOT.parent / "shared" / "data"))
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else default)
     on_sample(Path(sys.argv[2]).resolve() if len(sys.argv) > 2 else None)
     for name, show in (
         ("mlqe-pe", on_translations), ("mmlu-redux", on_choices), ("gsm8k", on_sums),
