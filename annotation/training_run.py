@@ -39,6 +39,13 @@ class _Said(BaseModel):
     base: str = ""
     started_at: str = ""
 
+    @classmethod
+    def read(cls, manifest: Path) -> "_Said":
+        return cls.model_validate(json.loads(manifest.read_bytes()))
+
+    def run(self, folder: Path) -> "TrainingRun":
+        return TrainingRun(folder, self.key, self.parents["split"], self.base, self.started_at)
+
 
 class Scores(NamedTuple):
     """What the models did, without a row of the test side.
@@ -138,7 +145,7 @@ def find_run(data_root: Path, recipe: str, key: str | None = None) -> TrainingRu
             fix="run `make train` to bring it to its end, or name another --run",
         )
     try:
-        said = _Said.model_validate(json.loads(path.read_bytes()))
+        said = _Said.read(path)
     except (OSError, ValueError) as error:
         what = f"manifest of a run cannot be read: {_first_line(error)}"
         raise SnapshotError(what, where=str(path), fix=_RUN_AGAIN) from error
@@ -150,7 +157,7 @@ def find_run(data_root: Path, recipe: str, key: str | None = None) -> TrainingRu
         )
     if "split" not in said.parents:
         raise SnapshotError("the run does not say what it was trained on", where=str(path), fix=_RUN_AGAIN)
-    return TrainingRun(path.parent, said.key, said.parents["split"], said.base, said.started_at)
+    return said.run(path.parent)
 
 
 def finished_runs(data_root: Path, recipe: str) -> list[TrainingRun]:
@@ -160,11 +167,11 @@ def finished_runs(data_root: Path, recipe: str) -> list[TrainingRun]:
         if path.parent.is_symlink():
             continue
         try:
-            said = _Said.model_validate(json.loads(path.read_bytes()))
+            said = _Said.read(path)
         except (OSError, ValueError):
             continue
         if said.recipe == recipe and "split" in said.parents:
-            found.append(TrainingRun(path.parent, said.key, said.parents["split"], said.base, said.started_at))
+            found.append(said.run(path.parent))
     return sorted(found, key=lambda run: (run.started_at, run.key))
 
 

@@ -3,9 +3,8 @@
     python tests/bench/queue_on_truth.py [FOLDER] [STORE]
 
 FOLDER (TUNELOOP_SHARED if left out) holds public data: mlqe-pe, mmlu-redux, gsm8k, stanford_alpaca; what is missing is
-skipped. STORE is a store with
-the sample's data and, for the order after training, a finished run of it (`make data train`); left out, the sample's
-data are made in a folder of their own, without a run.
+skipped. STORE is a store with the sample's data and, for the order after training, a finished run of it (`make data
+train`); left out, the sample's data are made in a folder of their own, without a run.
 
 Prints the precision among the first 5 % and the recall among the first 20 % of each order, beside chance and the order
 of length (longest answer first, shortest first). Rows that an order cannot tell apart count by their expected share.
