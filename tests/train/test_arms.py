@@ -44,6 +44,14 @@ def test_few_shot_puts_the_same_answered_examples_before_every_row_and_none_befo
     )
 
 
+def test_what_the_system_says_stays_before_the_worked_examples(split, encoder):
+    row = split_row("q", "a", prompt=[message("system", "Be kind."), message("user", "q")])
+    (text,) = said(encoder, few_shot([row], Shots(split, Encode(shots=1)), 1, room(encoder)))
+    assert text.startswith("<|bos|><|system|>Be kind.<|user|>say ")
+    assert text.endswith("<|user|>q<|assistant|>")
+    assert text.count("<|system|>") == 1
+
+
 def test_the_references_stay_what_they_are(split, encoder):
     rows = read_rows(split, "test")
     asked = few_shot(rows, Shots(split, Encode(shots=2)), 2, room(encoder))

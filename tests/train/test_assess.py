@@ -3,6 +3,7 @@
 import gc
 import json
 import re
+from random import Random
 
 import numpy as np
 import pandas as pd
@@ -49,12 +50,13 @@ max_new_tokens = 4
 def run(make_project, tmp_path, base_folder, base_text, monkeypatch):
     """Return a function that trains and judges a base of a shape on colours of things."""
 
-    def made(shape, family, method, look=lambda _: None, more=""):
+    def made(shape, family, method, look=lambda _: None, more="", training="epochs = 1", answer=lambda n: "ny"[n % 2]):
         folder = write_base(shape, tmp_path / shape, base_folder)
         text = RECIPE.replace("BASE", str(folder)).replace("base.txt", str(base_text))
-        project = make_project(text.replace("FAMILY", family).replace("METHOD", method) + more)
+        text = text.replace("FAMILY", family).replace("METHOD", method)
+        project = make_project(text.replace("epochs = 1", training) + more)
         lines = [
-            json.dumps({"q": f"Say whether {'nine' if n % 2 else 'four'} times {n * 37} is odd.", "a": "ny"[n % 2]})
+            json.dumps({"q": f"Say whether {'nine' if n % 2 else 'four'} times {n * 37} is odd.", "a": answer(n)})
             for n in range(60)
         ]
         # An answer that only one row has: whichever side it falls to, the run must cope.
@@ -179,3 +181,13 @@ def test_models_that_have_not_seen_them_judge_all_train_rows_and_answer_the_most
     assert not np.allclose(tuned["nll"], held["nll"][tuned.index])
     assert not [*plan.folder.glob("fold-*")]
     assert not [line for line in said if "error" in line]
+
+
+def test_what_only_a_row_itself_could_teach_is_unknown_to_the_model_that_judges_it(run):
+    draw = Random(1)
+    answers = ["".join(draw.choices("abcdefgh", k=6)) for _ in range(60)]
+    by_heart = "epochs = 30\nlearning_rate = 0.01\nwarmup_share = 0.0"
+    plan, report, _ = run("llama", "causal", "full", training=by_heart, answer=answers.__getitem__)
+    assert report.curve[-1].train_loss < 0.5
+    scores = pd.read_parquet(plan.folder / "scores.parquet")
+    assert scores[scores["arm"] == "held"]["nll"].mean() > 1.5

@@ -53,6 +53,13 @@ def test_a_sure_model_doubts_a_wrong_token_by_its_confidence_times_the_margin(ma
     assert found == pytest.approx([0.0 if right else 4 * top for right in only_sevens], rel=1e-5)
 
 
+@pytest.mark.parametrize("is_training", [True, False])
+def test_a_model_is_left_in_its_mode(make_model, examples, is_training):
+    model = make_model().train(is_training)
+    example_doubt(model, examples, Packed(), token_budget=64)
+    assert model.training is is_training
+
+
 def test_only_the_places_named_are_read(make_model, examples):
     model = make_model()
     whole = example_doubt(model, examples, Packed(), token_budget=4096)
