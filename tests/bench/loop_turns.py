@@ -1,6 +1,7 @@
 """What turns of the loop were worth, pooled over seeds and printed.
 
-Differences are paired by test row, and drawn whole by seed and group.
+Differences are paired by test row, and drawn whole by seed and group: such an interval takes the models as they are. A
+second one, over the seeds, allows for what the chance of training does too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from scipy.stats import t as student
 
 from train.compare import interval, minimum_detectable
 
@@ -65,8 +67,16 @@ def tell_gain(turns: Sequence[Turn], budgets: Sequence[int]) -> None:
                 print(
                     f"    {name:<12} {tables[name, budget][measure].mean():.4f}   "
                     f"against random {difference.mean():+.4f} ({low:+.4f} to {high:+.4f}), "
-                    f"by seed {', '.join(f'{one:+.4f}' for one in by_seed)}"
+                    f"by seed {', '.join(f'{one:+.4f}' for one in by_seed)}{_over_trainings(by_seed.to_numpy())}"
                 )
+
+
+def _over_trainings(by_seed: np.ndarray) -> str:
+    """Return Student's interval over the seeds: how far another training of each version could turn it."""
+    if len(by_seed) < 2 or not by_seed.any():
+        return ""
+    low, high = student.interval(0.95, len(by_seed) - 1, by_seed.mean(), by_seed.std(ddof=1) / len(by_seed) ** 0.5)
+    return f"; over the seeds {low:+.4f} to {high:+.4f}"
 
 
 def _test_scores(turn: Turn) -> pd.DataFrame:
