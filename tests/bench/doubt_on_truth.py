@@ -48,6 +48,7 @@ keep = ["number"]
 near = 1.0
 [format]
 tokenizer = "data/sample/tokenizer"
+max_tokens = 480
 [split]
 shares = {{ train = 0.9, validation = 0.05, test = 0.05 }}
 [train]
@@ -137,6 +138,11 @@ def _judge(name: str, judged: Judged, work: Path, given: argparse.Namespace) -> 
     lines = [json.dumps({**row, "number": number}) for number, row in enumerate(judged.rows)]
     (work / "rows.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     recipe, store = work / "recipe.toml", work / "store"
+    bases = work.parent / "bases"  # the same one for all sets
+    bases.mkdir(exist_ok=True)
+    store.mkdir(exist_ok=True)
+    if not (store / "bases").exists():
+        (store / "bases").symlink_to(bases.resolve(), target_is_directory=True)
     recipe.write_text(
         RECIPE.format(
             name=name,
