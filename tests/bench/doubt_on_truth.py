@@ -117,7 +117,7 @@ def _translations(folder: Path) -> Judged:
     found = [json.loads(line) for line in lines]
     languages = {"source_language": "English", "target_language": "German"}
     rows = [{"source": row["src"], "target": row["mt"], **languages} for row in found]
-    return Judged("translate", "causal", 3, rows, [row["hter"] > 0.5 for row in found])
+    return Judged("translate", "causal", 2, rows, [row["hter"] > 0.5 for row in found])
 
 
 def _choices(folder: Path) -> Judged:
@@ -127,7 +127,7 @@ def _choices(folder: Path) -> Judged:
         offered = zip("ABCD", ast.literal_eval(choices), strict=False)
         told = "\n".join(f"{letter}. {text}" for letter, text in offered)
         rows.append({"instruction": f"{question}\n{told}", "response": "ABCD"[key]})
-    return Judged("instruct", "causal", 3, rows, table["binary_error_type"].astype(bool).tolist())
+    return Judged("instruct", "causal", 2, rows, table["binary_error_type"].astype(bool).tolist())
 
 
 SETS = {"banking77": _banking, "clinc150": _clinc, "mlqe-pe": _translations, "mmlu-redux": _choices}

@@ -137,9 +137,8 @@ def _through_label_studio(
 ) -> Turn:
     recipe, after, record = place / ALONE, place / f"{SERVED}-{budget}", place / f"{SERVED}-{budget}.txt"
     if not record.exists():
-        shutil.rmtree(after, ignore_errors=True)
-        draft = _copy(place / "before", after)
-        (draft / "runs").symlink_to(place / "before" / "runs", target_is_directory=True)  # the queue ranks by its run
+        _copy(place / "before", after)
+        (after / "runs").symlink_to(place / "before" / "runs", target_is_directory=True)  # the queue ranks by its run
         server = start(after, 0)
         try:
             asks = round(budget / 100 * len(train))
