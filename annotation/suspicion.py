@@ -32,7 +32,7 @@ WORTH_A_LOOK, _TELLING = 0.18, 0.9
 # Share of a template's answers that may be wrong. Where a model has a doubt of so many nats of more of them than that,
 # most of its doubts are its own mistakes, and count for less.
 _LIKELY, _FIRM = 0.1, 3.0
-_EXPECTS = "A trained model firmly expects another answer here."
+_DOUBTED = "A trained model doubts that this answer is right."
 
 
 class Surprise(NamedTuple):
@@ -91,7 +91,7 @@ def reason(surprise: Surprise, bits: Bits, row: int, template: str) -> str:
     said = [rule.sentence for rule in rules_of(int(bits[row]))]
     unlikely, unlearned = surprise.unlikely[row], surprise.unlearned[row]
     if surprise.chance[row] >= WORTH_A_LOOK:
-        said.append(_EXPECTS)
+        said.append(_DOUBTED)
     if unlikely >= _TELLING:
         said.append(
             "The trained model finds this answer very unlikely: "

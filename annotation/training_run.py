@@ -1,6 +1,7 @@
 """A finished training run, as far as feedback reads it: which data it saw, and how likely it finds each answer.
 
-    data/runs/5b1e.../manifest.json     {"key": "5b1e...", "recipe": "sample", "parents": {"split": "9f3c..."}, ...}
+    data/runs/5b1e.../manifest.json     {"key": "5b1e...", "recipe": "sample", "parents": {"split": "9f3c..."},
+                                         "model": {"family": "causal", ...}, ...}
     data/runs/5b1e.../scores.parquet    example, arm, split, nll, score, answer, ...: see schemas.report.Score
     data/runs/latest-sample             a link to the newest finished run of the recipe
 
@@ -21,6 +22,7 @@ from pydantic import BaseModel, ValidationError
 from pipeline.snapshot import MANIFEST, Snapshot
 from schemas import ConfigError, SnapshotError, nearest
 from schemas.arrow import arrow_schema
+from schemas.method import Family
 from schemas.report import Score
 
 SCORES = "scores.parquet"
@@ -28,6 +30,10 @@ _COST, _ANSWER = ("example", "nll"), ("example", "nll", "score", "answer", "metr
 _DOUBT = ("example", "doubt", "answer")
 _READ = [*_ANSWER, "doubt", "split", "arm"]
 _RUN_AGAIN = "run `make train`: it makes the run again"
+
+
+class _Model(BaseModel):
+    family: Family | None = None
 
 
 class _Said(BaseModel):
@@ -38,13 +44,14 @@ class _Said(BaseModel):
     parents: dict[str, str]
     base: str = ""
     started_at: str = ""
+    model: _Model = _Model()
 
     @classmethod
     def read(cls, manifest: Path) -> "_Said":
         return cls.model_validate(json.loads(manifest.read_bytes()))
 
     def run(self, folder: Path) -> "TrainingRun":
-        return TrainingRun(folder, self.key, self.parents["split"], self.base, self.started_at)
+        return TrainingRun(folder, self.key, self.parents["split"], self.base, self.started_at, self.model.family)
 
 
 class Scores(NamedTuple):
@@ -54,7 +61,9 @@ class Scores(NamedTuple):
         base: Columns example and nll, of the base model on train rows.
         tuned: The same of the tuned model.
         answers: Columns example, nll, score, answer and metric, of the tuned model on validation rows.
-        doubt: Columns example, doubt and answer, of the tuned model on train rows, which it has seen.
+        doubt: Columns example, doubt and answer, of the tuned model on train rows, which it has seen. A classifier's
+            doubt of a label is what the label costs it, which is its self-confidence (Northcutt et al., 2021): a label
+            is one token of few, and none of them is another way to say the same.
         held: The same of models that have not seen them; without rows where the run has none.
     """
 
@@ -81,6 +90,7 @@ class TrainingRun:
     split_version: str
     base: str = ""
     started_at: str = ""
+    family: Family | None = None
 
     def scores(self) -> Scores:
         """Return what feedback needs of the scores; the rest stays in the file.
@@ -92,6 +102,8 @@ class TrainingRun:
         parts: list[Scores] = []
         try:
             for batch in Snapshot.read_part(path, _READ):
+                if self.family == "classify":
+                    batch = batch.set_column(batch.column_names.index("doubt"), "doubt", batch.column("nll"))
                 parts.append(
                     Scores(
                         base=_some(batch, "base", "train", _COST),

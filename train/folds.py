@@ -15,6 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from transformers import PreTrainedModel
 
+from schemas.method import Family
 from train.asking import base_of, numbers_of
 from train.doubt import Doubted, example_doubt
 from train.encoded import Encoded
@@ -120,11 +121,20 @@ def _learn_and_judge(plan: Plan, prepared: Prepared, fold: _Fold, tell: Tell) ->
             int(completions.lengths.max(initial=1)),
             lambda line: tell.line(f"folds     {line}"),
         )
-    most = min(MOST_ASKED, max(1, round(ASKED_SHARE * len(fold.held))))
-    doubtful = fold.held[np.argsort(-judged.doubt[fold.held], kind="stable")[:most]]
+    doubtful = most_doubted(judged, fold.held, base.family)
     base.model.set_attn_implementation(kernels)  # those of training know neither cache nor padding
     with numbers_of(lesson.model):
-        return judged, _answers(lesson.model, plan, prepared, np.sort(doubtful), fold, tell)
+        return judged, _answers(lesson.model, plan, prepared, doubtful, fold, tell)
+
+
+def most_doubted(judged: Doubted, held: np.ndarray, family: Family) -> np.ndarray:
+    """Return the tenth of the places in `held`, 500 at most, that the queue will put first, in ascending order.
+
+    It ranks the labels of a classifier by what they cost, see `annotation/training_run.py`, and others by doubt.
+    """
+    doubt = judged.nll if family == "classify" else judged.doubt
+    most = min(MOST_ASKED, max(1, round(ASKED_SHARE * len(held))))
+    return np.sort(held[np.argsort(-doubt[held], kind="stable")[:most]])
 
 
 def _answers(

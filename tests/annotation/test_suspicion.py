@@ -85,12 +85,12 @@ def test_a_template_that_is_hardly_ever_doubted_does_not_blow_a_small_doubt_up()
 
 def test_firm_doubt_has_a_sentence_where_the_model_is_worth_it():
     rare = surprise_of(names(*["sums"] * 10), np.zeros(10), np.zeros(10), [9.0, *[0] * 9])
-    assert "A trained model firmly expects another answer here." in reason(rare, no_rules(10), 0, "sums")
-    assert "firmly" not in reason(rare, no_rules(10), 1, "sums")
+    assert "A trained model doubts that this answer is right." in reason(rare, no_rules(10), 0, "sums")
+    assert "doubts" not in reason(rare, no_rules(10), 1, "sums")
     # Three of ten are doubted, where one in ten may be wrong: a third of the chance.
     often = surprise_of(names(*["sums"] * 10), np.zeros(10), np.zeros(10), [9.0, 9, 9, *[0] * 7])
     assert often.chance[0] == pytest.approx(chance_of(9 / 2.7**0.5) / 3)
-    assert "firmly" not in reason(often, no_rules(10), 0, "sums")
+    assert "doubts" not in reason(often, no_rules(10), 0, "sums")
 
 
 def of_hundred(cost: float, before: float = 5.0) -> str:

@@ -128,3 +128,16 @@ def test_a_row_has_a_doubt_of_each_kind_of_model(tmp_path):
     tuned, held = find_run(tmp_path, "tiny").scores().doubts_of(pa.chunked_array([["c", "b", "x", "a"]]))
     assert [tuned[0], tuned[3], held[1], held[3]] == [1, 2, 3, 6]
     assert [math.isnan(one) for one in (*tuned, *held)] == [False, True, True, False, True, False, True, False]
+
+
+def test_the_doubt_of_a_classifier_is_what_the_label_costs_it(tmp_path):
+    folder = run(tmp_path, "aa11")
+    said = {"key": "aa11", "recipe": "tiny", "parents": {"split": "v1"}, "model": {"family": "classify"}}
+    (folder / "manifest.json").write_text(json.dumps(said))
+    # a: another label is a little likelier; b: three others share what is left, and none of them contradicts firmly.
+    costs = [("a", "tuned", 0.8, 0.1), ("a", "held", 1.0, 0.2), ("b", "tuned", 2.0, 0.05), ("b", "held", 3.0, 0.0)]
+    lines = [line(name, arm, "train") | {"nll": nll, "doubt": doubt} for name, arm, nll, doubt in costs]
+    pq.write_table(pa.Table.from_pylist(lines, arrow_schema(Score)), folder / "scores.parquet")
+    scores = find_run(tmp_path, "tiny").scores()
+    assert [one.tolist() for one in scores.doubts_of(pa.chunked_array([["a", "b"]]))] == [[0.8, 2], [1, 3]]
+    assert scores.doubt.column_names == ["example", "doubt", "answer"]

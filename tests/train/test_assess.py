@@ -12,6 +12,7 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from annotation.training_run import find_run
 from schemas.report import Report
 from tests.train.shapes import write_base
 from train.card import card
@@ -148,6 +149,11 @@ def test_a_run_of_another_family_ends_with_its_report(run, shape, family, method
     assert answers <= {"n", "y", "even so"}
     config = json.loads((plan.folder / "model" / "config.json").read_text())
     assert set(config["id2label"].values()) >= {"n", "y"}
+    held = pd.read_parquet(plan.folder / "scores.parquet").query("arm == 'held'")
+    asked = held["answer"].notna()
+    assert held["nll"][asked].min() >= held["nll"][~asked].quantile(0.8)
+    scores = find_run(plan.folder.parent.parent, plan.recipe, plan.key).scores()
+    assert scores.held["doubt"].to_pylist() == held["nll"].tolist()
 
 
 def test_a_saved_classifier_is_loaded_as_the_card_says(run):
