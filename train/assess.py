@@ -1,6 +1,5 @@
 """From a tuned model to scores and a report."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from schemas.report import Arm, Judged, Report, ScoreArm
+from schemas.report import Arm, Report, ScoreArm
 from schemas.training import Tuned
 from train.answer_cache import AnswerCache
 from train.asking import AskTuned, Examinee, Judgement, base_of, tuned_model
@@ -19,7 +18,6 @@ from train.evaluate import forgetting_of, report_of
 from train.exam import Result, Side, ask_floors, metric_names, score_table
 from train.floors import Floors
 from train.folds import out_of_fold
-from train.judge import judge_side
 from train.lm_eval_results import benchmarks
 from train.model import Base
 from train.plan import REPORT, SCORES, Plan
@@ -109,12 +107,7 @@ def assess(
         notes=judged.notes,
         facts=slice_facts(plan.split, "test"),
         templates=plan.templates,
-    ).model_copy(
-        update={
-            "judge": _judged(plan, sides["validation"], results["validation"], tell),
-            "benchmarks": benchmarks(plan.evaluate.lm_eval_results),
-        }
-    )
+    ).model_copy(update={"benchmarks": benchmarks(plan.evaluate.lm_eval_results)})
     write(plan.folder / REPORT, report.model_dump_json(indent=1))
     return report
 
@@ -163,19 +156,6 @@ def _held(plan: Plan, prepared: Prepared, n_parameters: int, tell: Tell) -> Resu
     judged = out_of_fold(plan, prepared, k, tell)
     nll = judged.nll / prepared.sides["train"].encoded.n_supervised
     return Result(nll, judged.answers, doubt=judged.doubt)
-
-
-def _judged(plan: Plan, side: Side, results: Mapping[ScoreArm, Result], tell: Tell) -> Judged | None:
-    """Return what the judge says, if the recipe names one; one that does not answer is a warning and no error."""
-    tuned, base, settings = results["tuned"].answers, results["base"].answers, plan.evaluate.judge
-    if settings is None or tuned is None or base is None:
-        return None
-    tell.line(f"evaluate  the judge {settings.model} compares tuned with base on the validation side")
-    said = [[answer or "" for answer in arm] for arm in (tuned, base)]
-    judged = judge_side(settings, plan.split, side, said[0], said[1], plan.folder)
-    if judged.failed:
-        tell.line(f"evaluate  warning: the report is made without the judge: {judged.failed}")
-    return judged
 
 
 def _general(plan: Plan, base: Base) -> Encoded | None:

@@ -46,9 +46,9 @@ def train(
             importlib.import_module("train.run").make(plan, talk.tell())
         else:
             talk.line(f"train     skipped: nothing changed since {done.started_at}")
-    if rank() > 0:
-        return  # `accelerate launch` began several processes, and the first finishes the run
-    report, page = finish(plan)
+        if rank() > 0:
+            return  # `accelerate launch` began several processes, and the first finishes the run
+        report, page = finish(plan, talk.line, talk.asked)
     for line in summary(report):
         sys.stderr.write(f"{line}\n")
     sys.stderr.write(f"report: {page}\n")

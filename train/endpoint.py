@@ -2,7 +2,7 @@
 
     POST <url>/chat/completions  {"model": "...", "messages": [...], "temperature": 0, "max_tokens": 128}
 
-The key is read from the environment alone (TUNELOOP_ENDPOINT_KEY), sent to no other host, and never written anywhere.
+The key is read from the environment alone, sent to no other host, and never written anywhere.
 """
 
 import json
@@ -36,16 +36,18 @@ class Endpoint:
     Attributes:
         url: Up to and without `/chat/completions`.
         model: As the server names it.
-        max_new_tokens: Longest answer.
+        max_new_tokens: Longest answer; None leaves that to the server.
         refused: What the server said of prompts that it would not take; they count as answered with nothing.
         wait_seconds: Before the second try; doubled each time.
+        key_name: Name of the environment variable that holds the key.
     """
 
     url: str
     model: str
-    max_new_tokens: int
+    max_new_tokens: int | None
     refused: list[str] = field(default_factory=list)
     wait_seconds: float = 1.0
+    key_name: str = KEY
 
     def __post_init__(self) -> None:
         """Refuse an address that cannot be one.
@@ -58,7 +60,7 @@ class Endpoint:
             raise ConfigError(
                 f"{parts.scheme}://{parts.hostname or ''} is no address to ask, or holds a password",
                 where="--model",
-                fix=f"give one such as http://127.0.0.1:8000/v1; a key goes into the environment, {KEY}",
+                fix=f"give one such as http://127.0.0.1:8000/v1; a key goes into the environment, {self.key_name}",
             )
         self.url = self.url.rstrip("/").removesuffix("/chat/completions")
 
@@ -74,7 +76,10 @@ class Endpoint:
         keys = [key_of(self.url, body) for body in asked]
         known = cache.find(keys)
         new = {key: body for key, body in zip(keys, asked, strict=True) if key not in known}
-        secret = os.environ.get(KEY)
+        secret = os.environ.get(self.key_name, "").strip()
+        if not (secret.isascii() and secret.isprintable()):
+            # httpx would quote the key in its own error.
+            raise self._error("the key holds characters that no header can", f"mend the value of {self.key_name}")
         headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {secret}"} if secret else {})
         with httpx.Client(timeout=_TIMEOUT, headers=headers) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
             todo = list(new.items())
@@ -87,14 +92,13 @@ class Endpoint:
                 known |= whole | {key: ("", False) for (key, _), answer in zip(some, said, strict=True) if not answer}
                 tell(start + len(some), len(todo))
         if todo and len(self.refused) == len(todo):
-            raise self._error(
-                f"it refuses every prompt: {self.refused[0]}", "name the model as the server does, with --name"
-            )
+            raise self._error(f"it refuses every prompt: {self.refused[0]}", "name the model as the server does")
         return Said([known[key][0] for key in keys], [known[key][1] for key in keys])
 
     def _body(self, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         turns = [{"role": turn["role"], "content": turn["content"] or ""} for turn in messages]
-        return {"model": self.model, "messages": turns, "temperature": 0, "max_tokens": self.max_new_tokens}
+        longest = {} if self.max_new_tokens is None else {"max_tokens": self.max_new_tokens}
+        return {"model": self.model, "messages": turns, "temperature": 0, **longest}
 
     def _asked(self, client: httpx.Client, body: bytes) -> Answer | None:
         """Return one answer, or None if the server will not take the prompt."""
@@ -113,18 +117,15 @@ class Endpoint:
                     return None
                 if response.status_code not in _PASSING and response.status_code < 500:
                     fix = {
-                        401: f"set {KEY}",
-                        403: f"set {KEY} to a key that may",
-                        404: "mind the /v1 of the address, and --name",
+                        401: f"set {self.key_name}",
+                        403: f"set {self.key_name} to a key that may",
+                        404: "mind the /v1 of the address, and the model's name there",
                     }
                     raise self._error(f"it refuses us: {why}", fix.get(response.status_code, "read what it says"))
             if left:
                 time.sleep(min(wait, _LONGEST_WAIT))
                 wait *= 2
-        raise self._error(
-            f"it does not answer: {why}",
-            f"see that it runs (curl {self.url}/models), then run the same command: answers given so far are kept",
-        )
+        raise self._error(f"it does not answer: {why}", f"see that it runs (curl {self.url}/models)")
 
     def _answer(self, response: httpx.Response) -> Answer:
         """Return the text of an answer and whether the model stopped by itself."""
@@ -139,4 +140,5 @@ class Endpoint:
         return (text if isinstance(text, str) else ""), ended
 
     def _error(self, what: str, fix: str) -> ServiceError:
+        fix = f"{fix}, then run the same command: answers given so far are kept"
         return ServiceError(f"the model cannot be asked: {what}", where=self.url, fix=fix)

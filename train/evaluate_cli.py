@@ -12,6 +12,7 @@ from pipeline.recipe import load_recipe
 from pipeline.snapshot import Snapshot
 from schemas import ConfigError, nearest
 from train.cli import summary
+from train.gates import refusal
 from train.plan import plan_run
 from train.talk import Talk
 
@@ -35,6 +36,8 @@ def evaluate(
 ) -> None:
     """Judge a model that was trained anywhere, as a run of `tuneloop train` is: report, comparisons, scores.
 
+    The exit code is 4 where a gate of [evaluate] gates fails; the report is written all the same.
+
     Example: tuneloop evaluate --model out/merged --recipe my.toml
     """
     read = load_recipe(recipe)
@@ -54,6 +57,8 @@ def evaluate(
     key = report.model.run
     sys.stderr.write(f"report: {page}\nback to the annotators: tuneloop feedback --run {key[:8]}\n")
     sys.stdout.write(f"{page}\n")
+    if refused := refusal(report.gates, str(page)):
+        raise refused
 
 
 def _version(data_root: Path, version: str) -> Snapshot:

@@ -15,7 +15,6 @@ from typing import Literal
 
 from pipeline.digest import file_digest, value_digest
 from pipeline.execute import git_commit, peak_memory_bytes
-from pipeline.ledger import point
 from pipeline.lock import locked
 from pipeline.snapshot import make_folder
 from schemas import ConfigError
@@ -29,11 +28,10 @@ from train.assess import assess
 from train.encoded import Encoded
 from train.endpoint import Endpoint
 from train.exam import Result, Side, read_side
-from train.finish import PAGE
+from train.finish import finish
 from train.generations_file import read_generations
 from train.model import count, load_base, release
-from train.page import page
-from train.plan import MANIFEST, RUNS, Plan
+from train.plan import MANIFEST, Plan
 from train.prepared import Prepared, Tell, prepare_run, row_encoder
 from train.pretrained import named_source
 from train.reload import load_adapter
@@ -150,7 +148,7 @@ def judge_external(plan: Plan, what: External, tell: Tell, *, latest: bool) -> t
             run=plan.key, base=plan.settings.base, method=facts.method, family=prepared.base.family,
             n_parameters=0, n_trainable=0, steps=0, best_step=0, train_seconds=0, tokens_per_second=0,
         )  # fmt: skip
-        report = assess(plan, prepared, Tuned(model=model, curve=[]), tell, judge, what.words)
+        assess(plan, prepared, Tuned(model=model, curve=[]), tell, judge, what.words)
         record = TrainingRecord(
             key=plan.key, key_parts=plan.key_parts, evaluation=plan.evaluation, recipe=plan.recipe,
             parents={"split": plan.split.manifest.version, "encode": prepared.encoding.version},
@@ -159,11 +157,8 @@ def judge_external(plan: Plan, what: External, tell: Tell, *, latest: bool) -> t
             started_at=started_at, seconds=round(time.monotonic() - began, 1), peak_memory_bytes=peak_memory_bytes(),
             model=model, external=what.words,
         )  # fmt: skip
-        write(plan.folder / PAGE, page(report))
         write(plan.folder / MANIFEST, record.model_dump_json(indent=1))
-    if latest:
-        point(plan.data_root / RUNS / f"latest-{plan.recipe}", plan.key)
-    return report, plan.folder / PAGE
+        return finish(plan, tell.line, tell.asked, latest=latest)
 
 
 @dataclass(frozen=True)

@@ -4,33 +4,31 @@ A judge prefers what stands first, what is long and what sounds like itself, so 
 its agreement with people: it is shown responses that people accepted, and responses as they were before people edited
 them, and is asked whether each is right. Neither the question nor its verdict leaves the validation side.
 
-Verdicts are kept in `judge.jsonl` in the run's folder, by the digest of model and messages; a question is asked once.
+It reads the scores of a finished run, so it can be asked again where nothing is scored anew; what it has said is kept
+with the answers of models, and not asked twice.
 """
 
-import json
-import os
 import re
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import httpx
 import numpy as np
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 from sklearn.metrics import cohen_kappa_score
 
-from pipeline.digest import value_digest
 from pipeline.snapshot import Snapshot
 from schemas import ServiceError
 from schemas.evaluation import JudgeSettings
 from schemas.report import Judged
+from train.answer_cache import AnswerCache
 from train.compare import interval
-from train.exam import Side
+from train.endpoint import Endpoint
+from train.plan import SCORES
 
 KEY = "TUNELOOP_JUDGE_KEY"
-CACHE = "judge.jsonl"
-TIMEOUT_SECONDS, TRIES, WAIT_SECONDS = 120.0, 3, 1.0
 # Under so many checked rows, or so few of either kind, a kappa says nothing.
 LEAST_CHECKED, LEAST_OF_EACH = 30, 5
 _PAIR = """You compare two answers to the same prompt. Judge by what is right and does what the prompt asks.
@@ -88,51 +86,82 @@ class Checked:
     is_right: bool
 
 
-def judge_side(
-    settings: JudgeSettings, split: Snapshot, side: Side, tuned: Sequence[str], base: Sequence[str], folder: Path
-) -> Judged:
+def judge_run(
+    settings: JudgeSettings, split: Snapshot, folder: Path, cache: AnswerCache, tell: Callable[[int, int], None]
+) -> Judged | None:
     """Return what the judge says of rows of the validation side, drawn by nothing but the run's key.
+
+    None where the tuned model or the base answered nothing there.
 
     Args:
         settings: Where it is, and how many rows.
-        split: Whose checked rows it is compared with people on.
-        side: Validation.
-        tuned: Answers, one a row.
-        base: Likewise.
-        folder: Of the run.
+        split: Of the run; its checked rows tell what the judge is worth.
+        folder: Of the run, which holds its scores.
+        cache: What it has said before.
+        tell: Called with how many questions are answered, and of how many.
     """
-    places = np.random.default_rng(int(folder.name[:8], 16)).permutation(len(side.rows))[: settings.n].tolist()
+    wanted = [("split", "=", "validation"), ("arm", "in", ["tuned", "base"])]
+    scores = pq.read_table(folder / SCORES, columns=["example", "group", "arm", "answer"], filters=wanted)
+    scores = scores.filter(pc.is_valid(scores["answer"]))
+    said = {
+        arm: {row["example"]: row for row in scores.filter(pc.equal(scores["arm"], arm)).to_pylist()}
+        for arm in ("tuned", "base")
+    }
+    both = [example for example in said["tuned"] if example in said["base"]]
+    if not both:
+        return None
+    places = np.random.default_rng(int(folder.name[:8], 16)).permutation(len(both))[: settings.n].tolist()
+    texts = {row["id"]: row for row in _validation(split, ["id", "prompt", "completion"])}
     pairs = [
-        Pair(side.prompts[place], side.references[place], tuned[place], base[place], side.rows[place]["group"])
-        for place in places
+        Pair(
+            _prompt(texts[example]),
+            _response(texts[example]),
+            said["tuned"][example]["answer"],
+            said["base"][example]["answer"],
+            said["tuned"][example]["group"],
+        )
+        for example in (both[place] for place in places)
     ]
-    return judge(settings, pairs, checked_rows(split, settings.n), folder)
+    return judge(settings, pairs, checked_rows(split, settings.n), cache, tell)
 
 
-def judge(settings: JudgeSettings, pairs: Sequence[Pair], checked: Sequence[Checked], folder: Path) -> Judged:
+def judge(
+    settings: JudgeSettings,
+    pairs: Sequence[Pair],
+    checked: Sequence[Checked],
+    cache: AnswerCache,
+    tell: Callable[[int, int], None],
+) -> Judged:
     """Return what the judge says, or `failed` where it does not answer; that is no error, only a report without it.
 
     Args:
         settings: Where it is.
         pairs: Validation rows, as many as are to be asked.
         checked: Responses with people's verdict.
-        folder: Of the run, where its answers are kept.
+        cache: What it has said before.
+        tell: Called with how many questions are answered, and of how many.
     """
+    endpoint = Endpoint(settings.url, settings.model, None, key_name=KEY)
+    different = [pair for pair in pairs if pair.tuned.strip() != pair.base.strip()]
+    questions = [
+        *(question for pair in different for question in _both_ways(pair)),
+        *(_RIGHT.format(prompt=one.prompt, answer=one.response) for one in checked),
+    ]
     try:
-        with _Endpoint(settings, folder / CACHE) as endpoint:
-            wins, groups, counts = _compared(endpoint, pairs)
-            said = [(one, endpoint.ask(_RIGHT.format(prompt=one.prompt, answer=one.response))) for one in checked]
+        said = endpoint.answers([[{"role": "user", "content": one}] for one in questions], cache, tell).texts
     except ServiceError as error:
-        return Judged(model=settings.model, failed=f"{error.what}. To ask again: {error.fix}")
-    read = [(one.is_right, verdict == "RIGHT") for one, text in said if (verdict := _word(text, ("RIGHT", "WRONG")))]
-    low, high = interval(np.array(wins, float), groups, bound=1.0) if wins else (None, None)
+        return Judged(model=settings.model, failed=f"{error.what}, at {error.where}. To ask again: {error.fix}")
+    verdicts = [_word(text, ("A", "B", "TIE")) for text in said[: 2 * len(different)]]
+    compared = _compared(pairs, zip(verdicts[::2], verdicts[1::2], strict=True))
+    right = [_word(text, ("RIGHT", "WRONG")) for text in said[2 * len(different) :]]
+    low, high = interval(np.array(compared.wins, float), compared.groups, bound=1.0) if compared.wins else (None, None)
     return Judged(
         model=settings.model,
-        **counts,
-        difference=float(np.mean(wins)) if wins else None,
+        **compared.counts,
+        difference=float(np.mean(compared.wins)) if compared.wins else None,
         low=low,
         high=high,
-        **_agreement(read),
+        **_agreement([(one.is_right, word == "RIGHT") for one, word in zip(checked, right, strict=True) if word]),
     )
 
 
@@ -142,45 +171,49 @@ def checked_rows(split: Snapshot, n: int) -> list[Checked]:
     An edit counts as "wrong" whatever its reason. Rejected rows are in no split, so they are missing here.
     """
     found: dict[bool, list[Checked]] = {True: [], False: []}
-    columns = ["status", "edited_from", "prompt", "completion"]
-    for file in split.manifest.files:
-        if not file.name.startswith("validation-"):
-            continue
-        for batch in Snapshot.read_part(split.folder / file.name, columns):
-            for row in batch.to_pylist():
-                if row["status"] == "accepted" and row["edited_from"] is None:
-                    found[True].append(Checked(_prompt(row), row["completion"][-1]["content"], True))
-                elif row["status"] == "edited" and row["edited_from"] is not None:
-                    found[False].append(Checked(_prompt(row), row["edited_from"], False))
+    for row in _validation(split, ["status", "edited_from", "prompt", "completion"]):
+        if row["status"] == "accepted" and row["edited_from"] is None:
+            found[True].append(Checked(_prompt(row), _response(row), True))
+        elif row["status"] == "edited" and row["edited_from"] is not None:
+            found[False].append(Checked(_prompt(row), row["edited_from"], False))
     # Half of each where there are enough, since mistakes are rare and a kappa needs both.
     wrong = found[False][: max(n // 2, n - len(found[True]))]
     return [*wrong, *found[True][: n - len(wrong)]]
 
 
-def _compared(endpoint: "_Endpoint", pairs: Sequence[Pair]) -> tuple[list[int], list[str], dict[str, Any]]:
-    """Return 1, 0 or -1 for each pair that was judged, the group of each, and the counts of `Judged`."""
-    counts: dict[str, Any] = dict.fromkeys(("n", "n_same", "n_tuned", "n_base", "n_turned", "n_unread"), 0)
-    wins: list[int] = []
-    groups: list[str] = []
+def _both_ways(pair: Pair) -> Iterator[str]:
+    for a, b in ((pair.tuned, pair.base), (pair.base, pair.tuned)):
+        yield _PAIR.format(prompt=pair.prompt, reference=pair.reference, a=a, b=b)
+
+
+class _Compared(NamedTuple):
+    """1, 0 or -1 for each pair that was judged, the group of each, and the counts of `Judged`."""
+
+    wins: list[int]
+    groups: list[str]
+    counts: dict[str, Any]
+
+
+def _compared(pairs: Sequence[Pair], verdicts: Iterator[tuple[str | None, str | None]]) -> _Compared:
+    """Return what both verdicts on each pair come to; a pair of like answers has none."""
+    found = _Compared([], [], dict.fromkeys(("n", "n_same", "n_tuned", "n_base", "n_turned", "n_unread"), 0))
     for pair in pairs:
         won = 0
         if pair.tuned.strip() == pair.base.strip():
-            counts["n_same"] += 1
+            found.counts["n_same"] += 1
         else:
-            rest = {"prompt": pair.prompt, "reference": pair.reference}
-            first = _word(endpoint.ask(_PAIR.format(**rest, a=pair.tuned, b=pair.base)), ("A", "B", "TIE"))
-            second = _word(endpoint.ask(_PAIR.format(**rest, a=pair.base, b=pair.tuned)), ("A", "B", "TIE"))
+            first, second = next(verdicts)
             if first is None or second is None:
-                counts["n_unread"] += 1
+                found.counts["n_unread"] += 1
                 continue
-            counts["n"] += 1
             won = {("A", "B"): 1, ("B", "A"): -1}.get((first, second), 0)
-            counts["n_tuned"] += won == 1
-            counts["n_base"] += won == -1
-            counts["n_turned"] += first == second != "TIE"
-        wins.append(won)
-        groups.append(pair.group)
-    return wins, groups, counts
+            found.counts["n"] += 1
+            found.counts["n_tuned"] += won == 1
+            found.counts["n_base"] += won == -1
+            found.counts["n_turned"] += first == second != "TIE"
+        found.wins.append(won)
+        found.groups.append(pair.group)
+    return found
 
 
 def _agreement(read: Sequence[tuple[bool, bool]]) -> dict[str, Any]:
@@ -212,94 +245,17 @@ def _word(text: str, known: Sequence[str]) -> str | None:
     return found[1] if found else None
 
 
+def _validation(split: Snapshot, columns: list[str]) -> Iterator[dict[str, Any]]:
+    for file in split.manifest.files:
+        if file.name.startswith("validation-"):
+            for batch in Snapshot.read_part(split.folder / file.name, columns):
+                yield from batch.to_pylist()
+
+
 def _prompt(row: Mapping[str, Any]) -> str:
     return "\n\n".join(message["content"] or "" for message in row["prompt"])
 
 
-class _Endpoint:
-    """The judge, and what it said before. A context; its answers are written as they come."""
-
-    def __init__(self, settings: JudgeSettings, cache: Path) -> None:
-        self._settings, self._cache = settings, cache
-        self._said = dict(_lines(cache))
-        key = os.environ.get(KEY, "").strip()
-        if not (key.isascii() and key.isprintable()):
-            # httpx would quote the key in its own error.
-            raise _down("the key holds characters that no header can", f"mend the value of {KEY}")
-        self._client = httpx.Client(
-            timeout=TIMEOUT_SECONDS, headers={"Authorization": f"Bearer {key}"} if key else {}, follow_redirects=False
-        )
-
-    def __enter__(self) -> "_Endpoint":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._client.close()
-
-    def ask(self, question: str) -> str:
-        """Return the reply to a question, greedy.
-
-        Raises:
-            ServiceError: There is none.
-        """
-        body = {
-            "model": self._settings.model,
-            "messages": [{"role": "user", "content": question}],
-            "temperature": 0,
-        }
-        digest = value_digest(body)
-        if digest not in self._said:
-            self._said[digest] = self._post(body)
-            with self._cache.open("a", encoding="utf-8") as file:
-                file.write(json.dumps([digest, self._said[digest]], ensure_ascii=True) + "\n")
-        return self._said[digest]
-
-    def _post(self, body: dict[str, Any]) -> str:
-        url = f"{self._settings.url.rstrip('/')}/chat/completions"
-        for left in reversed(range(TRIES)):
-            try:
-                answer = self._client.post(url, json=body)
-            except httpx.HTTPError as error:
-                if left:
-                    time.sleep(WAIT_SECONDS)
-                    continue
-                raise _down(f"the judge at {self._settings.url} does not answer ({type(error).__name__})") from error
-            if answer.status_code == 200:
-                return _content(answer, self._settings.url)
-            if answer.status_code not in (429, 500, 502, 503, 504) or not left:
-                break
-            time.sleep(WAIT_SECONDS * (TRIES - left))
-        raise _down(
-            f"the judge at {self._settings.url} refuses with HTTP {answer.status_code}", _cure(answer.status_code)
-        )
-
-
-def _content(answer: httpx.Response, url: str) -> str:
-    try:
-        content = answer.json()["choices"][0]["message"]["content"]
-    except (ValueError, LookupError, TypeError) as error:
-        raise _down(f"what answers at {url} does not speak as an OpenAI-compatible endpoint does") from error
-    return content if isinstance(content, str) else ""
-
-
-def _cure(status: int) -> str:
-    return f"set {KEY} to a valid key" if status in (401, 403) else "look at [evaluate] judge and at the endpoint's log"
-
-
-def _down(what: str, cure: str = "see that the endpoint runs and that [evaluate] judge names it") -> ServiceError:
-    fix = f"{cure}, remove manifest.json in the run's folder, and train again: only the judge is asked anew"
-    return ServiceError(what, where="[evaluate] judge", fix=fix)
-
-
-def _lines(cache: Path) -> list[tuple[str, str]]:
-    """Return what was said before; a line that a kill cut short is asked again."""
-    found = []
-    if cache.is_file():
-        for line in cache.read_text("utf-8", errors="replace").splitlines():
-            try:
-                digest, said = json.loads(line)
-            except (ValueError, TypeError):
-                continue
-            if isinstance(digest, str) and isinstance(said, str):
-                found.append((digest, said))
-    return found
+def _response(row: Mapping[str, Any]) -> str:
+    last = row["completion"][-1]
+    return str(last["content"] or last["tool_calls"] or "")

@@ -103,7 +103,7 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
     }
     metrics: dict[str, JsonValue] = {name: list(template.metrics) for name, (template, _) in templates.items()}
     key = value_digest(parts)
-    asked = recipe.evaluate.model_dump(mode="json", exclude={"gates"})  # gates change no score
+    asked = recipe.evaluate.model_dump(mode="json", exclude={"gates", "judge"})  # neither changes a score
     benchmarks(recipe.evaluate.lm_eval_results)  # files that do not fit are to be said before anything is trained
     asked["files"] = results_digest(recipe.evaluate)
     evaluation = value_digest([key, scoring.digest, dict(scoring.distributions), metrics, asked])

@@ -51,11 +51,11 @@ max_new_tokens = 4
 def run(make_project, tmp_path, base_folder, base_text, monkeypatch):
     """Return a function that trains and judges a base of a shape on colours of things."""
 
-    def made(shape, family, method, look=lambda _: None, more="", training="epochs = 1", answer=lambda n: "ny"[n % 2]):
+    def made(shape, family, method, look=lambda _: None, training="epochs = 1", answer=lambda n: "ny"[n % 2]):
         folder = write_base(shape, tmp_path / shape, base_folder)
         text = RECIPE.replace("BASE", str(folder)).replace("base.txt", str(base_text))
         text = text.replace("FAMILY", family).replace("METHOD", method)
-        project = make_project(text.replace("epochs = 1", training) + more)
+        project = make_project(text.replace("epochs = 1", training))
         lines = [
             json.dumps({"q": f"Say whether {'nine' if n % 2 else 'four'} times {n * 37} is odd.", "a": answer(n)})
             for n in range(60)
@@ -87,10 +87,8 @@ def test_bases_with_an_attention_of_their_own_come_to_their_report(run, shape, s
     assert report.model.family == "causal"
 
 
-def test_every_report_has_its_measures_and_one_whose_judge_fails_says_so(run, monkeypatch):
-    monkeypatch.setenv("TUNELOOP_JUDGE_KEY", "schlüssel")
-    judge = '[evaluate]\njudge = { url = "http://127.0.0.1:9/v1", model = "wise" }\n'
-    plan, report, lines = run("llama", "causal", "lora", more=judge)
+def test_every_report_has_its_measures(run):
+    plan, report, _ = run("llama", "causal", "lora")
     measures = report.measures
     assert [one.arm for one in measures.behaviour][:1] == ["reference"]
     tuned = measures.behaviour[-1]
@@ -104,9 +102,6 @@ def test_every_report_has_its_measures_and_one_whose_judge_fails_says_so(run, mo
     seen = (scores["split"] == "train") & (scores["arm"] != "held")  # such rows are answered by nobody
     assert scores[seen]["repetition"].isna().all()
     assert scores[(scores["split"] == "test") & (scores["arm"] == "tuned")]["stopped"].notna().all()
-    assert "the key holds characters that no header can" in report.judge.failed
-    assert any("warning: the report is made without the judge" in line for line in lines)
-    assert "This report is made without the judge wise" in page(report)
 
 
 def weights_held():

@@ -70,6 +70,15 @@ def test_the_key_comes_from_the_environment(tmp_path, monkeypatch):
     assert seen[0][1]["authorization"] == "Bearer secret"
 
 
+@pytest.mark.parametrize("key", ["two\nlines", "schlüssel"])
+def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(tmp_path, monkeypatch, key):
+    monkeypatch.setenv(KEY, key)
+    with pytest.raises(ServiceError, match="the key holds characters that no header can") as caught:
+        ask("http://127.0.0.1:9/v1", tmp_path)[1]()
+    assert f"mend the value of {KEY}" in caught.value.fix
+    assert key not in str(caught.value)
+
+
 def test_a_busy_server_is_asked_again(tmp_path):
     with server(lambda _asked, n: (503, b"busy") if n < 3 else (200, said("at last"))) as (url, seen):
         assert ask(url, tmp_path, PROMPTS[:1])[1]().texts == ["at last"]
@@ -87,7 +96,7 @@ def test_a_server_that_is_down_is_a_service_error_with_its_cure(tmp_path):
     assert f"curl {url}/models" in caught.value.fix
 
 
-@pytest.mark.parametrize(("code", "cure"), [(401, f"set {KEY}"), (404, "--name")])
+@pytest.mark.parametrize(("code", "cure"), [(401, f"set {KEY}"), (404, "the model's name there")])
 def test_a_server_that_refuses_us_is_asked_once(tmp_path, code, cure):
     with server(lambda _asked, _n: (code, b"no")) as (url, seen):
         with pytest.raises(ServiceError) as caught:

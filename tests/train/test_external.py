@@ -77,6 +77,21 @@ def test_answers_in_a_file_get_the_report_of_a_run_and_feedback_finds_it(place, 
     assert json.loads(queue.read_text("utf-8"))
 
 
+def test_a_gate_that_fails_ends_with_its_exit_code_and_the_report_says_so(place, tmp_path, capsys):
+    recipe = place.root / "recipe.toml"
+    recipe.write_text(f"{recipe.read_text('utf-8')}gates = {{ min_reviewed = 0.5 }}\n", encoding="utf-8")
+    answers = [{"id": row["id"], "answer": "n"} for row in place.rows("split") if row["split"] != "train"]
+    path = tmp_path / "answers.jsonl"
+    path.write_text("".join(f"{json.dumps(one)}\n" for one in answers), encoding="utf-8")
+    code, folder = evaluate(place, "--generations", str(path), "--latest")
+    assert code == 4
+    assert "gate min_reviewed fails" in capsys.readouterr().err
+    assert "A gate of the recipe fails" in (folder / "report.html").read_text("utf-8")
+    assert read_record(folder).external == str(path)
+    assert newest_run(place.data, "colours").key == folder.name
+    assert not (folder / "model").exists()
+
+
 def test_a_folder_that_holds_the_base_is_exactly_as_good_as_the_base(place, base_folder):
     code, folder = evaluate(place, "--model", str(base_folder), "--latest")
     assert code == 0

@@ -4,16 +4,19 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from pipeline.refs import newest
 from pipeline.snapshot import PartWriter, Snapshot
 from schemas import Example, arrow_schema
 from schemas.evaluation import JudgeSettings
-from train.exam import read_side
-from train.judge import CACHE, KEY, Checked, Pair, checked_rows, judge, judge_side
+from schemas.report import Score
+from train.answer_cache import FILE, AnswerCache
+from train.judge import KEY, Checked, Pair, checked_rows, judge, judge_run
+from train.plan import SCORES
 
-SECRET = "sk-very-secret"
+SECRET, TOO_LONG = "sk-very-secret", b"too long"
 PAIRS = [
     Pair("2 + 2?", "4", "good 4", "bad 5", "a"),
     Pair("3 + 3?", "6", "bad 7", "good 6", "b"),
@@ -43,7 +46,7 @@ def endpoint(reply, status=200):
             raw = (
                 said if isinstance(said, bytes) else json.dumps({"choices": [{"message": {"content": said}}]}).encode()
             )
-            self.send_response(status)
+            self.send_response(413 if said == TOO_LONG else status)
             self.end_headers()
             self.wfile.write(raw)
 
@@ -60,15 +63,19 @@ def endpoint(reply, status=200):
         server.server_close()
 
 
+def ask(settings, pairs, checked, place):
+    return judge(settings, pairs, checked, AnswerCache.of(place, lambda _: None), lambda *_: None)
+
+
 @pytest.fixture(autouse=True)
 def _key(monkeypatch):
     monkeypatch.setenv(KEY, SECRET)
-    monkeypatch.setattr("train.judge.WAIT_SECONDS", 0)
+    monkeypatch.setattr("train.endpoint._LONGEST_WAIT", 0)
 
 
 def test_each_pair_is_compared_both_ways_round(tmp_path):
     with endpoint(fair) as (settings, asked):
-        found = judge(settings, PAIRS, [], tmp_path)
+        found = ask(settings, PAIRS, [], tmp_path)
     assert (found.n, found.n_tuned, found.n_base, found.n_same, found.n_turned) == (2, 1, 1, 1, 0)
     assert found.difference == 0
     assert found.low <= 0 <= found.high
@@ -81,20 +88,20 @@ def test_each_pair_is_compared_both_ways_round(tmp_path):
 
 def test_a_judge_that_goes_by_position_finds_nothing_but_ties(tmp_path):
     with endpoint(lambda _: "A") as (settings, _):
-        found = judge(settings, PAIRS, [], tmp_path)
+        found = ask(settings, PAIRS, [], tmp_path)
     assert (found.n, found.n_tuned, found.n_base, found.n_turned, found.difference) == (2, 0, 0, 2, 0)
 
 
 def test_its_agreement_with_people_stands_beside_it(tmp_path):
     with endpoint(fair) as (settings, _):
-        found = judge(settings, PAIRS, CHECKED, tmp_path)
+        found = ask(settings, PAIRS, CHECKED, tmp_path)
     assert (found.n_checked, found.n_checked_wrong, found.agreement, found.kappa) == (30, 5, 1, 1)
     assert found.worth == "It agrees with people well."
 
 
 def test_a_judge_that_finds_everything_right_is_worth_nothing(tmp_path):
     with endpoint(lambda _: "RIGHT") as (settings, _):
-        found = judge(settings, [], CHECKED, tmp_path)
+        found = ask(settings, [], CHECKED, tmp_path)
     assert found.agreement == pytest.approx(25 / 30)
     assert found.kappa == 0  # as good as chance
     assert "do not rely on it" in found.worth
@@ -110,21 +117,20 @@ def test_a_judge_that_finds_everything_right_is_worth_nothing(tmp_path):
 )
 def test_with_too_few_checked_rows_its_worth_is_unknown(tmp_path, checked, worth):
     with endpoint(fair) as (settings, _):
-        found = judge(settings, PAIRS, checked, tmp_path)
+        found = ask(settings, PAIRS, checked, tmp_path)
     assert found.worth.startswith(worth)
     assert "unknown" in found.worth
 
 
 def test_what_it_said_is_kept_and_not_asked_again(tmp_path):
     with endpoint(fair) as (settings, asked):
-        first = judge(settings, PAIRS, CHECKED, tmp_path)
+        first = ask(settings, PAIRS, CHECKED, tmp_path)
         n = len(asked)
-        (tmp_path / CACHE).open("a").write('["cut sho')
-        assert judge(settings, PAIRS, CHECKED, tmp_path) == first
+        assert ask(settings, PAIRS, CHECKED, tmp_path) == first
         assert len(asked) == n == 34
-        judge(settings.model_copy(update={"model": "another"}), PAIRS, [], tmp_path)
+        ask(settings.model_copy(update={"model": "another"}), PAIRS, [], tmp_path)
         assert len(asked) == n + 4
-    assert SECRET not in (tmp_path / CACHE).read_text("utf-8")
+    assert SECRET.encode() not in (tmp_path / FILE).read_bytes()
 
 
 @pytest.mark.parametrize(
@@ -136,42 +142,42 @@ def test_what_it_said_is_kept_and_not_asked_again(tmp_path):
 )  # fmt: skip
 def test_only_a_plain_verdict_is_read(tmp_path, reply, read):
     with endpoint(lambda _: reply) as (settings, _):
-        found = judge(settings, PAIRS[:1], [], tmp_path)
+        found = ask(settings, PAIRS[:1], [], tmp_path)
     assert (found.n, found.n_unread) == ((1, 0) if read else (0, 1))
 
 
 @pytest.mark.parametrize(
-    ("status", "raw", "what", "cure", "tries"),
+    ("status", "raw", "what", "cure"),
     [
-        (401, b"no", "refuses with HTTP 401", f"set {KEY} to a valid key", 1),
-        (500, b"no", "refuses with HTTP 500", "look at [evaluate] judge", 3),
-        (200, b"<html>", "does not speak as an OpenAI-compatible endpoint does", "see that the endpoint runs", 1),
-        (200, b'{"choices": []}', "does not speak", "see that", 1),
-        (302, b"", "refuses with HTTP 302", "look at", 1),
+        (401, b"no", "it refuses us: 401 no", f"set {KEY}, then run the same command"),
+        (503, b"busy", "it does not answer: 503 busy", "see that it runs"),
+        (200, b"<html>", "its answer is no chat completion: <html>", "name an OpenAI-compatible server"),
+        (302, b"", "it refuses us: 302", "read what it says"),
     ],
 )
-def test_a_judge_that_refuses_is_said_without_its_key(tmp_path, status, raw, what, cure, tries):
-    with endpoint(lambda _: raw, status) as (settings, asked):
-        found = judge(settings, PAIRS, CHECKED, tmp_path)
+def test_a_judge_that_refuses_is_said_without_its_key(tmp_path, status, raw, what, cure):
+    with endpoint(lambda _: raw, status) as (settings, _):
+        found = ask(settings, PAIRS, CHECKED, tmp_path)
     assert what in found.failed
-    assert cure in found.failed
+    assert f", at {settings.url}. To ask again: {cure}" in found.failed
     assert SECRET not in found.model_dump_json()
-    assert (found.difference, found.kappa, len(asked)) == (None, None, tries)
+    assert (found.difference, found.kappa, found.worth) == (None, None, "")
 
 
-def test_a_judge_that_is_down_is_said(tmp_path):
-    with endpoint(fair) as (settings, _):
-        pass
-    found = judge(settings, PAIRS, [], tmp_path)
-    assert f"the judge at {settings.url} does not answer (ConnectError)" in found.failed
-    assert "remove manifest.json in the run's folder" in found.failed
+def test_a_question_that_the_judge_will_not_take_has_no_verdict(tmp_path):
+    with endpoint(lambda question: TOO_LONG if "2 + 2?" in question else fair(question)) as (settings, _):
+        found = ask(settings, PAIRS, [], tmp_path)
+    assert (found.failed, found.n, found.n_unread, found.n_same) == ("", 1, 1, 1)
 
 
 @pytest.mark.parametrize("key", ["two\nlines", "schlüssel"])
 def test_a_key_that_no_header_can_hold_is_not_shown(tmp_path, monkeypatch, key):
     monkeypatch.setenv(KEY, key)
-    found = judge(JudgeSettings(url="http://127.0.0.1:9", model="wise"), PAIRS, [], tmp_path)
-    assert "the key holds characters that no header can" in found.failed
+    found = ask(JudgeSettings(url="http://127.0.0.1:9", model="wise"), PAIRS, [], tmp_path)
+    assert (
+        f"the key holds characters that no header can, at http://127.0.0.1:9. To ask again: mend the value of {KEY}"
+        in (found.failed)
+    )
     assert key not in found.failed
 
 
@@ -220,18 +226,39 @@ def test_half_of_the_checked_rows_are_of_either_kind_where_there_are_enough(tmp_
     assert checked_rows(split_of(tmp_path / "none", [("unreviewed", None, "?")]), 4) == []
 
 
-def test_rows_are_drawn_by_the_runs_key_alone(tmp_path, split_project, encoder):
+def test_rows_are_drawn_by_the_runs_key_alone_and_shown_as_the_split_has_them(tmp_path, split_project):
     version = newest(split_project.data, "split", "tiny").version
     split = Snapshot.open(split_project.data / "split", version)
-    side = read_side(split, "train", encoder)
-    n = len(side.rows)
-    folders = [tmp_path / key for key in ("0123abcd", "89abcdef")]
+    held = [row for row in split_project.rows("split") if row["split"] == "validation"]
     said = []
-    for folder in folders:
-        folder.mkdir()
+    for key in ("0123abcd", "89abcdef"):
+        (tmp_path / key).mkdir()
+        write_scores(tmp_path / key / SCORES, [row["id"] for row in held])
         with endpoint(lambda _: "A") as (settings, asked):
-            settings = settings.model_copy(update={"n": 3})
-            found = judge_side(settings, split, side, ["good"] * n, ["bad"] * n, folder)
-        assert (found.n, found.n_checked) == (3, 0)
+            settings = settings.model_copy(update={"n": 1})
+            cache = AnswerCache.of(tmp_path / key, lambda _: None)
+            found = judge_run(settings, split, tmp_path / key, cache, lambda *_: None)
+        assert (found.n, found.n_same, found.n_checked) == (1, 0, 0)
         said.append({body["messages"][0]["content"] for _, _, body in asked})
     assert said[0] != said[1]
+    texts = {(row["prompt"][-1]["content"], row["completion"][-1]["content"]) for row in held}
+    for question in said[0]:
+        assert any(f"\n{prompt}\n" in question and f"\n{right}\n" in question for prompt, right in texts)
+
+
+def test_without_answers_of_both_models_there_is_nothing_to_judge(tmp_path, split_project):
+    split = Snapshot.open(split_project.data / "split", newest(split_project.data, "split", "tiny").version)
+    write_scores(tmp_path / SCORES, ["one"], base=None)
+    settings = JudgeSettings(url="http://127.0.0.1:9", model="wise")
+    assert judge_run(settings, split, tmp_path, AnswerCache.of(tmp_path, lambda _: None), lambda *_: None) is None
+
+
+def write_scores(path, ids, base="bad"):
+    lines = [
+        dict.fromkeys(("group", "template", "source", "metric"), "x")
+        | {"example": id_, "arm": arm, "split": side, "score": 0.0, "answer": answer, "nll": 1.0, "n_tokens": 2}
+        for id_ in ids
+        for arm, answer in (("tuned", "good"), ("base", base), ("nearest", "other"))
+        for side in ("validation", "test")
+    ]
+    pq.write_table(pa.Table.from_pylist(lines, arrow_schema(Score)), path)
