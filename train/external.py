@@ -36,6 +36,7 @@ from train.prepared import Prepared, Tell, prepare_run, row_encoder
 from train.pretrained import named_source
 from train.reload import load_adapter
 from train.run import quiet_transformers
+from train.shots import Shots
 from train.text_ids import tokenizer_digest
 from train.tune import write
 
@@ -205,9 +206,11 @@ def _ask_server(
     server: Endpoint, plan: Plan, tell: Tell, sides: dict[str, Side], _: Encoded | None, cache: AnswerCache
 ) -> Judgement:
     results = {}
+    shots = Shots(plan.split, plan.encode) if plan.encode.shots else None
     for name in ("validation", "test"):
-        prompts = {row["id"]: row["prompt"] for row in read_rows(plan.split, name)}
-        asked = [prompts[row["id"]] for row in sides[name].rows]
+        rows = {row["id"]: row for row in read_rows(plan.split, name)}
+        given = [rows[row["id"]] for row in sides[name].rows]
+        asked = [(row if shots is None else shots.before(row))["prompt"] for row in given]
         said = server.answers(asked, cache, lambda done, of, name=name: tell.asked(f"endpoint on {name}", done, of))  # type: ignore[misc]
         results[name] = Result(None, said.texts, said.stopped)
     notes = ["The model is a server's: it gives no likelihood, so only answers are compared."]

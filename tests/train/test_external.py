@@ -8,6 +8,7 @@ from annotation.training_run import find_run
 from pipeline import cli
 from schemas import ConfigError
 from schemas.report import Report
+from tests.train.test_judge import endpoint
 from train.external import External
 from train.plan import newest_run, read_record
 
@@ -125,6 +126,23 @@ def test_a_server_that_is_down_ends_with_the_code_of_a_service(place, monkeypatc
     code, _ = evaluate(place, "--model", "http://127.0.0.1:1/v1", "--name", "m")
     assert code == 5
     assert "curl http://127.0.0.1:1/v1/models" in capsys.readouterr().err
+
+
+def test_a_server_is_asked_with_the_worked_examples_that_models_here_are_asked_with(place, monkeypatch):
+    recipe = place.root / "recipe.toml"
+    recipe.write_text(recipe.read_text("utf-8").replace("[encode]", "[encode]\nshots = 2"), encoding="utf-8")
+    with endpoint(lambda _: "n") as (settings, asked):
+        code, folder = evaluate(place, "--model", settings.url, "--name", "m")
+    assert code == 0
+    held = {row["prompt"][-1]["content"] for row in place.rows("split") if row["split"] != "train"}
+    learnt = {row["prompt"][-1]["content"] for row in place.rows("split") if row["split"] == "train"}
+    turns = [body["messages"] for _, _, body in asked]
+    assert {tuple(turn["role"] for turn in one) for one in turns} == {
+        ("user", "assistant", "user", "assistant", "user")
+    }
+    assert {one[-1]["content"] for one in turns} == held
+    assert {turn["content"] for one in turns for turn in one[:-1:2]} <= learnt
+    assert any("a server's" in note for note in Report.model_validate_json((folder / "report.json").read_bytes()).notes)
 
 
 def test_what_is_given_tells_how_it_is_asked(tmp_path):
