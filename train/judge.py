@@ -111,7 +111,8 @@ def judge_run(
     if not both:
         return None
     places = np.random.default_rng(int(folder.name[:8], 16)).permutation(len(both))[: settings.n].tolist()
-    texts = {row["id"]: row for row in _validation(split, ["id", "prompt", "completion"])}
+    drawn = dict.fromkeys(both[place] for place in places)
+    texts = {row["id"]: row for row in _validation(split, ["id", "prompt", "completion"]) if row["id"] in drawn}
     pairs = [
         Pair(
             _prompt(texts[example]),
@@ -120,7 +121,7 @@ def judge_run(
             said["base"][example]["answer"],
             said["tuned"][example]["group"],
         )
-        for example in (both[place] for place in places)
+        for example in drawn
     ]
     return judge(settings, pairs, checked_rows(split, settings.n), cache, tell)
 
