@@ -10,8 +10,9 @@ at random, the longest answers first, by rules alone, and by the loss of the tra
 on the same base. Differences are paired by test row, and drawn whole by seed and group.
 
 The share of planted wrong answers found needs one training a seed; what review does to the test side, one more for each
-strategy and budget; a budget of 100 is all that review can do. With `--label-studio` the first seed takes one more turn the way people do: as many tasks are pushed
-to a real Label Studio, answered there and pulled; its queue has its random share and rows of the validation side too.
+strategy and budget; a budget of 100 is all that review can do. With `--label-studio` the first seed takes one more turn
+the way people do: as many tasks are pushed to a real Label Studio, answered there and pulled; its queue has its random
+share and rows of the validation side too.
 """
 
 import argparse
