@@ -76,7 +76,7 @@ class Endpoint:
         keys = [key_of(self.url, body) for body in asked]
         known = cache.find(keys)
         new = {key: body for key, body in zip(keys, asked, strict=True) if key not in known}
-        secret = os.environ.get(self.key_name, "").strip()
+        secret = self._secret()
         if not (secret.isascii() and secret.isprintable()):
             # httpx would quote the key in its own error.
             raise self._error("the key holds characters that no header can", f"mend the value of {self.key_name}")
@@ -111,7 +111,7 @@ class Endpoint:
             else:
                 if response.is_success:
                     return self._answer(response)
-                why = f"{response.status_code} {response.text[:200]}"
+                why = f"{response.status_code} {self._shown(response)}"
                 if response.status_code in _OF_THE_ROW:
                     self.refused.append(why)
                     return None
@@ -134,10 +134,18 @@ class Endpoint:
             text, ended = choice["message"]["content"], choice.get("finish_reason") == "stop"
         except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
             raise self._error(
-                f"its answer is no chat completion: {response.text[:200]}", "name an OpenAI-compatible server"
+                f"its answer is no chat completion: {self._shown(response)}", "name an OpenAI-compatible server"
             ) from error
         # A model may answer with nothing, or with a call of a tool alone.
         return (text if isinstance(text, str) else ""), ended
+
+    def _secret(self) -> str:
+        return os.environ.get(self.key_name, "").strip()
+
+    def _shown(self, response: httpx.Response) -> str:
+        """Return the beginning of what a server said, without the key: some tell what they were sent."""
+        secret = self._secret()
+        return (response.text.replace(secret, "(the key)") if secret else response.text)[:200]
 
     def _error(self, what: str, fix: str) -> ServiceError:
         fix = f"{fix}, then run the same command: answers given so far are kept"

@@ -105,6 +105,16 @@ def test_a_server_that_refuses_us_is_asked_once(tmp_path, code, cure):
     assert cure in caught.value.fix
 
 
+@pytest.mark.parametrize("code", [200, 401, 422, 500])
+def test_a_server_that_tells_what_it_was_sent_brings_the_key_into_no_message(tmp_path, monkeypatch, code):
+    monkeypatch.setattr("train.endpoint._TRIES", 1)
+    monkeypatch.setenv(KEY, "sk-very-secret")
+    with server(lambda _asked, _n: (code, b"wrong key: sk-very-secret")) as (url, _):
+        with pytest.raises(ServiceError, match=r"wrong key: \(the key\)") as caught:
+            ask(url, tmp_path, PROMPTS[:1])[1]()
+    assert "secret" not in str(caught.value)
+
+
 def test_a_prompt_that_the_server_will_not_take_counts_as_empty_and_all_of_them_as_an_error(tmp_path):
     def too_long(asked, n):
         return (400, b"too long") if asked["messages"][0]["content"].startswith("1") else (200, said("ok"))
