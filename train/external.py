@@ -31,7 +31,7 @@ from train.exam import Result, Side, read_side
 from train.finish import finish
 from train.generations_file import read_generations
 from train.model import count, load_base, release
-from train.plan import MANIFEST, Plan
+from train.plan import MANIFEST, Plan, scoring_settings
 from train.prepared import Prepared, Tell, prepare_run, row_encoder
 from train.pretrained import named_source
 from train.reload import load_adapter
@@ -132,7 +132,7 @@ def judge_external(plan: Plan, what: External, tell: Tell, *, latest: bool) -> t
         "parent split": plan.split.manifest.version,
         "setting max_new_tokens": value_digest(plan.settings.max_new_tokens),
         "setting encode": value_digest(plan.encode.model_dump(mode="json")),
-        "setting evaluate": value_digest(plan.evaluate.model_dump(mode="json")),
+        "setting evaluate": value_digest(scoring_settings(plan.evaluate)),
     }
     plan = replace(plan, key=value_digest(dict(parts)), key_parts=parts)
     with locked(make_folder(plan.folder), f"evaluation {plan.key}"):

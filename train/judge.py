@@ -25,6 +25,7 @@ from schemas.evaluation import JudgeSettings
 from schemas.report import Judged
 from train.answer_cache import AnswerCache
 from train.compare import interval
+from train.encode_parts import files_of
 from train.endpoint import Endpoint
 from train.plan import SCORES
 
@@ -75,6 +76,11 @@ class Pair:
     tuned: str
     base: str
     group: str
+
+    @property
+    def is_same(self) -> bool:
+        """Whether there is nothing to compare."""
+        return self.tuned.strip() == self.base.strip()
 
 
 @dataclass(frozen=True)
@@ -143,7 +149,7 @@ def judge(
         tell: Called with how many questions are answered, and of how many.
     """
     endpoint = Endpoint(settings.url, settings.model, None, key_name=KEY)
-    different = [pair for pair in pairs if pair.tuned.strip() != pair.base.strip()]
+    different = [pair for pair in pairs if not pair.is_same]
     questions = [
         *(question for pair in different for question in _both_ways(pair)),
         *(_RIGHT.format(prompt=one.prompt, answer=one.response) for one in checked),
@@ -200,7 +206,7 @@ def _compared(pairs: Sequence[Pair], verdicts: Iterator[tuple[str | None, str | 
     found = _Compared([], [], dict.fromkeys(("n", "n_same", "n_tuned", "n_base", "n_turned", "n_unread"), 0))
     for pair in pairs:
         won = 0
-        if pair.tuned.strip() == pair.base.strip():
+        if pair.is_same:
             found.counts["n_same"] += 1
         else:
             first, second = next(verdicts)
@@ -247,10 +253,9 @@ def _word(text: str, known: Sequence[str]) -> str | None:
 
 
 def _validation(split: Snapshot, columns: list[str]) -> Iterator[dict[str, Any]]:
-    for file in split.manifest.files:
-        if file.name.startswith("validation-"):
-            for batch in Snapshot.read_part(split.folder / file.name, columns):
-                yield from batch.to_pylist()
+    for file in files_of(split, "validation"):
+        for batch in Snapshot.read_part(split.folder / file.name, columns):
+            yield from batch.to_pylist()
 
 
 def _prompt(row: Mapping[str, Any]) -> str:

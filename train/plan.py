@@ -103,7 +103,7 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
     }
     metrics: dict[str, JsonValue] = {name: list(template.metrics) for name, (template, _) in templates.items()}
     key = value_digest(parts)
-    asked = recipe.evaluate.model_dump(mode="json", exclude={"gates", "judge"})  # neither changes a score
+    asked = scoring_settings(recipe.evaluate)
     benchmarks(recipe.evaluate.lm_eval_results)  # files that do not fit are to be said before anything is trained
     asked["files"] = results_digest(recipe.evaluate)
     evaluation = value_digest([key, scoring.digest, dict(scoring.distributions), metrics, asked])
@@ -113,6 +113,11 @@ def plan_run(recipe: Recipe, data_root: Path, tiny: Tiny | None = None) -> Plan:
         recipe.name, settings, recipe.encode, recipe.evaluate, tiny, data_root, split, templates, base, key, parts,
         evaluation, code, why,
     )  # fmt: skip
+
+
+def scoring_settings(evaluate: Evaluate) -> dict[str, JsonValue]:
+    """Return what can change a score: gates and judge look at scores that stand."""
+    return evaluate.model_dump(mode="json", exclude={"gates", "judge"})
 
 
 def newest_split(data_root: Path, recipe: str) -> Snapshot:

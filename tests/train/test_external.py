@@ -47,7 +47,7 @@ def place(make_project, base_folder, base_text, monkeypatch):
 
 def evaluate(place, *words):
     code = cli.run(["evaluate", "--recipe", "recipe.toml", "--data-root", str(place.data), *words])
-    runs = [path for path in (place.data / "runs").glob("*") if (path / "report.json").is_file()]
+    runs = {path.resolve() for path in (place.data / "runs").glob("*") if (path / "report.json").is_file()}
     return code, max(runs, key=lambda path: path.stat().st_mtime, default=None)
 
 
@@ -91,6 +91,8 @@ def test_a_gate_that_fails_ends_with_its_exit_code_and_the_report_says_so(place,
     assert read_record(folder).external == str(path)
     assert newest_run(place.data, "colours").key == folder.name
     assert not (folder / "model").exists()
+    recipe.write_text(recipe.read_text("utf-8").replace("0.5 }", "0.0 }"), encoding="utf-8")
+    assert evaluate(place, "--generations", str(path)) == (0, folder)  # a gate is no reason for another run
 
 
 def test_a_folder_that_holds_the_base_is_exactly_as_good_as_the_base(place, base_folder):
