@@ -13,34 +13,24 @@ of contents, tool calls and, on the prompt's side, tool definitions.
 from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
-from pipeline.messages import LIST, lengths, message_lists, says_something, split_turns
+from pipeline.messages import lengths, says_something, split_turns
 from pipeline.renderer import TOOLS, Renderer
+from pipeline.rendering import RenderedRows, in_order, render_rows
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
 from pipeline.template_file import read_template
 from pipeline.tokens import check_tokenizer, load_counter
-from pipeline.wording import RenderError
 from schemas import ConfigError, Deduped, Formatted, arrow_schema, dropped_schema, nearest
 
 _TEMPLATES, _TOKENIZER = "templates/", "tokenizer/tokenizer.json"
 _KEPT, _DROPPED = arrow_schema(Formatted), dropped_schema(Deduped)
-
-
-class _Rows(NamedTuple):
-    """What became of rows; `reason` and `detail` are null for those that are kept so far."""
-
-    prompt: pa.ListArray
-    completion: pa.ListArray
-    paraphrase: pa.StringArray
-    reason: pa.StringArray
-    detail: pa.StringArray
 
 
 class Format(Settings):
@@ -104,7 +94,7 @@ class Format(Settings):
         )
 
     def _too_long(
-        self, rows: _Rows, n_prompt: pa.Int64Array, n_completion: pa.Int64Array
+        self, rows: RenderedRows, n_prompt: pa.Int64Array, n_completion: pa.Int64Array
     ) -> tuple[pa.StringArray, pa.StringArray]:
         """Return reason and detail, with the rows that pass the limit."""
         is_over = pc.and_(pc.greater(pc.add(n_prompt, n_completion), self.max_tokens), pc.is_null(rows.reason))
@@ -128,7 +118,7 @@ def _batch(columns: Mapping[str, pa.Array], schema: pa.Schema, mask: pa.BooleanA
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _render(batch: pa.RecordBatch, templates: Mapping[str, Renderer | None]) -> _Rows:
+def _render(batch: pa.RecordBatch, templates: Mapping[str, Renderer | None]) -> RenderedRows:
     """Render the rows template by template, and give them back in their order."""
     names = batch.column("template").to_pylist()
     if unknown := sorted(set(names) - templates.keys()):
@@ -138,72 +128,22 @@ def _render(batch: pa.RecordBatch, templates: Mapping[str, Renderer | None]) -> 
             fix=f"{nearest(unknown[0], templates)}; or run `tuneloop data` again from ingest on",
         )
     used = sorted(set(names))
+    if not used:
+        return _render_turns(batch)
     if len(used) == 1:
         return _render_one(batch, templates[used[0]])
     rows = [[row for row, name in enumerate(names) if name == each] for each in used]
     groups = [_render_one(batch.take(pa.array(some)), templates[each]) for each, some in zip(used, rows, strict=True)]
-    order = np.argsort([row for some in rows for row in some])
-    return _Rows(
-        _in_order([group.prompt for group in groups], order, LIST),
-        _in_order([group.completion for group in groups], order, LIST),
-        _in_order([group.paraphrase for group in groups], order, pa.string()),
-        _in_order([group.reason for group in groups], order, pa.string()),
-        _in_order([group.detail for group in groups], order, pa.string()),
-    )
+    return in_order(groups, np.array([row for some in rows for row in some]))
 
 
-def _in_order(arrays: list[pa.Array], order: np.ndarray, kind: pa.DataType) -> pa.Array:
-    return pa.concat_arrays([pa.array([], kind), *arrays]).take(pa.array(order, pa.int64()))
+def _render_one(batch: pa.RecordBatch, renderer: Renderer | None) -> RenderedRows:
+    if renderer is None:
+        return _render_turns(batch)
+    return render_rows(batch.column("id"), batch.column("fields"), renderer)
 
 
-def _render_one(batch: pa.RecordBatch, renderer: Renderer | None) -> _Rows:
-    return _render_fields(batch, renderer) if renderer else _render_turns(batch)
-
-
-def _render_fields(batch: pa.RecordBatch, renderer: Renderer) -> _Rows:
-    """Render rows of a single-turn template."""
-    n_prompt, roles, prompts, n_response, responses = [], [], [], [], []
-    paraphrases: list[str] = []
-    reasons: list[str | None] = []
-    details: list[str | None] = []
-    fields = batch.column("fields")
-    names, values = (pc.struct_field(fields.flatten(), key).to_pylist() for key in ("name", "value"))
-    ends = np.cumsum(lengths(fields)).tolist()
-    start = 0
-    for example_id, end in zip(batch.column("id").to_pylist(), ends, strict=True):
-        row = dict(zip(names[start:end], values[start:end], strict=True))
-        start = end
-        try:
-            system, prompt, response, paraphrase = renderer.render(row, example_id)
-        except RenderError as error:
-            n_prompt.append(0)
-            n_response.append(0)
-            paraphrases.append("")
-            reasons.append(error.reason)
-            details.append(str(error))
-            continue
-        if system:
-            roles.append("system")
-            prompts.append(system)
-        roles.append("user")
-        prompts.append(prompt)
-        n_prompt.append(2 if system else 1)
-        n_response.append(0 if response is None else 1)
-        if response is not None:
-            responses.append(response)
-        paraphrases.append(paraphrase)
-        reasons.append(None)
-        details.append(None)
-    return _Rows(
-        message_lists(n_prompt, roles, prompts),
-        message_lists(n_response, ["assistant"] * len(responses), responses),
-        pa.array(paraphrases, pa.string()),
-        pa.array(reasons, pa.string()),
-        pa.array(details, pa.string()),
-    )
-
-
-def _render_turns(batch: pa.RecordBatch) -> _Rows:
+def _render_turns(batch: pa.RecordBatch) -> RenderedRows:
     """Cut conversations into prompt and completion; nothing is rendered."""
     prompt, completion = split_turns(batch.column("turns"))
     is_answered = lengths(completion) > 0
@@ -217,7 +157,7 @@ def _render_turns(batch: pa.RecordBatch) -> _Rows:
         detail[is_at_fault] = sentence
     details = pa.array(detail, pa.string())
     reason = pc.if_else(pc.is_valid(details), "empty_render", pa.scalar(None, pa.string()))
-    return _Rows(prompt, completion, pa.array([""] * batch.num_rows, pa.string()), reason, details)
+    return RenderedRows(prompt, completion, pa.array([""] * batch.num_rows, pa.string()), reason, details)
 
 
 def _tools(batch: pa.RecordBatch) -> pa.StringArray:

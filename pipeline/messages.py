@@ -19,6 +19,19 @@ class Sides(NamedTuple):
     completion: pa.ListArray
 
 
+def messages_of(roles: Sequence[str], contents: Sequence[pa.StringArray]) -> pa.ListArray:
+    """Return lists of as many messages as there are roles; `contents` holds a column for each of them."""
+    n, k = len(contents[0]), len(roles)
+    # Row by row: the first column's text, then the second's.
+    order = np.arange(n * k).reshape(k, n).T.ravel()
+    texts = contents[0] if k == 1 else pa.concat_arrays(contents).take(pa.array(order))
+    spoken = pa.array(roles, pa.string()).take(pa.array(np.tile(np.arange(k), n)))
+    given = {"role": spoken, "content": texts}
+    fields = list(LIST.value_type)
+    columns = [given.get(field.name, pa.nulls(n * k, field.type)) for field in fields]
+    return _lists(np.full(n, k, np.int64), pa.StructArray.from_arrays(columns, fields=fields))
+
+
 def message_lists(n_each: Sequence[int], roles: Sequence[str], contents: Sequence[str]) -> pa.ListArray:
     """Return lists of `n_each` messages that have a role and a content, in order."""
     n = len(contents)

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import NamedTuple
 
+from pipeline.concatenation import Piece
 from pipeline.wording import RenderError, Wording
 from schemas import ConfigError, DataError, Template
 
@@ -26,6 +27,14 @@ class Rendered(NamedTuple):
     prompt: str
     response: str | None
     paraphrase: str
+
+
+class Plan(NamedTuple):
+    """What the texts of rows that have the same fields come to; `response` is None while nobody has written it."""
+
+    system: tuple[Piece, ...]
+    prompt: tuple[Piece, ...]
+    response: tuple[Piece, ...] | None
 
 
 class Renderer:
@@ -54,6 +63,7 @@ class Renderer:
             side: [(name, field.optional) for name, field in fields.items() if field.side == side]
             for side in ("prompt", "response")
         }
+        self.fields = tuple(name for sides in self._sides.values() for name, _ in sides)
 
     def names_in(self, key: str) -> frozenset[str]:
         """Return the variables of `system`, `response` or `prompts.<name>`."""
@@ -88,6 +98,25 @@ class Renderer:
             return Rendered(system, prompt, None, paraphrase)
         response = self._text("response", values | self._values(fields, "response"))
         return Rendered(system, prompt, response, paraphrase)
+
+    def plan(self, paraphrase: str, filled: frozenset[str]) -> Plan | None:
+        """Return how to join the texts of rows in which just these fields have values.
+
+        None where a text does more than that, or where `render` would raise for every such row.
+        """
+        sides = {side: frozenset(name for name, _ in fields) for side, fields in self._sides.items()}
+        answered = bool(filled & sides["response"])
+        for side in ("prompt", *(["response"] if answered else [])):
+            if any(not is_optional and name not in filled for name, is_optional in self._sides[side]):
+                return None
+        known = sides["prompt"]
+        system = self._texts["system"].pieces(known, filled & known)
+        prompt = self._texts[f"prompts.{paraphrase}"].pieces(known, filled & known)
+        both = known | sides["response"]
+        response = self._texts["response"].pieces(both, filled & both) if answered else None
+        if system is None or prompt is None or (answered and response is None):
+            return None
+        return Plan(system, prompt, response)
 
     def _values(self, fields: Mapping[str, str], side: str) -> dict[str, str]:
         values = {}

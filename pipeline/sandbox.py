@@ -17,40 +17,31 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from jinja2 import StrictUndefined, Template, TemplateRuntimeError, nodes
-from jinja2.runtime import Context, LoopContext
+from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
 from pipeline.template_filters import (
     FILTERS,
+    LOOP_NAMES,
     METER,
+    METHODS,
+    PAID,
     TESTS,
+    counter,
     loop_over,
     metered,
+    method,
     number_of,
-    size,
     text_of,
+    value_text,
 )
 
 MAX_CHARS = 1_000_000
-METHODS = frozenset(
-    {"strip", "lstrip", "rstrip", "lower", "upper", "title", "capitalize", "split", "splitlines"}
-    | {"startswith", "endswith", "removeprefix", "removesuffix"}
-)
-LOOP_NAMES = frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length"})
 
 
 class TooLongError(TemplateRuntimeError):
     """The rendering takes or makes more than `MAX_CHARS`."""
-
-
-class Value(str):
-    """Text that came from a value, not from the template."""
-
-    __slots__ = ()
-
-    def __str__(self) -> str:
-        return self
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
@@ -64,11 +55,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
             autoescape=False,
             trim_blocks=True,
             lstrip_blocks=True,
-            finalize=lambda value: Value(text_of(value)),
+            finalize=value_text,
         )
         self.globals.clear()
-        self.filters = {name: metered(function) for name, function in FILTERS.items()}
+        self.filters = {name: f if name in PAID else metered(f) for name, f in FILTERS.items()}
         # Put in by _Metering below; no template can name them.
+        self.filters |= {f".{name}": method(name) for name in METHODS}
+        self.filters |= {f"loop.{name}": counter(name) for name in LOOP_NAMES}
         self.filters["_concat"] = metered(lambda values: "".join(map(text_of, values)))
         self.filters["_read"] = metered(lambda value: value)
         self.filters["_loop"] = loop_over
@@ -85,31 +78,27 @@ class Sandbox(ImmutableSandboxedEnvironment):
         Blank space at either end that comes from the template is cut; what a value brings stays.
         """
         kept: list[str] = []
-        n_chars = 0
+        n_chars, first, last, meter, limit = 0, -1, -1, METER, MAX_CHARS
         for piece in pieces:
-            n_chars += len(piece)
-            if n_chars > MAX_CHARS:
-                raise TooLongError(f"it makes more than {MAX_CHARS:,} characters")
             if piece:
+                n_chars += len(piece)
+                if n_chars > limit:
+                    raise TooLongError(f"it makes more than {MAX_CHARS:,} characters")
+                if meter.gave_value:
+                    last = len(kept)
+                    if first < 0:
+                        first = last
                 kept.append(piece)
-        while kept and not isinstance(kept[-1], Value):
-            kept[-1] = kept[-1].rstrip()
-            if kept[-1]:
-                break
-            kept.pop()
-        start = 0
-        while start < len(kept) and not isinstance(kept[start], Value):
-            kept[start] = kept[start].lstrip()
-            if kept[start]:
-                break
-            start += 1
-        return "".join(kept[start:])
+            meter.gave_value = False
+        if first < 0:
+            return "".join(kept).strip()
+        head, tail = "".join(kept[:first]).lstrip(), "".join(kept[last + 1 :]).rstrip()
+        return "".join((head, *kept[first : last + 1], tail))
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ANN401 - as in Jinja
-        """Allow the named methods of text and the counters of a loop."""
-        del value
-        known = METHODS if isinstance(obj, str) else LOOP_NAMES if isinstance(obj, LoopContext) else ()
-        return attr in known
+        """Allow none: a loop's counters and a text's methods are filters by now."""
+        del obj, attr, value
+        return False
 
     def getitem(self, obj: Any, argument: Any) -> Any:  # noqa: ANN401 - as in Jinja
         """Return an item, and never an attribute of that name as Jinja would."""
@@ -126,18 +115,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
         return number_of(super().call_binop(context, operator, number_of(left), number_of(right)))
 
     def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401, N805
-        """Call a method of a text."""
-        text, name = getattr(__obj, "__self__", None), getattr(__obj, "__name__", "")
-        if not isinstance(text, str) or name not in METHODS:
-            raise TypeError("only methods of text can be called")
-        for private in ("_loop_vars", "_block_vars"):  # Jinja's own, for functions that take a context
-            kwargs.pop(private, None)
-        # strip looks every character up in its argument, hence the product.
-        given = max(map(size, args), default=1)
-        METER.spend(len(text) * given if name.endswith("strip") else len(text) + given)
-        made = __obj(*args, **kwargs)
-        METER.spend(size(made))
-        return made
+        """Refuse: what may be called is a filter by now."""
+        del __context, __obj, args, kwargs
+        raise TypeError("only methods of text can be called")
 
 
 class _Metering(NodeTransformer):
@@ -155,8 +135,19 @@ class _Metering(NodeTransformer):
 
     def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
-        node.node = _filter(node.node, "_read")
-        return node
+        return _filter(node, "_read") if isinstance(node.arg, nodes.Slice) else node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        asked = node.node
+        if not isinstance(asked, nodes.Getattr) or asked.attr not in METHODS:
+            return node
+        return nodes.Filter(asked.node, f".{asked.attr}", node.args, node.kwargs, None, None, lineno=node.lineno)
+
+    def visit_Getattr(self, node: nodes.Getattr) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        is_counter = isinstance(node.node, nodes.Name) and node.node.name == "loop" and node.attr in LOOP_NAMES
+        return _filter(node.node, f"loop.{node.attr}") if is_counter else node
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         n_nodes = sum(1 for _ in walk(node))

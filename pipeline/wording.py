@@ -8,8 +8,9 @@ from collections.abc import Mapping
 
 from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
-from pipeline.sandbox import LOOP_NAMES, MAX_CHARS, METHODS, Sandbox, TooLongError, walk
-from pipeline.template_filters import FILTERS, MAX_NUMBER, MAX_UNITS, METER, TESTS
+from pipeline.concatenation import Piece, pieces_of
+from pipeline.sandbox import MAX_CHARS, Sandbox, TooLongError, walk
+from pipeline.template_filters import FILTERS, LOOP_NAMES, MAX_NUMBER, MAX_UNITS, METER, METHODS, TESTS
 from schemas import ConfigError, nearest
 
 MAX_SOURCE_CHARS = 20_000
@@ -68,6 +69,7 @@ class Wording:
             if problem := ConfigError.of(_problems(tree, where)):
                 raise problem
             self.names = frozenset(meta.find_undeclared_variables(tree))
+            self._source = source
             self._compiled = _SANDBOX.compile_nodes(tree)
         except ConfigError:
             raise
@@ -79,6 +81,10 @@ class Wording:
         except ValueError as error:  # a number of thousands of digits
             raise ConfigError(f"not valid Jinja: {error}", where=where, fix="shorten the number") from error
 
+    def pieces(self, known: frozenset[str], filled: frozenset[str]) -> tuple[Piece, ...] | None:
+        """Return what the text comes to where just these of the known fields have values; see `pieces_of`."""
+        return pieces_of(_SANDBOX.parse(self._source), known, filled)
+
     def render(self, values: Mapping[str, str]) -> str:
         """Return the text for one row.
 
@@ -88,8 +94,9 @@ class Wording:
         try:
             if sum(map(len, values.values())) > MAX_CHARS:
                 raise TooLongError(f"the row's fields have more than {MAX_CHARS:,} characters")
-            METER.left = MAX_UNITS
-            return self._compiled.render(values)
+            with METER.turn:
+                METER.left, METER.gave_value = MAX_UNITS, False
+                return self._compiled.render(values)
         except TooLongError as error:
             raise RenderError(f"{self._where}: {error.message}", "too_long") from error
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:

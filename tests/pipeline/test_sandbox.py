@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.sandbox import LOOP_NAMES, MAX_CHARS, METHODS
-from pipeline.template_filters import FILTERS, TESTS
+from pipeline.sandbox import MAX_CHARS
+from pipeline.template_filters import FILTERS, LOOP_NAMES, METHODS, TESTS
 from pipeline.wording import MAX_SOURCE_CHARS, RenderError, Wording
 from schemas import ConfigError
 
