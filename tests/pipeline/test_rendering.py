@@ -99,6 +99,12 @@ def test_a_blank_answer_and_a_long_text_are_told_as_one_by_one():
     assert reasons == ["empty_render", "empty_render", "empty_render", None, "empty_render", "too_long", "too_long"]
 
 
+def test_a_row_with_too_long_a_field_goes_also_where_its_text_leaves_the_field_out():
+    rows = [{"a": "x", "b": "y" * (MAX_CHARS + 1), "r": "z"}]
+    check_equal(rows, template({"plain": "{{ a }}"}))
+    assert render(rows, template({"plain": "{{ a }}"}), 1).reason.to_pylist() == ["too_long"]
+
+
 def test_a_row_that_lacks_a_field_is_told_and_the_others_of_its_kind_are_joined():
     rows = [{"a": "x", "r": "y"}] * 20 + [{"b": "x", "r": "y"}]
     reasons = render(rows, template({"plain": "{{ a }}"}), 16).reason.to_pylist()
