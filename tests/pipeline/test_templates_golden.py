@@ -1,17 +1,30 @@
 """The templates we ship: each is whole, and its own examples are its golden tests."""
 
+import re
+from itertools import combinations
+
 import pytest
 import yaml
+from rapidfuzz import fuzz
 
 from pipeline.renderer import Renderer
 from pipeline.template import BUILT_IN, load_templates
+from pipeline.wording import RenderError
+from train.metrics import METRICS
 
 TEMPLATES = load_templates([])  # fails here if any example renders otherwise than it says
 RENDERED = sorted(name for name, (template, _) in TEMPLATES.items() if not template.chat)
+LABELLED = {"classify", "sentiment", "entailment", "multiple-choice"}
 
 
 def test_every_file_of_the_folder_is_a_template():
     assert sorted(TEMPLATES) == sorted(path.stem for path in BUILT_IN.iterdir())
+    assert len(TEMPLATES) >= 25
+
+
+def test_each_has_a_task_of_its_own():
+    # Rows of one task are searched for duplicates: a draft of a list would go where a summary of its text is there.
+    assert {template.task for template, _ in TEMPLATES.values()} == TEMPLATES.keys()
 
 
 @pytest.mark.parametrize("name", RENDERED)
@@ -51,17 +64,70 @@ def test_wordings_are_short_and_differ(name):
     assert max(map(len, prompts)) < 100
 
 
+@pytest.mark.parametrize("name", RENDERED)
+def test_no_two_wordings_are_nearly_equal(name):
+    template, _ = TEMPLATES[name]
+    texts = {each: " ".join(re.sub(r"{{.*?}}|{%.*?%}", "", text).split()) for each, text in template.prompts.items()}
+    for one, other in combinations(texts, 2):
+        assert fuzz.ratio(texts[one].lower(), texts[other].lower()) < 80, f"{name}: {one} and {other}"
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_a_wording_begins_with_a_value_or_ends_with_one_and_another_does_not(name):
+    template, _ = TEMPLATES[name]
+    values = {field: f"<{field}>" for field in template.fields}
+    renderer = Renderer(template)
+    prompts = [renderer.render_as(values, paraphrase).prompt for paraphrase in template.prompts]
+    assert len({(prompt[0] == "<", prompt[-1] == ">") for prompt in prompts}) > 1
+
+
+def test_other_scripts_and_marks_of_templates_come_out_unharmed():
+    shown = {
+        example.prompt
+        for template, _ in TEMPLATES.values()
+        for example in template.examples
+        for value in example.fields.values()
+        if value in example.prompt
+    }
+    for pattern in (r"[\u0590-\u06ff]{3}", r"[\u3040-\u30ff\u4e00-\u9fff]{3}", r"(?s){{.*%|%.*{{"):
+        assert any(re.search(pattern, prompt) for prompt in shown), pattern
+
+
+@pytest.mark.parametrize("name", RENDERED)
+def test_every_choice_is_shown_by_an_example_or_is_a_letter(name):
+    template, _ = TEMPLATES[name]
+    for field, spec in template.fields.items():
+        shown = {example.fields.get(field) for example in template.examples}
+        assert all(choice in shown or len(choice) == 1 for choice in spec.choices)
+
+
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 def test_annotators_are_told_what_to_do(name):
     template, _ = TEMPLATES[name]
     review = template.review
     assert template.license == "Apache-2.0"
-    assert review.screen == {"classify": "classify"}.get(name, "chat" if template.chat else "review")
+    assert review.screen == ("classify" if name in LABELLED else "chat" if template.chat else "review")
     assert review.question.endswith("?")
     assert len(review.error_types) == len(set(review.error_types)) >= 3
     choices = {"classify": ("choose the label", "no label fits", "unsure")}
     for verdict in choices.get(review.screen, ("accept", "edit", "reject", "unsure")):
         assert f"**{verdict}" in review.guideline.lower(), f"{name} does not say when to {verdict}"
+    assert len(review.guideline.split()) >= 60
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_answers_are_scored_by_metrics_that_there_are_and_examples_score_full_marks(name):
+    template, _ = TEMPLATES[name]
+    assert len(template.metrics) == len(set(template.metrics))
+    for metric in template.metrics:
+        assert {METRICS[metric](example.response, example.response) for example in template.examples} == {1.0}
+
+
+def test_a_label_that_is_no_option_gives_no_letter():
+    template, _ = TEMPLATES["classify-options"]
+    fields = {"text": "Where is it?", "options": "billing, delivery", "label": "refund"}
+    with pytest.raises(RenderError, match="came out empty"):
+        Renderer(template).render_as(fields, "plain")
 
 
 def test_one_file_explains_every_key():
