@@ -2,6 +2,7 @@
 
 "Name five rivers."  answered by a list numbered 1. to 4.     -> another count
 "Choose from: refund, damage."  answered by "delivery"        -> not among the choices
+"A. refund / B. damage"  answered by "C"                      -> not among the choices
 a text that ends with "3." on a line of its own, or within ``` -> unfinished
 """
 
@@ -35,6 +36,9 @@ _LINE = r"^ {0,3}(?:\d{1,2}[.)]\s*\S|[-*•] ?[^-*•\s])"
 _LONGEST_PROMPT = 1000
 _TWO_ITEMS = rf"(?ms){_LINE}.*{_LINE}"
 _OFFERS = r"(?i)(?:choose from|labels?|one of|options?|categories|classes)\b[^:\n]{0,20}: *\S"
+_LETTERED = r"(?m)(?:^|[ (])A[.):] *\S"
+_COMMA = re.compile(r"[,;\n]")
+_NONE = "none"
 _OPEN_ITEM = r"\n *\d{1,2}[.)]$|\n *[-*•]$"
 _ONE_FENCE = r"(?s)^(?:[^`]|`[^`]|``[^`])*```(?:[^`]|`[^`]|``[^`])*$"
 
@@ -48,14 +52,33 @@ def has_another_count(texts: Texts) -> pa.Array:
 
 
 def is_not_offered(texts: Texts, kinds: Kinds) -> pa.Array:
-    """Return which labels are not among the choices that their prompt names."""
-    is_asked = pc.and_(of_templates(texts, kinds.label), pc.match_substring_regex(texts.prompt, _OFFERS))
-    return each(texts, is_asked, lambda answer, prompt: answer.casefold() not in prompt.casefold())
+    """Return which labels, one or several, or letters are not among the choices that their prompt names."""
+    is_label, is_list = of_templates(texts, kinds.label), of_templates(texts, kinds.several)
+    offers = pc.match_substring_regex(texts.prompt, _OFFERS)
+    is_letter = pc.and_(
+        pc.match_substring_regex(texts.answer, "^[A-Z]$"), pc.match_substring_regex(texts.prompt, _LETTERED)
+    )
+    one = each(texts, pc.and_(pc.and_(is_label, offers), pc.invert(is_letter)), _is_missing)
+    letter = each(texts, pc.and_(is_label, is_letter), _lacks_letter)
+    return pc.or_(pc.or_(one, letter), each(texts, pc.and_(is_list, offers), _is_any_missing))
 
 
 def is_unfinished(texts: Texts) -> pa.Array:
     """Return which answers end with the mark of a list item, or leave a block of code open."""
     return pc.match_substring_regex(texts.answer, f"{_OPEN_ITEM}|{_ONE_FENCE}")
+
+
+def _is_missing(answer: str, prompt: str) -> bool:
+    return answer.casefold() not in prompt.casefold()
+
+
+def _lacks_letter(answer: str, prompt: str) -> bool:
+    return re.search(rf"(?m)(?:^|[ (]){answer}[.):]", prompt) is None
+
+
+def _is_any_missing(answer: str, prompt: str) -> bool:
+    labels = [label.strip() for label in _COMMA.split(answer)]
+    return answer.casefold() != _NONE and any(_is_missing(label, prompt) for label in labels)
 
 
 def _differs(answer: str, prompt: str) -> bool:

@@ -15,6 +15,13 @@ from pipeline.messages import lengths
 from schemas import Template
 
 CHECKED = ["template", "marks", "prompt", "completion"]
+_LABELS_FIELD = "labels"
+# Tasks whose answers are scored by letters as translations are, and are none.
+_NOT_TRANSLATED = ("correct-grammar", "write-code")
+# Tasks in which a text may rightly come back as it was: it had no mistake.
+_UNCHANGED = ("correct-grammar",)
+# Tasks in which declining is often right.
+_DECLINING = ("refusal",)
 
 
 class Texts(NamedTuple):
@@ -32,23 +39,45 @@ class Texts(NamedTuple):
 
 
 class Kinds(NamedTuple):
-    """Names of the templates whose answers have a form that can be checked."""
+    """Names of the templates whose answers have a form that can be checked, or may have one that is wrong elsewhere.
+
+    Attributes:
+        json: They ask for JSON.
+        translation: They ask for a translation.
+        label: They ask for one label.
+        several: They ask for some of the labels in the field `labels`, with commas between.
+        document: They have a text to work on, which asks for nothing itself.
+        unchanged: The answer may be the text as it was.
+        declining: The answer may be a refusal.
+    """
 
     json: Collection[str]
     translation: Collection[str]
     label: Collection[str] = ()
+    several: Collection[str] = ()
+    document: Collection[str] = ()
+    unchanged: Collection[str] = ()
+    declining: Collection[str] = ()
 
     @staticmethod
     def of(templates: Mapping[str, Template]) -> "Kinds":
-        """Return which templates ask for JSON, a translation or a label, known by how their answers are scored."""
+        """Return which templates are of which kind, known by how their answers are scored, their fields and tasks."""
 
         def scored(*metrics: str) -> list[str]:
             return [name for name, template in templates.items() if template.metrics[0] in metrics]
 
+        def of_task(*tasks: str) -> list[str]:
+            return [name for name, template in templates.items() if template.task in tasks]
+
+        spared = of_task(*_NOT_TRANSLATED)
         return Kinds(
             json=scored("json_match", "json_field_f1"),
-            translation=scored("chrf", "bleu"),
+            translation=[name for name in scored("chrf", "bleu") if name not in spared],
             label=scored("accuracy", "macro_f1"),
+            several=[name for name in scored("list_f1") if _LABELS_FIELD in templates[name].fields],
+            document=[name for name, one in templates.items() if any(field.document for field in one.fields.values())],
+            unchanged=of_task(*_UNCHANGED),
+            declining=of_task(*_DECLINING),
         )
 
 

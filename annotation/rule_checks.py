@@ -31,8 +31,12 @@ _REFUSAL = (
 )
 
 
-def _is_blank(texts: Texts, _: Kinds) -> pa.Array:
-    return pc.invert(pc.match_substring_regex(texts.answer, r"[\p{L}\p{N}]"))
+def _is_blank(texts: Texts, kinds: Kinds) -> pa.Array:
+    # An empty list says that no function is to be called.
+    is_empty_json = pc.and_(
+        of_templates(texts, kinds.json), pc.match_substring_regex(texts.answer, r"^\[\s*\]$|^\{\s*\}$")
+    )
+    return pc.invert(pc.or_(pc.match_substring_regex(texts.answer, r"[\p{L}\p{N}]"), is_empty_json))
 
 
 def _is_placeholder(texts: Texts, _: Kinds) -> pa.Array:
@@ -55,8 +59,9 @@ def _is_untranslated(texts: Texts, kinds: Kinds) -> pa.Array:
     return each(texts, is_asked, lambda answer, prompt: answer.count(" ") >= 2 and answer in prompt)
 
 
-def _is_refusal(texts: Texts, _: Kinds) -> pa.Array:
-    return pc.match_substring_regex(pc.replace_substring(texts.answer, "’", "'"), _REFUSAL)
+def _is_refusal(texts: Texts, kinds: Kinds) -> pa.Array:
+    declines = pc.match_substring_regex(pc.replace_substring(texts.answer, "’", "'"), _REFUSAL)
+    return pc.and_(declines, pc.invert(of_templates(texts, kinds.declining)))
 
 
 def _is_cut_off(texts: Texts, _: Kinds) -> pa.Array:
@@ -83,7 +88,7 @@ def _copies_input(texts: Texts, kinds: Kinds) -> pa.Array:
     is_text = pc.match_substring_regex(texts.answer, r"^(?:\S+\s+){5}\S")
     last = pc.replace_substring_regex(texts.prompt, r"(?s)^.*\n\s*\n", "")
     is_whole = pc.and_(pc.equal(texts.answer, last), pc.not_equal(texts.answer, texts.prompt))
-    return pc.and_(pc.and_(is_text, is_whole), pc.invert(of_templates(texts, kinds.translation)))
+    return pc.and_(pc.and_(is_text, is_whole), pc.invert(of_templates(texts, [*kinds.translation, *kinds.unchanged])))
 
 
 def _numbers_differ(texts: Texts, kinds: Kinds) -> pa.Array:
@@ -111,8 +116,9 @@ def _needs_page(texts: Texts, kinds: Kinds) -> pa.Array:
 
 
 def _is_request(texts: Texts, kinds: Kinds) -> pa.Array:
-    # What is to be translated, labelled or put in a record may speak of anything.
-    return pc.invert(of_templates(texts, [*kinds.json, *kinds.translation, *kinds.label]))
+    # What is to be translated, labelled, summarized or put in a record may speak of anything.
+    worked_on = [*kinds.json, *kinds.translation, *kinds.label, *kinds.several, *kinds.document]
+    return pc.invert(of_templates(texts, worked_on))
 
 
 def _names_page(texts: Texts, _: Kinds) -> pa.Array:
@@ -178,7 +184,7 @@ def broken_rules(batch: pa.RecordBatch, kinds: Kinds) -> Bits:
 
     Args:
         batch: Rows of format or a later stage, at least the columns CHECKED.
-        kinds: Which templates ask for JSON or a translation.
+        kinds: Which templates ask for what.
     """
     texts = texts_of(batch)
     bits: Bits = np.zeros(batch.num_rows, np.uint32)

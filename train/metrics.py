@@ -44,6 +44,7 @@ _GROUPED = [
     re.compile(rf"{_START}(?:\.\d{{3}}){{2,}})(?P<decimals>)"),
 ]
 _PLAIN = re.compile(r"[-+]?\d*[.,]?\d+([eE][-+]?\d+)?|[-+]?\d+/0*[1-9]\d*")
+_ITEM_END = re.compile(r"[,;\n،؛、，；]")
 _LONGEST_CHARS = 100  # Python reads no integer of over 4,300 digits, and nobody means one of over 100
 
 
@@ -159,6 +160,19 @@ def _token_f1(answer: str, reference: str) -> float:
     return _f1(answer_words(answer), answer_words(reference))
 
 
+def _list_f1(answer: str, reference: str) -> float:
+    """Return the F1 over the items of a list, each once and in any order, compared as in accuracy.
+
+    Commas, semicolons and line feeds stand between items, of Latin, Arabic or Chinese writing: so labels where
+    several fit, or keywords.
+    """
+    return _f1(_items(answer), _items(reference))
+
+
+def _items(text: str) -> set[str]:
+    return {item for piece in _ITEM_END.split(text) if (item := fold(piece))}
+
+
 def _exact_match(answer: str, reference: str) -> float:
     """Return 1 if the `answer_words` are the same in the same order."""
     found = answer_words(answer)
@@ -239,6 +253,7 @@ METRICS: dict[str, Metric] = {
         "rouge_2": _rouge_n(2),
         "rouge_l": _rouge_l,
         "token_f1": _token_f1,
+        "list_f1": _list_f1,
         "exact_match": _exact_match,
         "chrf": _chrf,
         "bleu": _bleu,

@@ -11,7 +11,11 @@ from annotation.rule_checks import RULES, broken_rules, count_rules, doubt_of, r
 from pipeline.template import load_templates
 from schemas import Annotated, arrow_schema
 
-KINDS = Kinds(json=["extract"], translation=["translate"], label=["classify"])
+KINDS = Kinds(
+    json=["extract"], translation=["translate"], label=["classify"], several=["classify-multi"], document=["headline"],
+    unchanged=["correct-grammar"], declining=["refusal"],
+)  # fmt: skip
+TEMPLATES = {name: template for name, (template, _) in load_templates([]).items()}
 SCHEMA = pa.schema([arrow_schema(Annotated).field(name) for name in CHECKED])
 
 
@@ -107,6 +111,42 @@ def test_a_label_must_be_among_the_choices_where_the_prompt_names_them():
     assert broken(*rows, free, row("delivery", prompt)) == [[], ["not_offered"], [], []]
 
 
+def test_every_one_of_several_labels_must_be_among_the_choices_or_none_may_fit():
+    prompt = "Which labels fit this text? Choose from: Refund, damage, late delivery.\n\nIt broke."
+    answers = ["refund, damage", "late delivery", "none", "refund, delay"]
+    rows = [row(answer, prompt, "classify-multi") for answer in answers]
+    assert broken(*rows) == [[], [], [], ["not_offered"]]
+
+
+@pytest.mark.parametrize("options", ["A. refund\nB. damage", "A) refund\nB) damage", "Options: (A) refund (B) damage"])
+def test_a_letter_must_be_among_those_that_the_prompt_shows(options):
+    rows = [row(answer, f"What does it want?\n\n{options}", "classify") for answer in ("B", "C")]
+    assert broken(*rows, row("C", options)) == [[], ["not_offered"], []]
+    assert broken(row("refund", "Mr A. Smith wants it.", "classify")) == [[]]  # no letter, and none on offer
+
+
+def test_an_empty_list_is_an_answer_where_json_is_asked_for_and_nowhere_else():
+    assert broken(row("[]", template="extract"), row("[ ]", template="extract"), row("[]")) == [[], [], ["blank"]]
+
+
+def test_a_text_without_mistakes_may_come_back_from_correction():
+    prompt, text = "Correct this:\n\nShe has lived here for six years.", "She has lived here for six years."
+    assert broken(row(text, prompt, "correct-grammar"), row(text, prompt, "simplify")) == [[], ["copies_input"]]
+
+
+def test_a_refusal_is_no_fault_where_declining_is_the_task():
+    assert broken(row("I can't help with that.", template="refusal"), row("I can't help with that.")) == [
+        [],
+        ["refusal"],
+    ]
+
+
+def test_a_text_to_work_on_needs_no_page_that_it_names():
+    prompt = "Write a headline for this article.\n\nThe town has put its plans on www.example.org."
+    rows = [row("Town publishes plans", prompt, template) for template in ("headline", "instruct")]
+    assert broken(*rows) == [[], ["needs_page"]]
+
+
 def test_what_is_to_be_translated_or_labelled_asks_for_nothing_itself():
     prompt = "Text:\nDesign a logo for a bakery.\nLabel:"
     assert broken(row("order", prompt, "classify"), row("order", prompt)) == [[], ["wants_media"]]
@@ -189,6 +229,19 @@ def test_every_rule_has_a_bit_of_its_own_and_a_sentence():
     assert all(rule.sentence.endswith(".") and bool(rule.marks) != bool(rule.breaks) for rule in RULES)
 
 
-def test_the_templates_that_come_along_are_known_by_how_they_are_scored():
-    templates = {name: template for name, (template, _) in load_templates([]).items()}
-    assert Kinds.of(templates) == Kinds(json=["extract"], translation=["translate"], label=["classify"])
+def test_the_templates_that_come_along_are_known_by_how_they_are_scored_their_fields_and_tasks():
+    kinds = Kinds.of(TEMPLATES)
+    assert sorted(kinds.json) == ["extract", "tool-call"]
+    assert list(kinds.translation) == ["translate"]
+    assert sorted(kinds.label) == ["classify", "classify-options", "entailment", "multiple-choice", "sentiment"]
+    assert list(kinds.several) == ["classify-multi"]  # keywords are a list, too, and nothing is on offer
+    assert {"summarize", "summarize-sentence", "headline", "paraphrase"} <= set(kinds.document)
+    assert {"instruct", "chat", "maths", "write-code"}.isdisjoint(kinds.document)
+    assert (list(kinds.unchanged), list(kinds.declining)) == (["correct-grammar"], ["refusal"])
+
+
+@pytest.mark.parametrize("name", sorted(TEMPLATES))
+def test_no_rule_finds_fault_with_the_examples_of_the_templates_that_come_along(name):
+    rows = [row(one.response, one.prompt, name) for one in TEMPLATES[name].examples if one.response]
+    bits = broken_rules(pa.RecordBatch.from_pylist(rows, SCHEMA), Kinds.of(TEMPLATES))
+    assert [[rule.name for rule in rules_of(int(each))] for each in bits] == [[]] * len(rows)

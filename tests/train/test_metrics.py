@@ -105,6 +105,24 @@ def test_token_f1_and_exact_match_look_past_case_punctuation_and_blanks():
     assert METRICS["exact_match"]("the Seine", "Seine") == 0  # articles count
 
 
+@pytest.mark.parametrize(
+    ("answer", "reference", "score"),
+    [
+        ("Damage,delivery", "delivery, damage", 1),  # any order, case and blanks
+        ("delivery", "delivery, damage", 2 / 3),  # 1 shared, 1 + 2 items
+        ("late delivery, damage", "delivery, damage", 1 / 2),  # an item counts whole
+        ("damage, damage", "damage", 1),  # once each
+        ("swifts; sleep\nflight", "swifts, sleep, flight", 1),
+        ("睡眠、飞行", "飞行，睡眠", 1),
+        ("نوم، طيران", "طيران, نوم", 1),
+        (", ;", "damage", 0),
+        ("none", "damage", 0),
+    ],
+)
+def test_list_f1_compares_items_in_any_order(answer, reference, score):
+    assert METRICS["list_f1"](answer, reference) == pytest.approx(score)
+
+
 def test_signs_that_mean_something_are_kept():
     assert (
         METRICS["exact_match"]("-3", "3")
