@@ -161,6 +161,9 @@ def _prompt_completion(declaration: Declaration, columns: Collection[str]) -> di
     replied = [column for column in RESPONSES if column in columns]
     if len(prompts) != 1 or len(responses) != 1 or len(asked) != 1 or len(replied) > 1:
         return {}
+    if prompts[0] in RESPONSES or responses[0] in PROMPTS:
+        # The template writes what others read, such as the question to a text: its sides are exchanged.
+        return {}
     return {prompts[0]: asked[0], responses[0]: replied[0] if replied else RESPONSES[0]}
 
 
