@@ -46,7 +46,9 @@ def load_templates(dirs: Sequence[Path]) -> dict[str, tuple[Template, Path]]:
                     ConfigError(
                         f"two templates are called {template.name!r}",
                         where=f"{other} and {path}",
-                        fix="give one of them another `name` and file name",
+                        fix="give yours another `name` and file name; the first one comes with tuneloop"
+                        if other.parent == BUILT_IN
+                        else "give one of them another `name` and file name",
                     )
                 )
     if problem := ConfigError.of(problems):

@@ -60,6 +60,18 @@ def test_columns_named_as_the_fields_need_no_map():
     assert (reading.shape, reading.columns["context"]) == ("fields", "context")
 
 
+def test_a_template_with_its_sides_exchanged_is_not_filled_the_wrong_way_round():
+    asks = _declaration(context="prompt", answer="prompt?", question="response")
+    assert _read(asks, ["context", "question", "answer"]).shape == "fields"
+    with pytest.raises(ConfigError, match="cannot read this source"):
+        _read(asks, ["question", "answer"])
+    inverts = _declaration(response="prompt", input="prompt?", instruction="response")
+    reading = _read(inverts, ["instruction", "input", "output"])
+    assert (reading.shape, reading.columns["response"]) == ("alpaca", "output")
+    with pytest.raises(ConfigError, match="cannot read this source"):
+        _read(inverts, ["prompt", "completion"])
+
+
 def test_columns_that_fit_two_shapes_differently_are_refused_with_the_line_to_paste():
     with pytest.raises(ConfigError) as refusal:
         _read(INSTRUCT, ["instruction", "input", "output", "response"])

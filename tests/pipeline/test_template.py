@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.renderer import Renderer
-from pipeline.template import check_template, load_templates
+from pipeline.template import BUILT_IN, check_template, load_templates
 from pipeline.template_file import read_template
 from pipeline.wording import RenderError
 from schemas import ConfigError, Template
@@ -70,8 +70,16 @@ def test_a_users_folder_adds_to_the_built_in_templates(tmp_path):
     path = write(tmp_path)
     found = load_templates([tmp_path])
     assert found["gloss"] == (read_template(path), path)
-    built_in = {"instruct", "chat", "summarize", "translate", "classify", "extract", "question-answer", "maths"}
-    assert found.keys() == built_in | {"gloss"}
+    assert found.keys() == {path.stem for path in BUILT_IN.iterdir()} | {"gloss"}
+
+
+def test_a_template_called_like_a_built_in_one_is_to_take_another_name(tmp_path):
+    path = write(tmp_path, "name: gloss", "name: headline", name="headline.yaml")
+    with pytest.raises(ConfigError) as error:
+        load_templates([tmp_path])
+    assert error.value.what == "two templates are called 'headline'"
+    assert error.value.where == f"{BUILT_IN / 'headline.yaml'} and {path}"
+    assert error.value.fix == "give yours another `name` and file name; the first one comes with tuneloop"
 
 
 def test_two_templates_of_one_name_are_refused_naming_both(tmp_path):
