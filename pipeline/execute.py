@@ -185,8 +185,8 @@ def _commit(run: StagePlan, draft: Snapshot, records: list[PartRecord], work: Pa
             named = file.model_copy(update={"name": f"{file.digest[:32]}.parquet"})
             (work / file.name).replace(dropped / named.name)
             record.dropped[index] = named
-    if (card := run.stage.card(draft)) is not None:
-        (draft.folder / "README.md").write_text(card, encoding="utf-8")
+    for name, text in run.stage.documents(draft).items():
+        (draft.folder / name).write_text(text, encoding="utf-8")
     return commit(run.folder, draft)
 
 

@@ -13,6 +13,7 @@ from pipeline.split import Split
 from pipeline.stage import Stage
 from schemas import ConfigError, Strict
 from schemas.evaluation import Evaluate
+from schemas.publish import PublishSettings
 from schemas.review import ReviewSettings
 from schemas.training import Encode, Train
 from schemas.validation import config_error
@@ -34,6 +35,7 @@ class Recipe(Strict):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     review: ReviewSettings = ReviewSettings()
+    publish: PublishSettings = PublishSettings()
 
     def stages(self) -> list[Stage]:
         """Return the stages in the order they run."""

@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field, JsonValue
 
-from pipeline.dataset_card import dataset_card
+from pipeline.dataset_card import split_documents
 from pipeline.dealing import Deal, Shares, side_numbers
 from pipeline.difference import forget_texts
 from pipeline.holdout import HoldOut, column_problems
@@ -142,9 +142,9 @@ class Split(Settings):
         }
         return {"proof": _proof(rows, self.leak), "table": table, **strata(plain, self.shares)}
 
-    def card(self, output: Snapshot) -> str:
-        """Return the dataset card: a split is what other tools load."""
-        return dataset_card(output)
+    def documents(self, output: Snapshot) -> dict[str, str]:
+        """Return the dataset card and the Croissant metadata: a split is what other tools load."""
+        return split_documents(output)
 
 
 def prompt_fields(place: Place) -> dict[str, JsonValue]:

@@ -171,8 +171,8 @@ class Stage(Protocol):
         """Return what `read` and `map` get of the inputs; a part's key covers this and no more."""
         ...
 
-    def card(self, output: Snapshot) -> str | None:
-        """Return the dataset card to lie beside the parquet, made from the rows alone, or None for no card."""
+    def documents(self, output: Snapshot) -> dict[str, str]:
+        """Return the texts to lie beside the parquet, by file name, made from the rows and files alone."""
         ...
 
 
@@ -224,10 +224,10 @@ class Settings(Strict):
         """Return all inputs."""
         return inputs
 
-    def card(self, output: Snapshot) -> str | None:
-        """Return no card: only what leaves the store needs one."""
+    def documents(self, output: Snapshot) -> dict[str, str]:
+        """Return none: only what leaves the store needs a card."""
         del output
-        return None
+        return {}
 
 
 def no_rows_left(stage: str, dropped: Mapping[str, int]) -> DataError:
