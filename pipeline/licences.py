@@ -41,7 +41,7 @@ _NAMED = Terms(note="asks that the authors be named")
 _NO_BUSINESS = Terms(commercial=False, note="asks that the authors be named")
 _NO_CHANGES = Terms(changes=False)
 _SHARE_NC = frozenset({"cc-by-nc-sa-4.0"})
-TERMS: dict[str, Terms] = {
+_DATA = {
     "cc0-1.0": _FREE,
     "pddl-1.0": _FREE,
     "unlicense": _FREE,
@@ -69,12 +69,15 @@ TERMS: dict[str, Terms] = {
     "cc-by-nd-4.0": _NO_CHANGES,
     "cc-by-nc-nd-3.0": Terms(commercial=False, changes=False),
     "cc-by-nc-nd-4.0": Terms(commercial=False, changes=False),
-    # Licences of models, for drafts that one wrote.
+}
+# Of models, for drafts that one wrote; these are no SPDX names.
+_MODELS = {
     "llama3": Terms(note="a model trained on it must have Llama at the start of its name"),
     "llama3.1": Terms(note="a model trained on it must have Llama at the start of its name"),
     "llama3.2": Terms(note="a model trained on it must have Llama at the start of its name"),
     "gemma": Terms(note="its terms of use go along with it"),
 }
+TERMS: dict[str, Terms] = {**_DATA, **_MODELS}
 
 
 @dataclass(frozen=True)
@@ -95,10 +98,10 @@ class Licensed:
         return self.licence or NOT_STATED
 
 
-def known(licence: str | None) -> str | None:
-    """Return the name under which `TERMS` has a licence, whatever its case and blanks; None if it has not."""
+def spdx(licence: str | None) -> str | None:
+    """Return a licence that has an SPDX name and is known here, in small letters as hubs write it; else None."""
     name = _plain(licence)
-    return name if name in TERMS else None
+    return name if name in _DATA else None
 
 
 def forbidden(all_of: Iterable[Licensed]) -> list[str]:
