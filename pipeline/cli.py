@@ -37,6 +37,8 @@ for _target, _help in (
     ("pipeline.commands:fsck", "check every byte of the store"),
     ("pipeline.commands:gc", "remove old versions"),
     ("pipeline.commands:tag", "give the newest split a name that stays"),
+    ("annotation.publish_cli:publish", "hand a split over: to a folder, a bucket or a hub"),
+    ("pipeline.fetch_command:fetch", "bring a published split here, checked"),
     ("pipeline.commands:doctor", "check the installation and the store"),
 ):
     app.command(_target, name=_target.partition(":")[2], help=_help)

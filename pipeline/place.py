@@ -14,8 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import fsspec
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+import fsspec  # type: ignore[import-untyped]
+from botocore.exceptions import (  # type: ignore[import-untyped]
+    BotoCoreError,
+    ClientError,
+    NoCredentialsError,
+)
 
 from schemas import ConfigError, ServiceError, SnapshotError
 
