@@ -114,7 +114,6 @@ def open_place(to: str, endpoint: str | None = None) -> Place:
             "s3",
             endpoint_url=endpoint or os.environ.get("AWS_ENDPOINT_URL"),
             use_listings_cache=False,
-            skip_instance_cache=True,
         )
         return Place(fs, root, f"{S3}{root}")
     if "://" in to:
