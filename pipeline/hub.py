@@ -9,11 +9,10 @@ import os
 import re
 from pathlib import Path
 
-import httpx
 from huggingface_hub import HfApi, HfFileSystem
-from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundError
 
-from pipeline.place import HUB, Place
+from pipeline.place import HUB, HTTPError, Place
 from pipeline.publishing import Sent, read_manifest
 from schemas import ConfigError, ServiceError
 from schemas.publish import PublishManifest
@@ -66,7 +65,7 @@ def send_to_hub(
             delete_patterns=["data/*", "annotations/*"],
         )
         api.create_tag(name, tag=tag, repo_type="dataset")
-    except (HfHubHTTPError, httpx.HTTPError, OSError) as error:
+    except (HTTPError, OSError) as error:
         raise _refused(error, shown) from None
     return Sent(shown, len(manifest.files) + 1, 0, sum(file.bytes for file in manifest.files))
 

@@ -21,6 +21,9 @@ from botocore.exceptions import (  # type: ignore[import-untyped]
     NoCredentialsError,
 )
 
+# The hub's library has changed what it speaks HTTP with more than once; this is the error of whatever it uses now.
+from huggingface_hub.errors import HTTPError as HTTPError  # type: ignore[attr-defined]
+
 from schemas import ConfigError, ServiceError, SnapshotError
 
 S3, HUB = "s3://", "hf://"
@@ -138,12 +141,15 @@ def told(place: Place) -> Iterator[None]:
         yield
     except NoCredentialsError as error:
         raise ServiceError("there are no keys for this place", where=place.shown, fix=_KEYS) from error
-    except (BotoCoreError, ClientError) as error:
+    except (BotoCoreError, ClientError, HTTPError) as error:
+        status = getattr(getattr(error, "response", None), "status_code", None)
+        if status in (401, 403):
+            raise _refused(PermissionError(), place) from None
         # The text of the error may name a key: its kind says enough.
         raise ServiceError(
             f"the place does not answer as it should: {type(error).__name__}",
             where=place.shown,
-            fix="look whether the address and AWS_ENDPOINT_URL are right and the service runs, then start again",
+            fix=f"look whether the address and {_address(place)} are right and the service runs, then start again",
         ) from None
     except OSError as error:
         if place.is_here:
@@ -155,18 +161,23 @@ def told(place: Place) -> Iterator[None]:
         raise _refused(error, place) from None
 
 
+def _address(place: Place) -> str:
+    return "HF_ENDPOINT" if place.shown.startswith(HUB) else "AWS_ENDPOINT_URL"
+
+
 def _refused(error: OSError, place: Place) -> ServiceError:
     if isinstance(error, PermissionError):
+        keys = "set HF_TOKEN" if place.shown.startswith(HUB) else _KEYS
         return ServiceError(
             "the place refuses us (403): the keys are wrong or may not do this",
             where=place.shown,
-            fix=f"{_KEYS}; they need to list, read and write this prefix",
+            fix=f"{keys}; they must be allowed to list, read and, for publishing, write there",
         )
     if isinstance(error, FileNotFoundError):
         return ServiceError(
-            "there is no such bucket or folder",
+            "there is no such bucket, repository or folder",
             where=place.shown,
-            fix="make the bucket first, or mend its name; tuneloop makes none",
+            fix="mend the name, or make the bucket first: tuneloop makes none",
         )
     return ServiceError(
         f"the place does not answer as it should: {type(error).__name__}",
