@@ -102,6 +102,7 @@ def _stage(
         revision=chosen.revision,
         licence=read.publish.license,
         split=split,
+        rows=rows,
         personal=personal,
         answers=answers,
         datasheet=sheet,

@@ -72,10 +72,10 @@ _DATA = {
 }
 # Of models, for drafts that one wrote; these are no SPDX names.
 _MODELS = {
-    "llama3": Terms(note="a model trained on it must have Llama at the start of its name"),
-    "llama3.1": Terms(note="a model trained on it must have Llama at the start of its name"),
-    "llama3.2": Terms(note="a model trained on it must have Llama at the start of its name"),
-    "gemma": Terms(note="its terms of use go along with it"),
+    "llama3": Terms(note="asks that a model trained on it have Llama at the start of its name"),
+    "llama3.1": Terms(note="asks that a model trained on it have Llama at the start of its name"),
+    "llama3.2": Terms(note="asks that a model trained on it have Llama at the start of its name"),
+    "gemma": Terms(note="asks that its terms of use go along with it"),
 }
 TERMS: dict[str, Terms] = {**_DATA, **_MODELS}
 

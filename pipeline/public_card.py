@@ -18,7 +18,6 @@ from pipeline.croissant import About, Config, croissant, sha256
 from pipeline.dataset_card import (
     MESSAGES,
     METADATA,
-    card_rows,
     config_head,
     front,
     licences_told,
@@ -62,6 +61,7 @@ class Publication:
         revision: A tag, or the version.
         licence: Of the whole; None where there is no single one.
         split: The rows.
+        rows: What the card counts of them, as `card_rows` gives it.
         personal: What looks personal in them.
         answers: What people said.
         datasheet: What only people know.
@@ -72,6 +72,7 @@ class Publication:
     revision: str
     licence: str | None
     split: Snapshot
+    rows: pa.Table
     personal: Personal
     answers: Answers
     datasheet: Datasheet
@@ -80,7 +81,7 @@ class Publication:
 
 def write_papers(publication: Publication, folder: Path) -> None:
     """Write card, citation and metadata beside the files of rows and answers, which must be there."""
-    rows = card_rows(publication.split)
+    rows = publication.rows
     licence = publication.licence or shared_licence(rows)
     names = {part: sorted(path.name for path in (folder / part).glob("*.parquet")) for part in (ROWS, ANSWERS)}
     papers = {

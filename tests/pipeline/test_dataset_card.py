@@ -59,7 +59,7 @@ def test_drafts_stand_under_the_licence_of_the_model_that_wrote_them(project):
     project.run()
     card = (folder_of(project) / "README.md").read_text("utf-8")
     assert "| mine | llama3 | 1 |" in card
-    assert "- drafts by mine: llama3 a model trained on it must have Llama at the start of its name." in card
+    assert "- drafts by mine: llama3 asks that a model trained on it have Llama at the start of its name." in card
     assert "/home/ann" not in card
 
 
