@@ -20,7 +20,7 @@ from pipeline.lock import locked
 from pipeline.place import HUB, open_place
 from pipeline.pseudonym import public_names, read_salt
 from pipeline.public_card import ANSWERS, ROWS, Publication, write_papers
-from pipeline.public_rows import Personal, write_public_rows
+from pipeline.public_rows import Personal, absent, write_public_rows
 from pipeline.publishing import MANIFEST, Sent, files_of, send
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.snapshot import make_folder
@@ -82,6 +82,8 @@ def _stage(
     split = chosen.split
     rows = card_rows(split)
     licence_problem = _told_licences(rows)
+    for name in absent(split, read.publish.meta):
+        _say(f"no row keeps a column {name!r}, which [publish] meta names")
     standing = standing_answers(data_root, chosen.recipe, split)
     by_pseudonym = {pseudonym: who for who, pseudonym in standing.people.items()}
     carried = people_of(split)

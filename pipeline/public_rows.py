@@ -64,6 +64,14 @@ def write_public_rows(split: Snapshot, folder: Path, meta: Sequence[str], names:
     return found
 
 
+def absent(split: Snapshot, meta: Sequence[str]) -> list[str]:
+    """Return the names that no row keeps: likely misspelled."""
+    left = list(meta)
+    for batch in split.batches(["meta"]) if left else ():
+        left = [name for name in left if not pc.any(_names(batch.column("meta"), name)).as_py()]
+    return left
+
+
 def public_batch(batch: pa.RecordBatch, meta: Sequence[str], names: Mapping[str, str]) -> pa.RecordBatch:
     """Return a batch of a split as it leaves the house.
 
@@ -88,11 +96,15 @@ def _allowed(meta: pa.Array, names: Sequence[str]) -> pa.Array:
     """Return the JSON objects with the named keys alone; rows without any are not parsed."""
     texts = ["{}"] * len(meta)
     for name in names:
-        hits = pc.indices_nonzero(pc.match_substring(meta, f"{canonical(name)}:")).to_pylist()
+        hits = pc.indices_nonzero(_names(meta, name)).to_pylist()
         for row, text in zip(hits, meta.take(pa.array(hits, pa.int64())).to_pylist(), strict=True):
             said = json.loads(text)
             texts[row] = canonical({key: said[key] for key in said if key in names})
     return pa.array(texts, pa.string())
+
+
+def _names(meta: pa.Array, name: str) -> pa.Array:
+    return pc.match_substring(meta, f"{canonical(name)}:")
 
 
 def _values(batch: pa.RecordBatch, name: str) -> pa.Array:

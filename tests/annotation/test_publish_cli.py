@@ -228,6 +228,14 @@ def test_kept_columns_leave_by_name_alone(tuneloop, project):
     assert meta("other") == {"{}", *(f'{{"key":"n{n}"}}' for n in range(4))}
 
 
+def test_a_kept_column_that_no_row_has_is_told(tuneloop, project):
+    project.replace("recipe.toml", "[format]", '[publish]\nmeta = ["key", "kez"]\n[format]')
+    project.run()
+    _, _, err = tuneloop("publish", "--to", "out")
+    assert "no row keeps a column 'kez', which [publish] meta names" in err
+    assert "'key'" not in err
+
+
 def test_settings_of_publishing_make_no_data_anew(tuneloop, project):
     project.run()
     project.replace("recipe.toml", "[format]", '[publish]\nmeta = ["key"]\n[format]')
