@@ -43,6 +43,9 @@ def data(
     latest = data_root / "split" / f"latest-{read.name}"
     for line in summary(outcomes, str(latest)):
         talk.line(line)
+    unstated = [source.name for source in read.ingest.sources if not source.license]
+    if unstated and outcomes[0].ran:
+        talk.line(f"no licence is stated for {', '.join(unstated)}: write `license` under each before you publish")
     if expected is not None:
         _compare(outcomes, expected)
     if lock:

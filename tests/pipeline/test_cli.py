@@ -32,6 +32,7 @@ def test_data_prints_the_path_on_stdout_and_the_funnel_on_stderr(tuneloop):
     assert "ingest           13 in        12 kept        1 dropped   empty_prompt 1" in err
     assert "waits for people: 9 unreviewed, 2 conflict" in err
     assert "ready for datasets.load_dataset" in err
+    assert "no licence is stated for questions, notes: write `license` under each before you publish" in err
 
 
 def test_data_up_to_a_stage_prints_that_version(tuneloop, project):

@@ -4,6 +4,9 @@ import hashlib
 import json
 import os
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -17,6 +20,7 @@ from pipeline.publishing import files_of, read_index, read_manifest, send
 from schemas import ConfigError, ServiceError, SnapshotError
 from schemas.publish import PublishManifest
 
+ROOT = Path(__file__).resolve().parents[2]
 KEY, SECRET = "AKIAEXAMPLE00000", "sHHH-a-secret"
 FILES = {"README.md": "# one", "data/train-00000-of-00001.parquet": "rows", "annotations/test.parquet": "answers"}
 
@@ -137,6 +141,35 @@ def test_a_break_leaves_the_old_revision_and_the_rest_is_sent_later(to, tmp_path
     found, manifest = find_revision(to, None)
     assert fetch(found, manifest, tmp_path / "here").n_new == 3
     assert "unfinished.json" not in open_place(to).under("v1").names()
+
+
+KILLED = """
+import os, pathlib, shutil, signal, sys
+from pipeline.place import open_place
+from pipeline.publishing import send
+from schemas.publish import PublishManifest
+real, done = shutil.copyfile, []
+def copy(source, target):
+    if len(done) == 2:
+        pathlib.Path(target).write_text("ha")
+        os.kill(os.getpid(), signal.SIGKILL)
+    done.append(real(source, target))
+shutil.copyfile = copy
+send(pathlib.Path(sys.argv[1]), PublishManifest.model_validate_json(sys.argv[2]), open_place(sys.argv[3]))
+"""
+
+
+def test_a_kill_half_way_through_a_file_loses_nothing(tmp_path):
+    to = str(tmp_path / "published")
+    send(*staged(tmp_path / "stage", "v0", {"README.md": "# zero"}), open_place(to))
+    stage, manifest = staged(tmp_path / "stage")
+    words = [sys.executable, "-c", KILLED, str(stage), manifest.model_dump_json(), to]
+    assert subprocess.run(words, cwd=ROOT).returncode == -signal.SIGKILL
+    assert find_revision(to, None)[1].revision == "v0"
+    sent = send(stage, manifest, open_place(to))
+    assert (sent.n_sent, sent.n_kept) == (1, 2)
+    fetch(*find_revision(to, "v1"), tmp_path / "here")
+    assert {name: (tmp_path / "here" / name).read_text() for name in FILES} == FILES
 
 
 def test_a_break_after_the_manifest_is_mended_by_sending_again(to, tmp_path):
