@@ -69,7 +69,8 @@ def send(folder: Path, manifest: PublishManifest, place: Place) -> Sent:
         _list(place, index, manifest)
         revision.remove(UNFINISHED)
         return Sent(revision.shown, 0, len(manifest.files), 0)
-    names = revision.names()
+    # A kill may have left the draft of a small file, whose name begins with a dot.
+    names = [name for name in revision.names() if not name.startswith(".")]
     if names and UNFINISHED not in names:
         raise ConfigError(
             f"the folder holds other files already, such as {names[0]}",

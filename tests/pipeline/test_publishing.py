@@ -172,6 +172,13 @@ def test_a_kill_half_way_through_a_file_loses_nothing(tmp_path):
     assert {name: (tmp_path / "here" / name).read_text() for name in FILES} == FILES
 
 
+def test_a_kill_before_the_first_file_is_in_place_stops_nothing(tmp_path):
+    draft = tmp_path / "out" / "v1" / ".unfinished.json.4711"
+    draft.parent.mkdir(parents=True)
+    draft.write_text("{")
+    assert send(*staged(tmp_path / "stage"), open_place(str(tmp_path / "out"))).n_sent == 3
+
+
 def test_a_break_after_the_manifest_is_mended_by_sending_again(to, tmp_path):
     send(*staged(tmp_path / "stage"), open_place(to))
     open_place(to).remove("index.json")
