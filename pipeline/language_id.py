@@ -11,8 +11,8 @@ from py3langid.langid import MODEL_FILE, LanguageIdentifier  # type: ignore[impo
 
 LANGUAGE = "language"
 LEAST_LETTERS = 20  # of shorter texts nobody can tell
-_MOST_CHARS = 1000  # of a text; the model is sure long before
-_LEAST_SURE = 0.5
+_MOST_CHARS = 400  # of a text; the model is sure before
+_LEAST_SURE = 0.5  # of 9,000 English and German texts 94 to 98 % are told, 99.3 to 99.97 % of these rightly
 _UNCLEAR = "und"
 
 
