@@ -6,14 +6,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-from cyclopts import App, Parameter
+from cyclopts import App, Parameter, validators
 
+from pipeline.changes import KINDS, changes_of
 from pipeline.code import ROOT
-from pipeline.commands import DataRoot
+from pipeline.commands import DataRoot, RecipePath
+from pipeline.ingest import Ingest
+from pipeline.plan import place_of
+from pipeline.recipe import load_recipe
 from pipeline.source_draft import name_of, toml_of
 from pipeline.source_look import Look, look_at, told
 from pipeline.template import load_templates
-from schemas import ConfigError
+from schemas import ConfigError, nearest
 
 app = App(name="source", help="Look at sources of rows.")
 
@@ -64,6 +68,49 @@ def inspect(
         sys.stderr.write(f"written to {recipe}; look at it, then: tuneloop data --recipe {recipe}\n")
 
 
+@app.command
+def changes(
+    *,
+    recipe: RecipePath = None,
+    kind: Annotated[
+        list[str] | None, Parameter(help="normalized, repaired, email, phone, ...; all if left out")
+    ] = None,
+    n: Annotated[
+        int, Parameter(name=["-n", "--rows"], help="pairs of each kind", validator=validators.Number(gte=1))
+    ] = 3,
+    data_root: DataRoot = Path("data"),
+    as_json: Annotated[bool, Parameter(name="--json", help="JSON on stdout, for programs")] = False,
+) -> None:
+    """Show what ingest changes in texts, before and after: spelling, wrong decodings, personal data.
+
+    Example: tuneloop source changes --recipe my.toml --kind email -n 10
+    """
+    read = load_recipe(recipe)
+    if unknown := [one for one in kind or [] if one not in KINDS]:
+        raise ConfigError(f"no kind {unknown[0]!r}", where="--kind", fix=nearest(unknown[0], KINDS))
+    inputs = read.ingest.inputs(place_of(read, data_root, Path.cwd(), {}))
+    found = list(changes_of(read.ingest, inputs, kind or KINDS, n))
+    if as_json:
+        for change in found:
+            sys.stdout.write(json.dumps(asdict(change), ensure_ascii=False) + "\n")
+        return
+    for one in kind or KINDS:
+        mine = [change for change in found if change.kind == one]
+        if mine:
+            sys.stdout.write(f"{one}{_unless(read.ingest, one)}\n")
+        for change in mine:
+            sys.stdout.write(f"  {change.origin} {change.field}\n    - {change.before}\n    + {change.after}\n")
+    if not found:
+        sys.stderr.write("ingest changes no text of these sources\n")
+
+
+def _unless(stage: Ingest, kind: str) -> str:
+    """Return a remark where the setting is off."""
+    settings = {"normalized": ("normalize = true", stage.normalize), "repaired": ("repair = true", stage.repair)}
+    setting, is_on = settings.get(kind, ('pii = "redact"', stage.pii == "redact"))
+    return "" if is_on else f" (not now: this is what [ingest] {setting} would do)"
+
+
 def _as_data(look: Look, block: str) -> dict[str, Any]:
     return {
         "files": list(look.files),
@@ -71,7 +118,7 @@ def _as_data(look: Look, block: str) -> dict[str, Any]:
         "rows_are": look.size.how,
         "form": asdict(look.form),
         "columns": [asdict(column) for column in look.columns],
-        "fits": [asdict(fit) for fit in look.fits if not fit.lacking and fit.columns],
+        "fits": [asdict(fit) for fit in look.fits if fit.columns and (fit.is_prompts or not fit.lacking)],
         "toml": block,
         "problem": str(look.problem) if look.problem else None,
     }

@@ -12,11 +12,14 @@ What a shape recognises is certain; what is only alike by name is a guess, and t
 
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import PurePath
+from typing import Any
 
+from pipeline.language_id import language_of
 from pipeline.profile import Column
 from pipeline.reading import Reading, declare
 from pipeline.shapes import reading_of
@@ -36,7 +39,15 @@ _ALIKE = (
     ("note", "description", "text"),
     ("record", "json", "facts"),
 )
-_MOST_LABELS = 30
+_MOST_LABELS, _TOLD_ROWS = 30, 50
+_LANGUAGES = {
+    "ar": "Arabic", "cs": "Czech", "da": "Danish", "de": "German", "en": "English", "es": "Spanish", "et": "Estonian",
+    "fi": "Finnish", "fr": "French", "he": "Hebrew", "hi": "Hindi", "it": "Italian", "ja": "Japanese", "ko": "Korean",
+    "ne": "Nepali", "nl": "Dutch", "pl": "Polish", "pt": "Portuguese", "ro": "Romanian", "ru": "Russian",
+    "sv": "Swedish", "tr": "Turkish", "uk": "Ukrainian", "vi": "Vietnamese", "zh": "Chinese",
+}  # fmt: skip
+
+Rows = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,7 @@ class Fit:
         columns: Field to column.
         constants: Field to one text for all rows.
         lacking: Required fields that nothing fills.
+        is_prompts: Whether only the answers are lacking: people can write them.
     """
 
     template: str
@@ -56,6 +68,7 @@ class Fit:
     columns: dict[str, str]
     constants: dict[str, str] = field(default_factory=dict)
     lacking: list[str] = field(default_factory=list)
+    is_prompts: bool = False
 
     @property
     def is_guess(self) -> bool:
@@ -63,18 +76,19 @@ class Fit:
         return self.shape == "guessed"
 
 
-def fit_of(template: Template, columns: Sequence[Column], labels: Sequence[str]) -> Fit:
+def fit_of(template: Template, columns: Sequence[Column], rows: Rows, *, has_all_rows: bool) -> Fit:
     """Return how a template reads the columns: by a shape if one is recognised, else by names that are alike.
 
     Args:
         template: The template.
         columns: Of the source.
-        labels: The values of the column a classification would take for its label, if they are few.
+        rows: The first ones.
+        has_all_rows: Whether these are all: then the labels of a classification can be told.
     """
     declaration, names = declare(template), [column.name for column in columns]
-    constants = (
-        {"labels": ", ".join(labels)} if labels and "labels" in template.fields and "labels" not in names else {}
-    )
+    constants = {}
+    if has_all_rows and "labels" in template.fields and "labels" not in names and (labels := _labels(columns, rows)):
+        constants = {"labels": ", ".join(labels)}
     try:
         found: Reading = reading_of(
             template.name, declaration, names, shape=None, fields={}, constants={}, spare=(), where=""
@@ -87,10 +101,10 @@ def fit_of(template: Template, columns: Sequence[Column], labels: Sequence[str])
             return Fit(template.name, found.shape, mapped, constants)
     if template.chat:
         return Fit(template.name, "guessed", {}, lacking=["turns"])
-    return _guess(template, columns, constants)
+    return _guess(template, columns, rows, constants)
 
 
-def _guess(template: Template, columns: Sequence[Column], constants: dict[str, str]) -> Fit:
+def _guess(template: Template, columns: Sequence[Column], rows: Rows, constants: dict[str, str]) -> Fit:
     left = [column.name for column in columns if column.kind != "empty"]
     mapped: dict[str, str] = {}
     wanted = [name for name in template.fields if name not in constants]
@@ -100,19 +114,35 @@ def _guess(template: Template, columns: Sequence[Column], constants: dict[str, s
                 mapped[name] = column
                 left.remove(column)
     mapped = {name: mapped[name] for name in template.fields if name in mapped}
+    constants = constants | {
+        name: spoken
+        for name in template.fields
+        if name not in mapped and (spoken := _language_name(mapped.get(name.removesuffix("_language")), rows))
+    }
     lacking = [
         name
         for name, declared in template.fields.items()
         if not declared.optional and name not in mapped and name not in constants
     ]
-    return Fit(template.name, "guessed", mapped, constants if mapped else {}, lacking)
+    prompts = {name for name, declared in template.fields.items() if declared.side == "prompt"}
+    is_prompts = bool(mapped and lacking) and not prompts & set(lacking) and not template.chat
+    return Fit(template.name, "guessed", mapped, constants if mapped else {}, lacking, is_prompts)
 
 
-def label_values(columns: Sequence[Column], rows: Sequence[Mapping[str, object]]) -> list[str]:
+def _labels(columns: Sequence[Column], rows: Rows) -> list[str]:
     """Return the values of the column that is named as labels are, if they are few; else none."""
     name = _synonym("label", [column.name for column in columns]) or _same("label", [c.name for c in columns])
     values = sorted({str(row[name]) for row in rows if name and row.get(name) not in (None, "")})
     return values if len(values) <= _MOST_LABELS else []
+
+
+def _language_name(column: str | None, rows: Rows) -> str | None:
+    """Return the English name of the language that most of the first texts of a column are in."""
+    if column is None:
+        return None
+    told = Counter(language_of([str(row[column])]) for row in rows[:_TOLD_ROWS] if row.get(column))
+    code = told.most_common(1)[0][0] if told else None
+    return _LANGUAGES.get(code or "")
 
 
 def name_of(path: str) -> str:

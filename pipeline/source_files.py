@@ -137,9 +137,9 @@ def _is_hidden(path: Path) -> bool:
 
 def raise_together(problems: Iterable[DataError]) -> None:
     """Raise all problems as one error of the first one's kind; do nothing if there are none."""
-    flat = [one for problem in problems for one in (problem, *problem.also)]
-    if flat:
-        kind: Callable[[Iterable[DataError]], DataError | None] = type(flat[0]).of
-        error = kind(flat)
+    found = list(problems)
+    if found:
+        kind: Callable[[Iterable[DataError]], DataError | None] = type(found[0]).of
+        error = kind(found)
         assert error is not None
         raise error

@@ -15,13 +15,14 @@ from typing import Any
 from pipeline.profile import Column, Size, columns_of, size_of
 from pipeline.readers import kind_of
 from pipeline.source import STDIN, Source
-from pipeline.source_draft import Fit, fit_of, label_values, name_of
+from pipeline.source_draft import Fit, fit_of, name_of
 from pipeline.source_files import files_of
-from pipeline.sources import layout_for, peek, survey
+from pipeline.sources import PEEK_ROWS, layout_for, peek, survey
 from pipeline.stage import Place
 from pipeline.text_form import TextForm, text_form_of
 from schemas import ConfigError, DataError, Template, nearest
 
+GENERAL = "instruct"
 _TEXTS = ("jsonl", "json", "csv", "text")
 Templates = dict[str, tuple[Template, Path]]
 
@@ -69,9 +70,10 @@ def look_at(
     source = source.model_copy(update={**guessed, **settings})
     rows = peek(source, files, None)
     columns = columns_of(rows)
-    labels = label_values(columns, rows)
-    fits = [fit_of(known[name][0], columns, labels) for name in (wanted or known)]
-    fits = fits if wanted else sorted(fits, key=_rank)
+    size = size_of(source, files, count=count)
+    has_all = size.how == "counted" and size.rows <= PEEK_ROWS
+    fits = [fit_of(known[name][0], columns, rows, has_all_rows=has_all) for name in (wanted or known)]
+    fits = fits if wanted else sorted(filter(_is_apt, fits), key=_rank)
     chosen = fits if wanted else fits[:1]
     source, remarks = _draft(source, chosen, form)
     place = Place("inspect", Path.cwd(), data_root, known, (), (), Path(), {})
@@ -80,7 +82,7 @@ def look_at(
         survey(source, place)
     except DataError as error:
         problem = error
-    return Look(source, files, form, size_of(source, files, count=count), columns, fits, remarks, problem)
+    return Look(source, files, form, size, columns, fits, remarks, problem)
 
 
 def _form(source: Source, files: dict[str, Path]) -> TextForm:
@@ -105,15 +107,29 @@ def _draft(source: Source, fits: list[Fit], form: TextForm) -> tuple[Source, dic
             remarks["fields"] = "guessed by name: look whether it is right"
     if constants := {name: text for fit in fits for name, text in fit.constants.items()}:
         settings["constants"] = constants
-        remarks["constants"] = "labels of the first rows: add those that are missing"
+        remarks["constants"] = "told from the texts: look whether it is right"
     if "encoding" in settings:
         remarks["encoding"] = f"or {', '.join(form.others)}" if form.others else "guessed"
     return Source.model_validate(settings), remarks
 
 
-def _rank(fit: Fit) -> tuple[bool, bool, int, str]:
+def _is_apt(fit: Fit) -> bool:
+    """Whether a fit is worth telling: any single-turn template reads a prompt and a completion."""
+    return fit.shape != "prompt_completion" or fit.template == GENERAL
+
+
+def _rank(fit: Fit) -> tuple[bool, int, bool, bool, bool, int, str]:
     """Order fits: complete before incomplete, recognised before guessed, more columns before fewer."""
-    return bool(fit.lacking) or not fit.columns, fit.is_guess, -len(fit.columns), fit.template
+    is_general = fit.shape == "prompt_completion"
+    return (
+        not fit.columns,
+        0 if fit.is_prompts else len(fit.lacking),
+        fit.is_guess,
+        is_general,
+        fit.is_prompts,
+        -len(fit.columns),
+        fit.template,
+    )
 
 
 def told(look: Look) -> Iterator[str]:
@@ -141,12 +157,15 @@ def told(look: Look) -> Iterator[str]:
         yield "  " + "  ".join([*cells, row[-1]]).rstrip()
     yield "(of the first rows)"
     yield ""
-    good = [fit for fit in look.fits if not fit.lacking and fit.columns]
+    good = [fit for fit in look.fits if fit.columns and (fit.is_prompts or not fit.lacking)]
     for fit in good:
         taken = ", ".join(f"{name} = {column}" for name, column in fit.columns.items())
-        yield f"template {fit.template} fits, {_how(fit)}: {taken}"
+        left = f"; people write {', '.join(fit.lacking)}" if fit.is_prompts else ""
+        yield f"template {fit.template} fits, {_how(fit)}: {taken}{left}"
+    if not good:
+        yield "no template fits as it is: map the columns by hand, or write a template (docs/add-a-template.md)"
     for fit in look.fits:
-        if fit.lacking and fit.template in source.template_names:
+        if fit.lacking and not fit.is_prompts and fit.template in source.template_names:
             yield f"template {fit.template} does not fit yet: nothing fills {', '.join(fit.lacking)}"
 
 

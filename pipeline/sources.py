@@ -23,7 +23,7 @@ from pipeline.stage import Place
 from pipeline.strict_json import MalformedError
 from schemas import ConfigError, DataError, SourceError, nearest
 
-_PEEK_ROWS = 1000
+PEEK_ROWS = 1000
 _PEEK_CHARS = 8 << 20
 
 
@@ -118,7 +118,7 @@ def peek(source: Source, files: Mapping[str, Path], clean_file: Path | None) -> 
                     where=f"source {source.name}, {name}:{row.n}",
                     fix="mend the file, or name another with `path`",
                 )
-            if seen >= _PEEK_ROWS or chars >= _PEEK_CHARS:
+            if seen >= PEEK_ROWS or chars >= _PEEK_CHARS:
                 break
         else:
             continue
