@@ -72,9 +72,7 @@ def inspect(
 def changes(
     *,
     recipe: RecipePath = None,
-    kind: Annotated[
-        list[str] | None, Parameter(help="normalized, repaired, email, phone, ...; all if left out")
-    ] = None,
+    kind: Annotated[list[str] | None, Parameter(help="such as repaired or email; all if left out")] = None,
     n: Annotated[
         int, Parameter(name=["-n", "--rows"], help="pairs of each kind", validator=validators.Number(gte=1))
     ] = 3,
