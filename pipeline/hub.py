@@ -18,7 +18,7 @@ import datasets
 import httpx
 import pyarrow as pa
 import zstandard
-from datasets.exceptions import DatasetNotFoundError
+from datasets.exceptions import DataFilesNotFoundError, DatasetNotFoundError
 from huggingface_hub import HfApi
 
 from pipeline.readers import plain
@@ -77,9 +77,7 @@ def copy_rows(
     except _NETWORK as error:
         raise _unreachable(dataset, error) from error
     except (ValueError, pa.ArrowException, datasets.exceptions.DatasetsError) as error:
-        raise SourceError(
-            f"a data file of the dataset cannot be read: {error}", where=where, fix="try another config or revision"
-        ) from error
+        raise _unreadable(where, error) from error
     else:
         draft.replace(to)
     finally:
@@ -93,6 +91,12 @@ def _stream(dataset: str, config: str | None, split: str, revision: str | None, 
         builder: Any = datasets.load_dataset_builder(dataset, config, revision=revision)
     except DatasetNotFoundError as error:
         raise _unreachable(dataset, error) from error
+    except DataFilesNotFoundError as error:
+        raise SourceError(
+            "the dataset holds no data files that are read here",
+            where=where,
+            fix=f"use a dataset of {', '.join(_FORMATS)} files, or download it and name the files",
+        ) from error
     except ValueError as error:
         raise ConfigError(
             f"no such configuration: {error}", where=where, fix="give the source one of these: config = ..."
@@ -109,9 +113,18 @@ def _stream(dataset: str, config: str | None, split: str, revision: str | None, 
         )
     try:
         return builder.as_streaming_dataset(split=split)
+    except pa.ArrowException as error:
+        raise _unreadable(where, error) from error
     except (ValueError, KeyError) as error:
-        known = ", ".join(builder.info.splits or ()) or str(error)
-        raise ConfigError(f"no split {split!r}", where=where, fix=f"give the source a split: {known}") from error
+        raise ConfigError(f"no split {split!r}", where=where, fix=f"give the source a split; {error}") from error
+    except _NETWORK as error:
+        raise _unreachable(dataset, error) from error
+
+
+def _unreadable(where: str, error: Exception) -> SourceError:
+    return SourceError(
+        f"a data file of the dataset cannot be read: {error}", where=where, fix="try another config or revision"
+    )
 
 
 def _without_bytes(table: pa.Table) -> pa.Table:
