@@ -162,12 +162,13 @@ def _id_of(source: Source, reading: Reading, row: Mapping[str, Any], values: Map
 def _meta_of(source: Source, row: Mapping[str, Any], language: str | None) -> str:
     if not source.keep and source.key is None and language is None:
         return "{}"
-    found = {} if language is None else {LANGUAGE: language}
-    # A language that the source states and keeps wins over the one that was told.
-    found |= {column: lookup(row, column) for column in source.keep}
+    found: dict[str, Any] = {} if language is None else {LANGUAGE: language}
+    stated = {column: lookup(row, column) for column in source.keep}
     if source.key is not None:
-        found["key"] = lookup(row, source.key)
-    return canonical({name: value for name, value in found.items() if value is not ABSENT})
+        stated["key"] = lookup(row, source.key)
+    # A language that the source states and keeps wins over the one that was told.
+    found |= {name: value for name, value in stated.items() if value is not ABSENT}
+    return canonical(found)
 
 
 def _told(fields: list[tuple[str, str]], turns: list[Turn], keep: Sequence[str]) -> str | None:

@@ -77,19 +77,25 @@ def _pieces(path: Path) -> list[bytes]:
     return found
 
 
-def _records(head: str, delimiter: str) -> list[list[str]]:
-    lines = head.splitlines(keepends=True)[:_LINES]
+def _records(head: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    """Return the first records with the lines before each; blank lines are none."""
+    found: list[tuple[int, list[str]]] = []
+    reader, before = csv.reader(head.splitlines(keepends=True)[:_LINES], delimiter=delimiter), 0
     try:
-        return [cells for cells in csv.reader(lines, delimiter=delimiter) if cells]
+        for cells in reader:
+            if cells:
+                found.append((before, cells))
+            before = reader.line_num
     except csv.Error:
         return []
+    return found
 
 
 def _delimiter(head: str, usual: str) -> str:
     """Return the delimiter that parts most records into equally many columns, at least two."""
     best, most = usual, (0.0, 0)
     for mark in (usual, *(mark for mark in DELIMITERS if mark != usual)):
-        widths = Counter(map(len, _records(head, mark)))
+        widths = Counter(len(cells) for _, cells in _records(head, mark))
         if not widths:
             continue
         width, n = widths.most_common(1)[0]
@@ -99,24 +105,26 @@ def _delimiter(head: str, usual: str) -> str:
     return best
 
 
-def _before_header(records: Sequence[Sequence[str]]) -> tuple[int, list[str]]:
+def _before_header(records: Sequence[tuple[int, list[str]]]) -> tuple[int, list[str]]:
     """Return how many lines stand before the header, and what looks like a second one."""
     if not records:
         return 0, []
-    width = Counter(map(len, records)).most_common(1)[0][0]
-    at = next((n for n, cells in enumerate(records[:10]) if len(cells) == width and all(map(str.strip, cells))), 0)
+    width = Counter(len(cells) for _, cells in records).most_common(1)[0][0]
+    whole = (n for n, (_, cells) in enumerate(records[:10]) if len(cells) == width and all(map(str.strip, cells)))
+    at = next(whole, 0)
+    skip, header = records[at] if at else (0, records[0][1])
     notes = []
-    if at:
-        notes.append(f"the header seems to be line {at + 1}: the lines before it have other columns")
-    rest = records[at + 1 :]
-    if list(records[at]) in map(list, rest):
+    if skip:
+        notes.append(f"the header seems to be line {skip + 1}: the lines before it have other columns")
+    rest = [cells for _, cells in records[at + 1 :]]
+    if header in rest:
         notes.append("the header stands a second time below; such rows are dropped as header_again")
     elif rest and _looks_like_header(rest[0], rest[1:]):
         notes.append(
-            f"line {at + 2} looks like a second header ({', '.join(rest[0])[:60]}); if it is one, "
+            f"line {skip + 2} looks like a second header ({', '.join(rest[0])[:60]}); if it is one, "
             "drop it: where, or a clean function"
         )
-    return at, notes
+    return skip, notes
 
 
 def _looks_like_header(cells: Sequence[str], others: Sequence[Sequence[str]]) -> bool:
