@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import datasets
-import httpx
 import pyarrow as pa
 import zstandard
 from datasets.exceptions import DataFilesNotFoundError, DatasetNotFoundError
@@ -26,7 +25,6 @@ from schemas import ConfigError, DataError, ServiceError, SourceError
 
 _BATCH_ROWS = 1000
 _FORMATS = ("parquet", "csv", "json", "text", "arrow")
-_NETWORK = (OSError, httpx.HTTPError)
 _PRIVATE = "; a private or gated dataset needs a token in the environment variable HF_TOKEN"
 
 
@@ -38,7 +36,7 @@ def newest_revision(dataset: str) -> str:
     """
     try:
         return str(HfApi().dataset_info(dataset).sha)
-    except _NETWORK as error:
+    except Exception as error:  # the hub's client has changed its HTTP library twice, and errors with it
         raise _unreachable(dataset, error) from error
 
 
@@ -74,10 +72,10 @@ def copy_rows(
                 for row in _without_bytes(cast(pa.Table, batch)).to_pylist():
                     packed.write(json.dumps(row, ensure_ascii=False, default=plain).encode() + b"\n")
                     n += 1
-    except _NETWORK as error:
-        raise _unreachable(dataset, error) from error
     except (ValueError, pa.ArrowException, datasets.exceptions.DatasetsError) as error:
         raise _unreadable(where, error) from error
+    except Exception as error:
+        raise _unreachable(dataset, error) from error
     else:
         draft.replace(to)
     finally:
@@ -101,7 +99,7 @@ def _stream(dataset: str, config: str | None, split: str, revision: str | None, 
         raise ConfigError(
             f"no such configuration: {error}", where=where, fix="give the source one of these: config = ..."
         ) from error
-    except _NETWORK as error:
+    except Exception as error:
         raise _unreachable(dataset, error) from error
     kind = type(builder).__module__.rsplit(".", 1)[-1]
     base = next((one for one in _FORMATS if f".{one}" in type(builder).__module__ or kind == one), None)
@@ -117,7 +115,7 @@ def _stream(dataset: str, config: str | None, split: str, revision: str | None, 
         raise _unreadable(where, error) from error
     except (ValueError, KeyError) as error:
         raise ConfigError(f"no split {split!r}", where=where, fix=f"give the source a split; {error}") from error
-    except _NETWORK as error:
+    except Exception as error:
         raise _unreachable(dataset, error) from error
 
 

@@ -1,14 +1,18 @@
 """The hub's reader on folders of the form the hub has, so that no test needs the network."""
 
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from pipeline.hub import copy_rows
-from schemas import ConfigError, SourceError
+from pipeline.hub import copy_rows, newest_revision
+from pipeline.source import Source
+from pipeline.source_files import files_of
+from schemas import ConfigError, ServiceError, SourceError
 
 CARD = """---
 configs:
@@ -86,3 +90,53 @@ def test_files_in_other_formats_are_refused(tmp_path, monkeypatch, file, what):
         copy_rows(str(tmp_path / "d"), tmp_path / "out.jsonl.zst", config=None, split="train", revision=None)
     assert refusal.value.what == what
     assert not list(tmp_path.glob("*.zst"))
+
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(BaseHTTPRequestHandler):
+    """The one answer of the hub that is asked for here."""
+
+    def do_GET(self):
+        found = self.path.startswith("/api/datasets/ann/set")
+        self.send_response(200 if found else 404)
+        self.send_header("content-type", "application/json")
+        self.end_headers()
+        self.wfile.write(json.dumps({"id": "ann/set", "sha": COMMIT} if found else {}).encode())
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hub) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_the_newest_commit_is_asked_for(hub):
+    assert newest_revision("ann/set") == COMMIT
+
+
+def test_a_dataset_that_is_not_there_and_a_hub_that_is_not_are_told_apart(hub, monkeypatch):
+    with pytest.raises(ServiceError) as refusal:
+        newest_revision("ann/sat")
+    assert refusal.value.what == "the hub has no dataset 'ann/sat' that you may read"
+    assert "HF_TOKEN" in refusal.value.fix
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    with pytest.raises(ServiceError) as refusal:
+        newest_revision("ann/set")
+    assert refusal.value.what.startswith("the hub does not answer: ")
+
+
+def test_a_recipe_without_a_revision_gets_the_one_to_paste(hub, tmp_path):
+    source = Source(name="s", path="hf://ann/set", template="instruct")
+    with pytest.raises(ConfigError) as refusal:
+        files_of(source, tmp_path, tmp_path / "data", "source s")
+    assert f'revision = "{COMMIT}"' in refusal.value.fix
