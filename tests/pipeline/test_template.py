@@ -71,7 +71,7 @@ def test_a_users_folder_adds_to_the_built_in_templates(tmp_path):
     found = load_templates([tmp_path])
     assert found["gloss"] == (read_template(path), path)
     built_in = {"instruct", "chat", "summarize", "translate", "classify", "extract", "question-answer", "maths"}
-    assert found.keys() == built_in | {"gloss"}
+    assert found.keys() == built_in | {"preference", "gloss"}
 
 
 def test_two_templates_of_one_name_are_refused_naming_both(tmp_path):
