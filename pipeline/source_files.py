@@ -19,7 +19,7 @@ from pipeline.readers import ARCHIVES, KINDS, kind_of
 from pipeline.source import STDIN, Source
 from schemas import ConfigError, DataError, SourceError, nearest
 
-_HUB_READER = "pipeline.hub"  # loads `datasets`, which takes a second
+_HUB_READER = "pipeline.hub_source"  # loads `datasets`, which takes a second
 
 
 def files_of(source: Source, root: Path, data_root: Path, where: str) -> dict[str, Path]:

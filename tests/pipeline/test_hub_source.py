@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import zstandard
 
-from pipeline.hub import copy_rows, newest_revision
+from pipeline.hub_source import copy_rows, newest_revision
 from pipeline.source import Source
 from pipeline.source_files import files_of
 from schemas import ConfigError, ServiceError, SourceError
