@@ -14,7 +14,7 @@ from typing import Any
 
 from annotation.dispute import Side, sides, told
 from annotation.marked_diff import marked
-from annotation.screens import labels_of, screen_of
+from annotation.screens import labels_of, rejected_of, screen_of
 from annotation.task import FIRST_ROUND, task_of
 from annotation.words import DEFAULT_LANGUAGE, words
 from pipeline.digest import value_digest
@@ -44,7 +44,7 @@ def screen_task_of(
         why: What they are told about why this example is in the queue; may be empty.
         round_: Name of the review round.
         model_answer: What a trained model answered; shown folded away, on review, chat and classify only.
-        second: For preference: the answer to compare with the response; the row's `rejected` if left out.
+        second: For preference: the answer to compare with the response; the row's field `rejected` if left out.
         answers: For dispute: everybody's answers that stand for the row.
 
     Raises:
@@ -67,9 +67,8 @@ def screen_task_of(
 def _pair(row: Mapping[str, Any], second: str | None) -> dict[str, Any]:
     """Return both answers in an order that a digest fixes, so that neither place tells where one comes from."""
     first = screen(row["prompt"], row["completion"]).response
-    if second is None and row.get("rejected"):
-        second = screen(row["prompt"], row["rejected"]).response
-    if not first.strip() or second is None or not second.strip() or first == second:
+    second = rejected_of(row) if second is None else second
+    if not first.strip() or not second.strip() or first == second:
         raise AnnotationError(
             "there are no two different answers to compare",
             where=f"example {row['id']}",

@@ -22,10 +22,11 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from annotation.words import DEFAULT_LANGUAGE, languages, words
+from pipeline.preference import REJECTED
 from pipeline.screen import asks_for_text, screen
 from schemas import ConfigError, Review, Screen, nearest
 
-__all__ = ["SCREENS", "label_config", "labels_of", "languages", "screen_of"]
+__all__ = ["SCREENS", "label_config", "labels_of", "languages", "rejected_of", "screen_of"]
 
 SCREENS: tuple[Screen, ...] = ("review", "chat", "write", "classify", "preference", "dispute")
 FOLDER = Path(__file__).parent / "screens"
@@ -44,16 +45,21 @@ def screen_of(row: Mapping[str, Any], review: Review) -> Screen:
     """Return the kind of screen for a row of format or annotate.
 
     A row that has no response yet is to be written, unless there are labels to choose from. A template may
-    ask for `classify` or `preference` and a row have no labels or no second response (column `rejected`);
+    ask for `classify` or `preference` and a row have no labels or no second response (field `rejected`);
     such a row gets `review`.
     """
     if review.screen == "classify" and len(labels_of(row, review)) > 1:
         return "classify"
     if asks_for_text(screen(row["prompt"], row["completion"])):
         return "write"
-    if review.screen == "preference" and row.get("rejected"):
+    if review.screen == "preference" and rejected_of(row):
         return "preference"
     return "chat" if review.screen == "chat" else "review"
+
+
+def rejected_of(row: Mapping[str, Any]) -> str:
+    """Return the worse answer that a preference source gave for a row, empty if there is none."""
+    return next((field["value"] for field in row.get("fields") or [] if field["name"] == REJECTED), "")
 
 
 def labels_of(row: Mapping[str, Any], review: Review) -> list[str]:

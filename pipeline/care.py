@@ -1,9 +1,10 @@
-"""What is done to the texts of examples after they are identified: wrong decodings and personal data.
+r"""What is done to the texts of examples after they are identified: spelling, wrong decodings and personal data.
 
+    value "cafe\u0301\r\n" ->  with normalize "caf\u00e9\n"
     value "schÃ¶n" ->  marks ["mojibake"], or with repair the value "schön"
     value "ann@example.org" ->  marks ["pii:email"], with redaction also the value "[EMAIL]"
 
-Both leave a row's id as it is, since ids are made of what the source says.
+All leave a row's id as it is, since ids are made of what the source says.
 """
 
 from collections import Counter
@@ -13,14 +14,21 @@ from typing import Any, Literal
 from pipeline import pii
 from pipeline.examples import Examples
 from pipeline.mojibake import is_bad, repaired, suspects
+from pipeline.normal_form import normalize_all
 from pipeline.strict_json import MalformedError, canonical, parse
 
 Pii = Literal["off", "find", "redact"]
 
 
-def take_care(examples: Examples, *, repair: bool, personal: Pii) -> Counter[str]:
-    """Mark, repair and redact the texts in place; return what was counted: mojibake, repaired, pii:<kind>."""
+def take_care(examples: Examples, *, repair: bool, personal: Pii, normalize: bool = False) -> Counter[str]:
+    """Mark, normalize, repair and redact the texts in place; return what was counted.
+
+    Counted are texts that were normalized, mojibake or repaired, and findings as pii:<kind>.
+    """
     counts: Counter[str] = Counter()
+    if normalize:
+        for texts in (examples.values, examples.turns["content"]):
+            counts["normalized"] += normalize_all(texts)
     kept_json = set(examples.json_values)
     for texts, owners, is_json in (
         (examples.values, examples.value_owners(), kept_json),

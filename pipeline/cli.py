@@ -42,6 +42,7 @@ for _target, _help in (
     ("pipeline.commands:doctor", "check the installation and the store"),
 ):
     app.command(_target, name=_target.partition(":")[2], help=_help)
+app.command("pipeline.source_cli:app", name="source", help="look at a source, and at what ingest changes in it")
 app.command("annotation.cli:app", name="annotate", help="tasks out to Label Studio, people's answers in")
 app.command("annotation.feedback_cli:feedback", name="feedback", help="what a training run found, back to people")
 

@@ -23,6 +23,7 @@ class Examples:
     """Examples in order.
 
     Attributes:
+        plain: id, source, origin, task, template and license of every row.
         meta: The JSON text of every row.
         values: Every field's value, row after row.
         json_values: Positions in `values` of those that are JSON.
@@ -37,7 +38,7 @@ class Examples:
         self.json_values: list[int] = []
         self.turns: dict[str, list[Any]] = {name: [] for name in _TURN}
         self.marks: list[set[str]] = []
-        self._plain: list[tuple[str | None, ...]] = []
+        self.plain: list[tuple[str | None, ...]] = []
         self._value_ends, self._turn_ends = [0], [0]
 
     def add(
@@ -51,7 +52,7 @@ class Examples:
             turns: The conversation; empty for single-turn templates. Its field `tools` is JSON.
             meta: A JSON object.
         """
-        self._plain.append(plain)
+        self.plain.append(plain)
         self.meta.append(meta)
         for name, text in fields:
             if turns and name == "tools":
@@ -75,7 +76,7 @@ class Examples:
 
     def batch(self) -> pa.RecordBatch:
         """Return the rows, with the schema of `Ingested`."""
-        plain = zip(*self._plain, strict=True) if self._plain else [()] * len(_PLAIN)
+        plain = zip(*self.plain, strict=True) if self.plain else [()] * len(_PLAIN)
         columns: dict[str, pa.Array] = {
             name: pa.array(items, pa.string()) for name, items in zip(_PLAIN, plain, strict=True)
         }

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, Field
 
 from pipeline.messages import lengths, says_something, split_turns
+from pipeline.preference import REJECTED
 from pipeline.renderer import TOOLS, Renderer
 from pipeline.rendering import RenderedRows, in_order, render_rows
 from pipeline.snapshot import Snapshot
@@ -74,11 +75,13 @@ class Format(Settings):
     def map(self, batch: pa.RecordBatch, state: Slice) -> Mapped:
         """Return the rendered rows, and those that cannot be rendered or are too long."""
         rows = _render(batch, _templates(state.inputs))
-        tools = _tools(batch)
+        tools = _field(batch, TOOLS)
         counter = load_counter(state.inputs.files[_TOKENIZER])
         n_prompt = pc.add(counter.count_messages(rows.prompt), counter.count(tools))
         n_completion = counter.count_messages(rows.completion)
-        reason, detail = self._too_long(rows, n_prompt, n_completion)
+        # Of two answers the longer one must fit: training on preferences reads both.
+        n_longest = pc.max_element_wise(n_completion, counter.count(_field(batch, REJECTED)))
+        reason, detail = self._too_long(rows, n_prompt, n_longest)
         columns = {name: batch.column(name) for name in Deduped.model_fields}
         made = {**rows._asdict(), "tools": tools, "n_prompt_tokens": n_prompt, "n_completion_tokens": n_completion}
         kept = _batch(columns | made, _KEPT, pc.is_null(reason))
@@ -160,16 +163,16 @@ def _render_turns(batch: pa.RecordBatch) -> RenderedRows:
     return RenderedRows(prompt, completion, pa.array([""] * batch.num_rows, pa.string()), reason, details)
 
 
-def _tools(batch: pa.RecordBatch) -> pa.StringArray:
-    """Return the value of each row's field `tools`; null where there is none."""
+def _field(batch: pa.RecordBatch, name: str) -> pa.StringArray:
+    """Return the value of each row's field of this name; null where there is none."""
     fields = batch.column("fields")
     flat = fields.flatten()
     value = pc.struct_field(flat, "value")
-    is_tools = pc.and_(pc.equal(pc.struct_field(flat, "name"), TOOLS), pc.not_equal(value, ""))
-    rows = np.repeat(np.arange(batch.num_rows), lengths(fields))[is_tools.to_numpy(zero_copy_only=False)]
+    is_own = pc.and_(pc.equal(pc.struct_field(flat, "name"), name), pc.not_equal(value, ""))
+    rows = np.repeat(np.arange(batch.num_rows), lengths(fields))[is_own.to_numpy(zero_copy_only=False)]
     found = np.full(batch.num_rows, -1)
     found[rows] = np.arange(len(rows))
-    return value.filter(is_tools).take(pa.array(found, mask=found < 0))
+    return value.filter(is_own).take(pa.array(found, mask=found < 0))
 
 
 def _templates(inputs: Inputs) -> dict[str, Renderer | None]:

@@ -6,57 +6,27 @@ alpaca.json, record 7, template "instruct":
     fields [{input, 2 3}, {instruction, Add}, {response, 5}], turns [], meta "{}", marks []
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import pyarrow as pa
-from pydantic import BaseModel, Field, JsonValue, field_validator
+from pydantic import BaseModel, Field, JsonValue, field_validator, model_validator
 
 from pipeline.care import Pii, take_care
 from pipeline.digest import file_digest, value_digest
-from pipeline.examples import Drops, Examples
-from pipeline.identity import content_id, keyed_id
-from pipeline.readers import Layout, Row, layout_of, parse_row, read_rows
-from pipeline.reading import (
-    ABSENT,
-    Reading,
-    RowError,
-    as_text,
-    conversation_of,
-    fields_of,
-    has_response,
-    lookup,
-    values_of,
-)
+from pipeline.gathering import Languages, Plan, gather, raw_batch
+from pipeline.language_id import known_languages
+from pipeline.readers import Row, kind_of, read_rows
+from pipeline.reading import Reading
 from pipeline.snapshot import BATCH_ROWS, Snapshot
-from pipeline.sources import Source, Survey, raise_together, survey
+from pipeline.source import STDIN, Source
+from pipeline.source_files import raise_together
+from pipeline.sources import Survey, layout_for, survey
 from pipeline.stage import Inputs, Mapped, Part, Place, Settings, Slice
-from pipeline.strict_json import MalformedError, canonical
-from schemas import ConfigError, DataError, Ingested, Quarantined, SourceError, Strict
+from schemas import ConfigError, DataError, Ingested, Quarantined, SourceError
 
+_TEXTS_IN_PART = 1000
 _BATCH_CHARS = 16 << 20  # Arrow's text columns hold 2 GiB; a batch stays far below, and small in memory
-NOT_TAKEN = "where"  # the one reason that makes no row bad
-_RAW = pa.schema(
-    [
-        pa.field("n", pa.int64(), nullable=False),
-        pa.field("offset", pa.int64()),
-        pa.field("raw", pa.string(), nullable=False),
-        pa.field("reason", pa.string()),
-        pa.field("detail", pa.string()),
-        pa.field("reading", pa.int64(), nullable=False),
-    ]
-)
-
-
-class Plan(Strict):
-    """All that `map` must know of the file a batch comes from; it travels in the batch's metadata."""
-
-    source: Source
-    readings: list[Reading]
-    name: str = Field(title="the file as a person would write it")
-    layout: Layout
 
 
 class Ingest(Settings):
@@ -70,6 +40,9 @@ class Ingest(Settings):
     max_bad_share: float = Field(0.05, ge=0, le=1, title="share of bad rows of a source above which the run stops")
     repair: bool = Field(default=False, title="undo wrong decodings such as schÃ¶n; else they are marked")
     pii: Pii = Field("find", title="personal data: leave, mark, or replace by its kind")
+    normalize: bool = Field(default=False, title="texts in NFC with LF line ends, without zero-width spaces")
+    languages: Languages = Field("off", title="tell the language of each row and keep it in meta")
+    keep_languages: list[str] = Field(default=[], title="take rows of these languages only, such as en")
 
     @field_validator("sources")
     @classmethod
@@ -79,7 +52,17 @@ class Ingest(Settings):
             if source.name in paths:
                 raise ValueError(f"two sources are named {source.name!r}: {paths[source.name]} and {source.path}")
             paths[source.name] = source.path
+        if sum(source.path == STDIN for source in sources) > 1:
+            raise ValueError("two sources read standard input, which can be read once")
         return sources
+
+    @model_validator(mode="after")
+    def _languages_are_told(self) -> Self:
+        if self.keep_languages and self.languages == "off":
+            raise ValueError('keep_languages needs languages = "find"')
+        if self.keep_languages and (unknown := sorted(set(self.keep_languages) - known_languages())):
+            raise ValueError(f"keep_languages names {unknown[0]!r}, which cannot be told; two letters such as en")
+        return self
 
     def inputs(self, place: Place) -> Inputs:
         """Declare every source file, and what each source turned out to be.
@@ -96,37 +79,45 @@ class Ingest(Settings):
             except DataError as error:
                 problems.append(error)
         raise_together(sorted(problems, key=lambda error: not isinstance(error, ConfigError)))
+        files = {name: path for found in surveys.values() for name, path in found.files.items()}
+        for source in self.sources:
+            if source.clean_file and (path := surveys[source.name].clean_file):
+                files[source.clean_file] = path
         return Inputs(
-            files={name: path for found in surveys.values() for name, path in found.files.items()},
+            files=files,
             values={
                 f"reading of {name}": {
                     "files": list(found.files),
                     "readings": [reading.model_dump(mode="json") for reading in found.readings],
+                    "sheets": dict(found.sheets),
                 }
                 for name, found in surveys.items()
             },
         )
 
     def parts(self, parents: Mapping[str, Snapshot], inputs: Inputs) -> list[Part]:
-        """List one part for each file, sources in recipe order; a source with a limit is one part."""
+        """List a part for each file, for a source that has a limit, for a thousand text files; in recipe order."""
         del parents
         found = []
         for source in self.sources:
             surveyed: Any = inputs.values[f"reading of {source.name}"]
             names = surveyed["files"]
-            for group in [names] if source.limit else [[name] for name in names]:
+            clean: JsonValue = file_digest(inputs.files[source.clean_file]) if source.clean_file else None
+            for group in [names] if source.limit else _groups(names, inputs):
                 digests: list[JsonValue] = [file_digest(inputs.files[name]) for name in group]
                 settings: dict[str, JsonValue] = {
                     "source": source.model_dump(mode="json"),
                     "readings": surveyed["readings"],
-                    "files": group,
+                    "files": list[JsonValue](group),
+                    "clean": clean,
                 }
                 found.append(Part(value_digest(digests), inputs.files[group[0]], settings=settings))
         return found
 
     def part_settings(self, part: Part) -> dict[str, Any]:
         """Return what can change this part: other sources and the limit on bad rows cannot."""
-        return {"repair": self.repair, "pii": self.pii, **part.settings}
+        care = self.model_dump(mode="json", exclude={"sources", "max_bad_share"})
+        return {**care, **part.settings}
 
     def map_inputs(self, inputs: Inputs) -> Inputs:
         """Return the files alone: what was surveyed of its source travels with each part."""
@@ -137,10 +128,10 @@ class Ingest(Settings):
         settings: Any = part.settings
         source, left = Source.model_validate(settings["source"]), settings["source"]["limit"]
         readings = [Reading.model_validate(reading) for reading in settings["readings"]]
-        columns = _columns_read(source, readings)
+        columns = None if source.clean else _columns_read(source, readings)
         for name in settings["files"]:
             path = inputs.files[name]
-            layout = layout_of(path, name, source.encoding, source.delimiter)
+            layout = layout_for(source, path, name)
             plan = Plan(source=source, readings=readings, name=name, layout=layout)
             waiting: list[Row] = []
             chars = 0
@@ -151,42 +142,15 @@ class Ingest(Settings):
                 waiting.append(row)
                 chars += len(row.raw)
                 if (len(waiting) + 1) * len(readings) > BATCH_ROWS or chars * len(readings) > _BATCH_CHARS:
-                    yield _raw_batch(waiting, plan)
+                    yield raw_batch(waiting, plan)
                     waiting, chars = [], 0
             if waiting:
-                yield _raw_batch(waiting, plan)
+                yield raw_batch(waiting, plan)
 
     def map(self, batch: pa.RecordBatch, state: Slice) -> Mapped:
         """Return the examples in a batch, and the rows that cannot be one."""
-        del state
-        plan = _plan_in(batch.schema.metadata[b"plan"])
-        source = plan.source.name
-        examples, drops, counts = Examples(), Drops(), Counter[str]()
-        columns = [batch.column(name).to_pylist() for name in _RAW.names]
-        n_parsed, row = 0, {}  # the templates of a row follow each other: it is parsed once
-        for n, offset, raw, reason, detail, which in zip(*columns, strict=True):
-            example, origin = None, f"{plan.name}:{n}"
-            try:
-                if reason:
-                    raise RowError(reason, detail)
-                if n != n_parsed:
-                    row, n_parsed = _row_of(raw, plan), n
-                reading = plan.readings[which]
-                values = values_of(reading, row)
-                example = _id_of(plan.source, reading, row, values)
-                turns = conversation_of(reading, values, to_write=plan.source.to_write)
-                fields = fields_of(reading, values, to_write=plan.source.to_write)
-            except RowError as problem:
-                drops.add(example, source, origin, offset, raw, problem.reason, str(problem))
-                if problem.reason != NOT_TAKEN:
-                    counts[f"bad:{source}:{problem.reason}"] += 1
-                continue
-            counts[f"kept:{source}"] += 1
-            counts[f"to_write:{source}"] += not has_response(reading, fields, turns)
-            task, meta = reading.declaration.task, _meta_of(plan.source, row)
-            plain = (example, source, origin, task, reading.template, plan.source.license)
-            examples.add(plain, fields, turns, meta)
-        counts.update(take_care(examples, repair=self.repair, personal=self.pii))
+        examples, drops, counts = gather(batch, state.inputs, self.languages, self.keep_languages)
+        counts.update(take_care(examples, normalize=self.normalize, repair=self.repair, personal=self.pii))
         return Mapped(examples.batch(), drops.batch(), {name: n for name, n in counts.items() if n})
 
     def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int]) -> dict[str, JsonValue]:
@@ -213,6 +177,7 @@ class Ingest(Settings):
                 "kept": kept,
                 "bad": bad,
                 "to_write": counts.get(f"to_write:{source.name}", 0),
+                **({"sheets": found["sheets"]} if found["sheets"] else {}),
             }
         if problem := SourceError.of(problems):
             raise problem
@@ -233,20 +198,6 @@ class Ingest(Settings):
         return found
 
 
-def _raw_batch(rows: list[Row], plan: Plan) -> pa.RecordBatch:
-    """Return the rows once for each template, those of one row together, the plan in the metadata."""
-    n = len(plan.readings)
-    columns = [[value for value in column for _ in range(n)] for column in zip(*rows, strict=True)]
-    columns.append(list(range(n)) * len(rows))
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, _RAW, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=_RAW.with_metadata({"plan": plan.model_dump_json()}))
-
-
-@lru_cache(maxsize=64)
-def _plan_in(text: bytes) -> Plan:
-    return Plan.model_validate_json(text)
-
-
 def _columns_read(source: Source, readings: list[Reading]) -> set[str]:
     """Return every column that is looked at, and the first step of those that are paths."""
     named = {*source.columns_named}
@@ -255,38 +206,11 @@ def _columns_read(source: Source, readings: list[Reading]) -> set[str]:
     return named | {column.split(".")[0] for column in named}
 
 
-def _row_of(raw: str, plan: Plan) -> dict[str, Any]:
-    """Return the columns of a row that is asked for, or raise `RowError`: malformed, wrong_type, where."""
-    try:
-        row = parse_row(raw, plan.layout)
-    except MalformedError as error:
-        raise RowError("malformed", str(error)) from None
-    if not isinstance(row, dict):
-        raise RowError("wrong_type", "the row is no object with columns")
-    for column, allowed in plan.source.where.items():
-        value = lookup(row, column)
-        text = "" if value is ABSENT or value is None else as_text(value)
-        if text not in map(as_text, allowed if isinstance(allowed, list) else [allowed]):
-            raise RowError(NOT_TAKEN, f"column {column!r} is {text[:60]!r}")
-    return row
-
-
-def _id_of(source: Source, reading: Reading, row: Mapping[str, Any], values: Mapping[str, Any]) -> str:
-    if source.key is None:
-        return content_id(reading.template, [None if value is ABSENT else value for value in values.values()])
-    key = lookup(row, source.key)
-    if key is ABSENT or key in (None, ""):
-        raise RowError("missing_field", f"the key column {source.key!r} is empty")
-    return keyed_id(reading.template, source.name, key)
-
-
-def _meta_of(source: Source, row: Mapping[str, Any]) -> str:
-    if not source.keep and source.key is None:
-        return "{}"
-    found = {column: lookup(row, column) for column in source.keep}
-    if source.key is not None:
-        found["key"] = lookup(row, source.key)
-    return canonical({name: value for name, value in found.items() if value is not ABSENT})
+def _groups(names: list[str], inputs: Inputs) -> list[list[str]]:
+    """Return the files of each part: one, but of texts, which are a row each, a thousand."""
+    if not all(kind_of(inputs.files[name]) == "text" for name in names):
+        return [[name] for name in names]
+    return [names[start : start + _TEXTS_IN_PART] for start in range(0, len(names), _TEXTS_IN_PART)]
 
 
 def _counted(counts: Mapping[str, int], prefix: str) -> dict[str, int]:

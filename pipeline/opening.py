@@ -11,12 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, cast
 
+import zstandard
+
 from schemas import SourceError
 
 MAX_LINE_BYTES = 64 << 20
 MAX_INFLATION = 200  # text packs 3 to 20 times; only repetition made on purpose goes beyond this
 FREE_BYTES = 256 << 20  # small files may inflate to this whatever their ratio
+PACKED = {".gz": "gzip -t", ".zst": "zstd -t"}  # endings of compressed files, with what tests one
 _HEAD_BYTES = 4096
+# Zeros pack 32,768 times: what one step inflates to must stay small.
+_PACKED_STEP_BYTES = 2048
 _MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -42,14 +47,14 @@ class Line(NamedTuple):
 
 
 def open_bytes(path: Path) -> io.BufferedReader:
-    """Return the file's bytes, decompressed if its name ends in .gz.
+    """Return the file's bytes, decompressed if its name ends in .gz or .zst.
 
     Raises:
         SourceError: Not readable; while reading: damaged or cut short, or inflating beyond `MAX_INFLATION` times
             its size and `FREE_BYTES`.
     """
     try:
-        if path.suffix.lower() == ".gz":
+        if path.suffix.lower() in PACKED:
             return io.BufferedReader(_Inflated(path), buffer_size=1 << 18)
         return path.open("rb")
     except OSError as error:
@@ -168,14 +173,43 @@ def splits_at_bytes(encoding: str) -> bool:
     return "\n".encode(encoding) == b"\n"
 
 
+class _ZstdFile:
+    """The decompressed bytes of a .zst file of one frame or more; unlike zstandard's own reader it sees a cut end."""
+
+    def __init__(self, path: Path) -> None:
+        self._file, self._made = path.open("rb"), memoryview(b"")
+        self._frame = zstandard.ZstdDecompressor().decompressobj()
+        self._packed = b""
+
+    def read1(self, size: int) -> bytes:
+        """Return at most so many bytes, none at the end."""
+        while not self._made:
+            self._packed = self._packed or self._file.read(_PACKED_STEP_BYTES)
+            if not self._packed:
+                if not self._frame.eof:
+                    raise EOFError("the last frame does not end")
+                return b""
+            if self._frame.eof:
+                self._frame = zstandard.ZstdDecompressor().decompressobj()
+            self._made = memoryview(self._frame.decompress(self._packed))
+            self._packed = self._frame.unused_data if self._frame.eof else b""
+        data, self._made = self._made[:size], self._made[size:]
+        return bytes(data)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
 class _Inflated(io.RawIOBase):
-    """The decompressed bytes of a .gz file, up to a limit."""
+    """The decompressed bytes of a .gz or .zst file, up to a limit."""
 
     def __init__(self, path: Path) -> None:
         super().__init__()
         self._path, self._read = path, 0
         self._limit = max(FREE_BYTES, MAX_INFLATION * path.stat().st_size)
-        self._file = gzip.open(path, "rb")  # noqa: SIM115 - closed by close()
+        is_zst = path.suffix.lower() == ".zst"
+        self._file = _ZstdFile(path) if is_zst else gzip.open(path, "rb")  # noqa: SIM115 - closed by close()
 
     def readable(self) -> bool:
         return True
@@ -184,11 +218,11 @@ class _Inflated(io.RawIOBase):
         view = memoryview(cast(bytearray, buffer)).cast("B")
         try:
             data = self._file.read1(len(view))
-        except (EOFError, OSError, zlib.error) as error:
+        except (EOFError, OSError, zlib.error, zstandard.ZstdError) as error:
             raise SourceError(
                 f"damaged or cut short: {error}",
                 where=str(self._path),
-                fix="fetch the file again; test: gzip -t",
+                fix=f"fetch the file again; test: {PACKED[self._path.suffix.lower()]}",
             ) from error
         self._read += len(data)
         if self._read > self._limit:

@@ -48,6 +48,8 @@ _SSN = re.compile(r"(?!9)\d{3}-\d{2}-\d{4}")
 _NANP = re.compile(
     r"(?:\+?1[-.\s]?)?(?:\(\d{3}\)\s?\d{3}[-.\s]\d{4}|\d{3}[-.]\d{3}[-.]\d{4}|[2-9]\d{2}\s[2-9]\d{2}\s\d{4})"
 )
+_PHONE_TAIL = re.compile(r"[ .-]?[0-9]{2,4}(?![0-9])")
+_MOST_PHONES_HAVE = 11  # digits, with the country's
 _VERSION_BEFORE = re.compile(r"(?:\b(?:v|ver|version|release|section|build)\.?:?\s*|[A-Za-z]/)\Z", re.IGNORECASE)
 _LEAST_PHONE_DIGITS = 8
 
@@ -81,10 +83,13 @@ def find_one(text: str) -> list[Finding]:
             if kind == "email":
                 # datafog takes quotes and other signs that stand before an address as part of it.
                 start += len(entity.text) - len(entity.text.lstrip("!#$%&'*+-/=?^`{|}~"))
+            if kind == "phone" and text[start] == "+":
+                end = _phone_end(text, start, end)
             if text[start:end].isascii() and _CHECKS[kind](text, start, end):
                 found.append(Finding(kind, start, end))
     ibans = [Finding("iban", m.start(), m.end()) for m in _IBAN.finditer(text) if _is_iban(m[0])]
-    return sorted(ibans + [f for f in found if not any(f.start < i.end and i.start < f.end for i in ibans)], key=_start)
+    apart = [f for f in found if not any(f.start < i.end and i.start < f.end for i in ibans)]
+    return _without_overlaps(sorted(ibans + apart, key=_start))
 
 
 def redact(text: str, findings: Sequence[Finding]) -> str:
@@ -94,8 +99,23 @@ def redact(text: str, findings: Sequence[Finding]) -> str:
     return text
 
 
+def _without_overlaps(findings: list[Finding]) -> list[Finding]:
+    kept: list[Finding] = []
+    for finding in findings:
+        if not kept or finding.start >= kept[-1].end:
+            kept.append(finding)
+    return kept
+
+
 def _start(finding: Finding) -> int:
     return finding.start
+
+
+def _phone_end(text: str, start: int, end: int) -> int:
+    """Return where a number with a country code ends: datafog stops after four groups, and many have five."""
+    while sum(map(str.isdigit, text[start:end])) < _MOST_PHONES_HAVE and (group := _PHONE_TAIL.match(text, end)):
+        end = group.end()
+    return end
 
 
 def _is_phone(text: str, start: int, end: int) -> bool:

@@ -1,92 +1,69 @@
 r"""Readers: the rows of a file as they stand there, each with its place, the unreadable ones with the reason.
 
     {"q": "Who?"}            ->   Row(n=1, offset=0, raw='{"q": "Who?"}\n')
-    q,a                           (a header gives no row)
-    "two\nlines",x           ->   Row(n=2, offset=4, raw='"two\nlines",x\n')
-    only one cell            ->   Row(n=4, ..., reason="malformed", detail="1 columns, the header has 2")
+    notes/harbour.txt        ->   Row(n=1, offset=0, raw='{"text": "...", "name": "harbour.txt", "folder": "notes"}')
 
-`n` is the physical line where the row starts in .jsonl, .csv and .tsv, and the record's number in .json and .parquet.
-Blank lines are no rows. Rows of .parquet become JSON text here.
+`n` is the physical line where the row starts in .jsonl, .csv and .tsv, the row's number in a sheet, and the record's
+number in .json and .parquet. Blank lines are no rows. Rows of .parquet and .xlsx become JSON text here.
 """
 
-import csv
 import datetime
 import json
-import re
-from collections import deque
 from collections.abc import Collection, Iterator
 from decimal import Decimal
-from pathlib import Path
-from typing import Any, NamedTuple
+from pathlib import Path, PurePosixPath
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.csv_file import csv_layout, csv_rows
 from pipeline.json_file import json_rows
-from pipeline.opening import Line, lines
-from pipeline.strict_json import MalformedError, parse
+from pipeline.opening import MAX_LINE_BYTES, PACKED, encoding_error, lines, open_bytes
+from pipeline.row import Layout, Row, parse_row
+from pipeline.workbook import sheet_layout, sheet_rows
 from schemas import SourceError
+
+__all__ = ["ARCHIVES", "KINDS", "PACKABLE", "Layout", "Row", "kind_of", "layout_of", "parse_row", "plain", "read_rows"]
 
 KINDS = {
     ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "json", ".csv": "csv", ".tsv": "csv", ".parquet": "parquet",
+    ".xlsx": "xlsx", ".txt": "text", ".md": "text",
 }  # fmt: skip
-MAX_FIELD_CHARS = 16 << 20
-_MOST_OPEN_QUOTES = 100
+PACKABLE = ("jsonl", "json", "csv", "text")  # what may be compressed; the others are so inside
+ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 _PARQUET_ROWS = 1024
-_CSV_WORDS = {"unexpected end of data": "a quote that opens here does not close"}
-_LONE_RETURN = re.compile(r"(?<=\r)(?!\n)")
-
-
-class Row(NamedTuple):
-    """A row as it stands in a file; with a reason, it cannot be used."""
-
-    n: int
-    offset: int | None
-    raw: str
-    reason: str | None = None
-    detail: str | None = None
-
-
-class Layout(NamedTuple):
-    """What it takes to read the text of a row: JSON where there is no header, else cells under it."""
-
-    header: tuple[str, ...] = ()
-    delimiter: str = ","
 
 
 def kind_of(path: Path) -> str | None:
-    """Return jsonl, json, csv or parquet by the file's name, .gz allowed but for parquet; None for others."""
+    """Return jsonl, json, csv, parquet, xlsx or text by the file's name, compressed or not; None for others."""
     suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    if suffixes[-1:] == [".gz"]:
+    if suffixes and suffixes[-1] in PACKED:
         kind = KINDS.get(suffixes[0]) if len(suffixes) == 2 else None
-        return None if kind == "parquet" else kind
+        return kind if kind in PACKABLE else None
     return KINDS.get(suffixes[-1]) if suffixes else None
 
 
-def layout_of(path: Path, name: str, encoding: str, delimiter: str | None) -> Layout:
+def layout_of(
+    path: Path, name: str, encoding: str, delimiter: str | None, *, skip: int = 0, sheet: str | None = None
+) -> Layout:
     """Return how rows of this file are to be read.
 
+    Args:
+        path: The file.
+        name: The file as a person would write it, for errors.
+        encoding: Of text files.
+        delimiter: Of csv files; None for the usual one.
+        skip: Lines (of a sheet: rows) before the header.
+        sheet: Of a workbook; None for the first.
+
     Raises:
-        SourceError: A csv file without a header line, or with one name twice.
+        SourceError: A csv file or sheet without a header, or with one name twice; a workbook that cannot be read.
     """
-    if kind_of(path) != "csv":
-        return Layout()
-    delimiter = delimiter or ("\t" if ".tsv" in path.name.lower() else ",")
-    supply = _Supply(path, name, encoding)
-    try:
-        header = next(_reader(supply, delimiter), [])
-    except csv.Error as error:
-        raise SourceError(f"the header cannot be read: {error}", where=f"{name}:1", fix="mend its quotes") from None
-    named = [column for column in header if column.strip()]
-    if not named:
-        raise SourceError("no header line", where=f"{name}:1", fix="put the columns' names in the first line")
-    if twice := sorted({column for column in named if named.count(column) > 1}):
-        raise SourceError(
-            f"the header names {', '.join(map(repr, twice))} more than once",
-            where=f"{name}:1",
-            fix="give every column a name of its own",
-        )
-    return Layout(tuple(header), delimiter)
+    kind = kind_of(path)
+    if kind == "csv":
+        return csv_layout(path, name, encoding, delimiter, skip)
+    return sheet_layout(path, name, skip, sheet) if kind == "xlsx" else Layout()
 
 
 def read_rows(
@@ -117,102 +94,30 @@ def read_rows(
         for n, (offset, raw) in enumerate(json_rows(path, name, encoding), start=1):
             yield Row(n, offset, raw)
     elif kind == "csv":
-        yield from _csv_rows(_Supply(path, name, encoding), layout)
+        yield from csv_rows(path, name, encoding, layout)
+    elif kind == "xlsx":
+        yield from sheet_rows(path, name, layout, columns)
+    elif kind == "text":
+        yield _whole_text(path, name, encoding)
     else:
         yield from _parquet_rows(path, name, columns)
 
 
-def parse_row(raw: str, layout: Layout) -> Any:  # noqa: ANN401 - a row of JSON may be any value
-    """Return the value of a row's text: a dict, or whatever else stood there.
-
-    Raises:
-        MalformedError: It is not one strict JSON value, or not one record under the header.
-    """
-    if not layout.header:
-        return parse(raw)
+def _whole_text(path: Path, name: str, encoding: str) -> Row:
+    """Return the one row of a text file: its text, its name and its folder."""
+    place = PurePosixPath(name)
+    with open_bytes(path) as file:
+        data = file.read(MAX_LINE_BYTES + 1)
+    if len(data) > MAX_LINE_BYTES:
+        return Row(1, 0, "", "malformed", f"the file is longer than {MAX_LINE_BYTES >> 20} MiB")
     try:
-        (cells,) = csv.reader([raw], delimiter=layout.delimiter, strict=True)
-    except (csv.Error, ValueError) as error:
-        raise MalformedError(str(error)) from None
-    return dict(zip(layout.header, cells, strict=True))
-
-
-class _Supply:
-    """Physical lines for the csv reader; remembers those of the record in hand, and takes lines back."""
-
-    def __init__(self, path: Path, name: str, encoding: str) -> None:
-        self.name, self.encoding = name, encoding
-        self.taken: list[Line] = []
-        self._waiting: deque[Line] = deque()
-        self._lines = self._split(lines(path, name, encoding, forgiving=False))
-
-    def __iter__(self) -> "_Supply":
-        return self
-
-    def __next__(self) -> str:
-        line = self._waiting.popleft() if self._waiting else next(self._lines)
-        self.taken.append(line)
-        return line.text
-
-    def give_back(self) -> Line:
-        """Return the first line of the record in hand; the others come again."""
-        first, *rest = self.taken
-        self._waiting.extendleft(reversed(rest))
-        return first
-
-    def _split(self, found: Iterator[Line]) -> Iterator[Line]:
-        """Split lines at lone carriage returns too, and refuse what a csv file cannot recover from."""
-        n = 0
-        for line in found:
-            if line.problem:
-                raise SourceError(line.problem, where=f"{self.name}:{line.n}", fix="mend the file's line ends")
-            if "\r" not in line.text[:-2]:
-                n += 1
-                yield line if line.n == n else line._replace(n=n)
-                continue
-            offset = line.offset
-            for piece in filter(None, _LONE_RETURN.split(line.text)):
-                n += 1
-                yield Line(n, offset, piece, "")
-                offset = None if offset is None else offset + len(piece.encode(self.encoding))
-
-
-def _reader(supply: _Supply, delimiter: str) -> Iterator[list[str]]:
-    csv.field_size_limit(MAX_FIELD_CHARS)
-    return csv.reader(supply, delimiter=delimiter, strict=True)
-
-
-def _csv_rows(supply: _Supply, layout: Layout) -> Iterator[Row]:
-    reader, open_quotes = _reader(supply, layout.delimiter), 0
-    next(reader, None)
-    while True:
-        supply.taken = []
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            # A quote that never closes swallows good rows: only its own line is bad, the rest is read again.
-            open_quotes += len(supply.taken) > 1
-            line = supply.give_back()
-            if open_quotes > _MOST_OPEN_QUOTES:
-                raise SourceError(
-                    f"more than {_MOST_OPEN_QUOTES} quotes do not close",
-                    where=f"{supply.name}:{line.n}",
-                    fix='write a quote inside a field as "", and the field in quotes',
-                ) from None
-            detail = _CSV_WORDS.get(str(error), str(error))
-            yield Row(line.n, line.offset, line.text.rstrip("\r\n"), "malformed", detail)
-            continue
-        if not cells:
-            continue
-        n, offset = supply.taken[0].n, supply.taken[0].offset
-        raw = "".join(line.text for line in supply.taken).rstrip("\r\n")
-        if len(cells) == len(layout.header):
-            yield Row(n, offset, raw)
-        else:
-            detail = f"{len(cells)} columns, the header has {len(layout.header)}"
-            yield Row(n, offset, raw, "malformed", detail)
+        text = data.decode("utf-8-sig" if encoding == "utf-8" else encoding)
+    except UnicodeDecodeError as error:
+        problem = encoding_error(name, 1, f"byte 0x{data[error.start]:02x} at byte {error.start}", data, encoding)
+        shown = data[:1024].decode(encoding, "backslashreplace")
+        return Row(1, 0, shown, "undecodable", f"{problem.what}; {problem.fix}")
+    row = {"text": text, "name": place.name, "folder": place.parent.as_posix()}
+    return Row(1, 0, json.dumps(row, ensure_ascii=False))
 
 
 def _parquet_rows(path: Path, name: str, columns: Collection[str] | None) -> Iterator[Row]:
@@ -251,7 +156,7 @@ def _parquet_row(n: int, values: dict[str, Any] | ValueError | OverflowError) ->
     try:
         if not isinstance(values, dict):
             raise values
-        return Row(n, None, json.dumps(values, ensure_ascii=False, default=_plain))
+        return Row(n, None, json.dumps(values, ensure_ascii=False, default=plain))
     except UnicodeDecodeError as error:
         raw = bytes(error.object).decode("utf-8", "backslashreplace")
         return Row(n, None, raw, "undecodable", f"byte 0x{error.object[error.start]:02x} in a text is not utf-8")
@@ -259,7 +164,7 @@ def _parquet_row(n: int, values: dict[str, Any] | ValueError | OverflowError) ->
         return Row(n, None, "", "malformed", f"{error}")
 
 
-def _plain(value: object) -> str:
+def plain(value: object) -> str:
     """Return the text of a value that JSON has no form for."""
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()

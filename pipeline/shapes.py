@@ -8,15 +8,18 @@ from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Literal
 
+from pipeline.preference import PROMPT, REJECTED
 from pipeline.reading import Declaration, Reading
 from schemas import ConfigError, nearest
 
-Shape = Literal["alpaca", "prompt_completion", "sharegpt", "messages", "fields"]
+Shape = Literal["alpaca", "dolly", "prompt_completion", "sharegpt", "messages", "preference", "fields"]
 
 PROMPTS = ("prompt", "instruction", "question", "query", "input")
 RESPONSES = ("completion", "response", "answer", "output", "target")
 # A column whose name holds one of these may be a response: a source with one is no source without responses.
 _ANSWERISH = (*RESPONSES, "chosen", "label", "summary", "translation", "reply", "solution")
+CHOSEN = "chosen"
+_ASKED = ("prompt", "question", "instruction", "input", "conversations", "messages")
 _CONVERSATIONS = {"sharegpt": ("conversations", "conversation"), "messages": ("messages",)}
 
 
@@ -74,8 +77,12 @@ def reading_of(
 def _conversation(
     declaration: Declaration, columns: Collection[str], shape: Shape | None, fields: Mapping[str, str]
 ) -> tuple[Shape, dict[str, str]] | str:
-    if shape in ("alpaca", "prompt_completion"):
+    if shape in ("alpaca", "dolly", "prompt_completion"):
         return f"shape {shape!r} is single-turn and the template is a conversation"
+    if REJECTED in declaration.fields:
+        return _preference(declaration, columns, shape, fields)
+    if shape == "preference":
+        return f"it has no field {REJECTED!r} for the worse answer; the template `preference` has one"
     beside = {"system": "system", "tools": "tools"} | {
         name: name for name in declaration.fields if name not in ("turns", "system")
     }
@@ -90,6 +97,22 @@ def _conversation(
     return fits[0]
 
 
+def _preference(
+    declaration: Declaration, columns: Collection[str], shape: Shape | None, fields: Mapping[str, str]
+) -> tuple[Shape, dict[str, str]] | str:
+    """Return where a pair of answers and their prompt stand; the prompt may stand inside both answers."""
+    if shape not in (None, "preference"):
+        return f"shape {shape!r} has no worse answer"
+    placed = {"turns": CHOSEN, REJECTED: REJECTED}
+    if lacks := [column for name, column in placed.items() if name not in fields and column not in columns]:
+        return f"no column holds the {' and the '.join(lacks)} answer"
+    asked = [column for column in _ASKED if column in columns]
+    if len(asked) > 1 and PROMPT not in fields:
+        return f"columns {', '.join(asked)} all may hold the prompt"
+    beside = {name: name for name in ("system", *declaration.fields) if name in columns}
+    return "preference", {**placed, **beside, **({PROMPT: asked[0]} if asked else {})}
+
+
 def _single_turn(
     declaration: Declaration,
     columns: Collection[str],
@@ -99,12 +122,13 @@ def _single_turn(
     spare: Collection[str],
 ) -> tuple[Shape, dict[str, str]] | str:
     """Return the one shape that fits, or a sentence why there is none."""
-    if shape in _CONVERSATIONS:
+    if shape in (*_CONVERSATIONS, "preference"):
         return f"shape {shape!r} is a conversation and the template is single-turn"
     given = {*fields, *constants}
     tries: dict[Shape, dict[str, str]] = {
         "fields": {name: name for name in declaration.fields},
         "alpaca": _alpaca(declaration, columns),
+        "dolly": _dolly(declaration, columns),
         "prompt_completion": _prompt_completion(declaration, columns),
     }
     fits: dict[Shape, dict[str, str]] = {}
@@ -153,6 +177,14 @@ def _alpaca(declaration: Declaration, columns: Collection[str]) -> dict[str, str
     if "input" in declaration.fields:
         return {"instruction": "instruction", "input": "input", "response": "output"}
     return {} if "input" in columns else {"instruction": "instruction", "response": "output"}
+
+
+def _dolly(declaration: Declaration, columns: Collection[str]) -> dict[str, str]:
+    if not {"instruction", "input", "response"} <= set(declaration.fields):
+        return {}
+    if not {"instruction", "context", "response"} <= set(columns):
+        return {}
+    return {"instruction": "instruction", "input": "context", "response": "response"}
 
 
 def _prompt_completion(declaration: Declaration, columns: Collection[str]) -> dict[str, str]:

@@ -50,7 +50,7 @@ class Talk:
         record = outcome.record
         reused = f", {outcome.reused} of {len(record.parts)} parts reused" if outcome.reused else ""
         self.line(f"{funnel_line(record)}   {record.seconds:.1f} s{reused}")
-        for line in recognised_lines(record) + faults_lines(record):
+        for line in recognised_lines(record) + care_lines(record) + faults_lines(record):
             self.line(line)
 
     def line(self, text: str) -> None:
@@ -85,7 +85,11 @@ def recognised_lines(record: RunRecord) -> list[str]:
     named = {one["name"] for one in settings if isinstance(one, dict) and (one.get("shape") or one.get("fields"))}
     lines = []
     for source, told in found.items():
-        if source in named or not isinstance(told, dict):
+        if not isinstance(told, dict):
+            continue
+        if isinstance(sheets := told.get("sheets"), dict):
+            lines += [f"          source {source}: sheet {sheet!r} of {name}" for name, sheet in sheets.items()]
+        if source in named:
             continue
         shapes, columns = told["shapes"], told["columns"]
         assert isinstance(shapes, dict)
@@ -94,6 +98,28 @@ def recognised_lines(record: RunRecord) -> list[str]:
             pairs = columns[template]
             taken = ", ".join(f"{name} = {column}" for name, column in pairs.items()) if isinstance(pairs, dict) else ""
             lines.append(f"          source {source}: recognised as {shape} for {template} ({taken})")
+    return lines
+
+
+def care_lines(record: RunRecord) -> list[str]:
+    """Return what ingest changed in texts and noticed of them, and the languages it told."""
+    if record.stage != "ingest":
+        return []
+    counts, lines = record.counts, []
+    changed = [f"{counts[kind]:,} {kind}" for kind in ("normalized", "repaired") if counts.get(kind)]
+    found = {name.removeprefix("pii:"): n for name, n in counts.items() if name.startswith("pii:")}
+    told = ", ".join(f"{kind} {n:,}" for kind, n in sorted(found.items(), key=lambda item: -item[1]))
+    if told:
+        changed.append(f"personal data {'redacted' if record.settings.get('pii') == 'redact' else 'marked'}: {told}")
+    if counts.get("mojibake"):
+        changed.append(f"{counts['mojibake']:,} wrongly decoded texts marked")
+    if changed:
+        lines.append(f"          texts: {'; '.join(changed)} (`tuneloop source changes` shows them)")
+    spoken = {name.removeprefix("language:"): n for name, n in counts.items() if name.startswith("language:")}
+    if spoken:
+        most = sorted(spoken.items(), key=lambda item: -item[1])
+        more = f", {len(most) - 8} more" if len(most) > 8 else ""
+        lines.append(f"          languages: {', '.join(f'{name} {n:,}' for name, n in most[:8])}{more}")
     return lines
 
 

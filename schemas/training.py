@@ -59,10 +59,10 @@ class Train(Strict):
     virtual_tokens: int = Field(default=20, ge=1, title="prefix, prompt and p-tuning: learnt places before the prompt")
 
     objective: Literal["sft", "dpo"] = Field(
-        default="sft", title="sft: learn the answers; dpo: learn to prefer, from the pairs in `preferences`"
+        default="sft", title="sft: learn the answers; dpo: learn to prefer, from pairs"
     )
     preferences: str | None = Field(
-        default=None, title="dpo: parquet or jsonl with prompt, chosen, rejected (`tuneloop annotate preferences`)"
+        default=None, title="dpo: parquet or jsonl with prompt, chosen, rejected; left out, pairs in the split"
     )
     beta: float = Field(default=0.1, gt=0, title="dpo: how dear it is to leave the reference, which is the base")
 

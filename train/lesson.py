@@ -20,7 +20,7 @@ from train.mix import Mix, mix
 from train.model import Base
 from train.objective import Objective, Sft
 from train.order import Order, plain
-from train.pairs import Pairs, part_pairs, read_pairs
+from train.pairs import Pairs, pairs_in, part_pairs, read_pairs
 from train.plan import Plan
 from train.prepared import Prepared
 from train.processes import Processes
@@ -105,7 +105,9 @@ def how_long(plan: Plan, encoding: Encoding, base: Base) -> tuple[int, int]:
 
 
 def pairs_of(plan: Plan) -> Pairs:
-    """Return people's pairs, parted by the split."""
+    """Return the pairs of the file that is named, or those in the split, parted by its sides."""
+    if plan.settings.preferences is None:
+        return pairs_in(plan.split)
     return part_pairs(read_pairs(plan.settings.preferences), _prompts(plan.split))
 
 

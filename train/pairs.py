@@ -1,6 +1,8 @@
-"""Preference pairs from a file, kept apart by the split: what people found better, and what they found worse.
+"""Preference pairs, kept apart by the split: an answer found better, and one found worse.
 
     {"prompt": [user "2 + 2?"], "chosen": [assistant "4"], "rejected": [assistant "5"]}
+
+They come from a file of what people preferred, or from the split itself where a source brought pairs.
 
 A pair whose prompt stands on the test side is left out, or the test would be trained on; one whose prompt stands on
 the validation side judges; the others are learnt. If none can judge, one prompt in ten is set apart by its digest.
@@ -13,10 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import TypeAdapter, ValidationError
 
 from pipeline.digest import value_digest
+from pipeline.preference import REJECTED
+from pipeline.snapshot import Snapshot
 from schemas import ConfigError, Message, SourceError
 
 HOLD_ONE_IN = 10
@@ -50,21 +55,15 @@ class Pairs:
     n_test: int
 
 
-def read_pairs(path: str | None) -> list[Pair]:
+def read_pairs(path: str) -> list[Pair]:
     """Return the pairs of a parquet or JSON lines file.
 
     Raises:
-        ConfigError: No file is named, or it cannot be read.
+        ConfigError: The file cannot be read.
         SourceError: A record is no pair: a column is missing, an answer is not one assistant's message, or both
             answers are the same; all such records at once.
     """
     where = f"[train] preferences = {path!r}"
-    if path is None:
-        raise ConfigError(
-            'objective = "dpo" learns from pairs of answers, and no file with pairs is named',
-            where="[train] preferences",
-            fix='`tuneloop annotate preferences --to pairs.parquet`, then preferences = "pairs.parquet"',
-        )
     try:
         records = _records(Path(path))
     except (OSError, ValueError, pa.ArrowException) as error:
@@ -88,6 +87,44 @@ def read_pairs(path: str | None) -> list[Pair]:
     return pairs
 
 
+def pairs_in(split: Snapshot) -> Pairs:
+    """Return the pairs that stand in a split, from sources of preference data: its sides part them.
+
+    Raises:
+        ConfigError: There is none on the train side.
+    """
+    found: dict[str, list[Pair]] = {"train": [], "validation": [], "test": []}
+    for file in split.manifest.files:
+        side = file.name.partition("-")[0]
+        for batch in Snapshot.read_part(split.folder / file.name, ["origin", "prompt", "completion", "fields"]):
+            found[side] += _pairs_of(batch)
+    learn, judge = found["train"], found["validation"]
+    if not judge:
+        learn, judge = _set_apart([(pair, _key(pair.prompt)) for pair in learn])
+    if not learn:
+        raise ConfigError(
+            'objective = "dpo" learns from pairs of answers; the split holds none and no file with pairs is named',
+            where="[train] preferences",
+            fix='add a source for the template "preference" and run `tuneloop data`; or let people compare, '
+            'run `tuneloop annotate preferences --to pairs.parquet` and set preferences = "pairs.parquet"',
+        )
+    return Pairs(learn, judge, len(found["test"]))
+
+
+def _pairs_of(batch: pa.RecordBatch) -> list[Pair]:
+    """Return the rows of a split that hold a worse answer beside their own."""
+    fields = batch.column("fields")
+    is_worse = pc.equal(pc.struct_field(fields.flatten(), "name"), REJECTED)
+    rows = pc.list_parent_indices(fields).filter(is_worse)
+    worse = pc.struct_field(fields.flatten(), "value").filter(is_worse)
+    own = batch.select(["origin", "prompt", "completion"]).take(rows).to_pylist()
+    return [
+        Pair(row["origin"], row["prompt"], row["completion"], [Message(role="assistant", content=text).model_dump()])
+        for row, text in zip(own, worse.to_pylist(), strict=True)
+        if row["completion"] and row["completion"][-1]["content"] != text
+    ]
+
+
 def part_pairs(pairs: Sequence[Pair], sides: Mapping[str, Iterable[Any]]) -> Pairs:
     """Return the pairs parted by the side their prompt stands on.
 
@@ -103,17 +140,23 @@ def part_pairs(pairs: Sequence[Pair], sides: Mapping[str, Iterable[Any]]) -> Pai
     kept = [(pair, key) for pair, key in keyed if key not in tests]
     judge = [pair for pair, key in kept if key in judges]
     learn = [(pair, key) for pair, key in kept if key not in judges]
+    pupils = [pair for pair, _ in learn]
     if not judge:
-        judge = [pair for pair, key in learn if int(key[:8], 16) % HOLD_ONE_IN == 0]
-        learn = [(pair, key) for pair, key in learn if int(key[:8], 16) % HOLD_ONE_IN]
-    if not learn:
+        pupils, judge = _set_apart(learn)
+    if not pupils:
         raise SourceError(
             f"no preference pair is left to learn from: of {len(pairs)}, {len(pairs) - len(kept)} have a test prompt "
             f"and {len(judge)} judge",
             where="[train] preferences",
             fix="let people compare answers to train prompts, then write the pairs again",
         )
-    return Pairs([pair for pair, _ in learn], judge, len(pairs) - len(kept))
+    return Pairs(pupils, judge, len(pairs) - len(kept))
+
+
+def _set_apart(keyed: Sequence[tuple[Pair, str]]) -> tuple[list[Pair], list[Pair]]:
+    """Return pairs to learn and pairs that judge: one prompt in ten, by its digest."""
+    judge = [pair for pair, key in keyed if int(key[:8], 16) % HOLD_ONE_IN == 0]
+    return [pair for pair, key in keyed if int(key[:8], 16) % HOLD_ONE_IN], judge
 
 
 def _records(path: Path) -> list[dict[str, Any]]:

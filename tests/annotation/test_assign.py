@@ -76,6 +76,15 @@ def test_with_no_overlap_every_unreviewed_row_goes_to_main_and_with_all_to_overl
     assert len(once) > 3
 
 
+def test_a_preference_source_goes_to_the_screen_that_compares(make_project: Make) -> None:
+    project = make_project(PLAIN + '[[ingest.sources]]\nname = "pairs"\npath = "p.jsonl"\ntemplate = "preference"\n')
+    pair = {"prompt": "Which gas do plants give off by day?", "chosen": "Oxygen.", "rejected": "Nitrogen."}
+    (project.root / "p.jsonl").write_text(json.dumps(pair) + "\n", encoding="utf-8")
+    project.run()
+    (task,) = [one for one in queued(project) if one.slot.screen == "preference"]
+    assert {task.data["answer_a"], task.data["answer_b"]} == {"Oxygen.", "Nitrogen."}
+
+
 def test_the_most_urgent_row_has_the_lowest_score_and_all_lie_between_0_and_1(make_project: Make) -> None:
     scores = [one.score for one in queued(made(make_project))]
     assert scores == sorted(scores)

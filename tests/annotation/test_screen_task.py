@@ -57,7 +57,7 @@ def test_the_order_of_two_answers_is_no_matter_of_where_they_come_from() -> None
 
 
 def test_two_answers_may_come_from_the_row() -> None:
-    row = {**ROW, "rejected": [{"role": "assistant", "content": "7"}]}
+    row = {**ROW, "fields": [{"name": "rejected", "value": "7"}]}
     task = screen_task_of(row, REVIEW.model_copy(update={"screen": "preference"}))
     assert {task["data"]["answer_a"], task["data"]["answer_b"]} == {"5", "7"}
 

@@ -126,7 +126,7 @@ def test_a_language_that_the_screens_do_not_speak_is_refused_with_those_they_do(
         (row(""), asks("classify", labels=["4", "5"]), "classify"),  # chosen, not written
         (row(), asks("classify"), "review"),  # no labels to choose from
         (row(""), asks("classify"), "write"),
-        (row(rejected=[{"role": "assistant", "content": "6"}]), asks("preference"), "preference"),
+        (row(fields={"rejected": "6"}), asks("preference"), "preference"),
         (row(), asks("preference"), "review"),  # nothing to compare with
     ],
 )

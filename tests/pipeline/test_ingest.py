@@ -5,6 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -407,3 +408,151 @@ REVISED = {"instruction": "Revised Instruction", "input": "Revised Input", "resp
 def test_real_sources_are_read_as_they_are(shared_data, path, settings, kept, dropped):
     rows, gone, _, _ = _Project(shared_data).run({"path": path} | settings)
     assert (len(rows), Counter(row["reason"] for row in gone)) == (kept, dropped)
+
+
+TEXTS = _template("title-of", document="prompt", title="response")
+
+
+def test_every_text_file_of_a_folder_is_a_row(project):
+    project.write("notes/a/one.txt", "The harbour.\n")
+    project.write("notes/two.md", "\ufeffDer Hafen.")
+    project.write("notes/bad.txt", b"caf\xe9")
+    source = {"path": "notes", "template": "title-of", "fields": {"document": "text"}, "keep": ["name", "folder"]}
+    kept, dropped, _, _ = project.run(source, templates=(TEXTS,), max_bad_share=0.5)
+    assert [(_fields(row), row["origin"], row["meta"]) for row in kept] == [
+        ({"document": "The harbour.\n"}, "notes/a/one.txt:1", '{"folder":"notes/a","name":"one.txt"}'),
+        ({"document": "Der Hafen."}, "notes/two.md:1", '{"folder":"notes","name":"two.md"}'),
+    ]
+    assert [(row["reason"], row["origin"]) for row in dropped] == [("undecodable", "notes/bad.txt:1")]
+    assert 'encoding = "cp1252"' in dropped[0]["detail"]
+
+
+def test_a_readme_beside_data_is_no_row(project):
+    project.write("raw/a.jsonl", [ALPACA])
+    project.write("raw/README.md", "What this is.")
+    kept, _, _, _ = project.run({"path": "raw"})
+    assert [row["origin"] for row in kept] == ["raw/a.jsonl:1"]
+
+
+def test_text_files_share_parts(project):
+    for n in range(3):
+        project.write(f"notes/{n}.txt", "x")
+    stage = Ingest(sources=[{"name": "s", "path": "notes", "template": "title-of", "fields": {"document": "text"}}])
+    assert len(stage.parts({}, stage.inputs(project.place((TEXTS,))))) == 1
+
+
+MEND = """
+def mend(row):
+    if row["output"] == "drop":
+        return None
+    return {"instruction": row["instruction"].strip(), "output": row["output"]}
+"""
+
+
+def test_a_function_cleans_rows_before_anything_else(project):
+    project.write("mend.py", MEND)
+    project.write(
+        "a.jsonl",
+        [
+            {"instruction": "  Add ", "output": "5"},
+            {"instruction": "x", "output": "drop"},
+            {"instruction": 7, "output": "5"},
+        ],
+    )
+    source = {"path": "a.jsonl", "clean": "mend.py:mend"}
+    kept, dropped, counts, _ = project.run(source, max_bad_share=0.5)
+    assert [_fields(row) for row in kept] == [{"instruction": "Add", "response": "5"}]
+    assert [(row["reason"], row["detail"]) for row in dropped] == [
+        ("cleaned_out", "mend returned None"),
+        ("clean_failed", "AttributeError: 'int' object has no attribute 'strip'"),
+    ]
+    assert counts == {"kept:s0": 1, "bad:s0:clean_failed": 1}  # cleaned_out was asked for
+    # The id is that of the cleaned row.
+    project.write("b.jsonl", [{"instruction": "Add", "output": "5"}])
+    assert project.run({"path": "b.jsonl"})[0][0]["id"] == kept[0]["id"]
+
+
+def test_another_function_makes_another_part(project):
+    project.write("a.jsonl", [ALPACA])
+    project.write("mend.py", "def mend(row):\n    return row\n")
+    stage = Ingest(sources=[{"name": "s", "path": "a.jsonl", "template": "instruct", "clean": "mend.py:mend"}])
+    before = stage.inputs(project.place())
+    assert set(before.files) == {"a.jsonl", "mend.py"}
+    (part,) = stage.parts({}, before)
+    project.write("mend.py", "def mend(row):\n    return dict(row)\n")
+    (other,) = stage.parts({}, stage.inputs(project.place()))
+    assert part.settings["clean"] != other.settings["clean"]
+
+
+def test_languages_are_told_kept_and_counted(project):
+    english = {"instruction": "Who?", "output": "The harbour of Lund opened a second pier on Monday."}
+    german = {"instruction": "Wer?", "output": "Der Hafen von Lund wurde am Montag wieder geöffnet.", "language": "gsw"}
+    project.write("a.jsonl", [english, german, {"instruction": "2", "output": "3"}])
+    kept, _, counts, _ = project.run({"path": "a.jsonl"}, languages="find")
+    assert [json.loads(row["meta"]) for row in kept] == [{"language": "en"}, {"language": "de"}, {}]
+    assert {name: n for name, n in counts.items() if "language" in name} == {
+        "language:en": 1,
+        "language:de": 1,
+        "language:unclear": 1,
+    }
+    kept, dropped, counts, _ = project.run({"path": "a.jsonl"}, languages="find", keep_languages=["en"])
+    assert [_fields(row)["response"][:3] for row in kept] == ["The", "3"]
+    assert [(row["reason"], row["detail"]) for row in dropped] == [("language", "taken for de; keep_languages = en")]
+    assert not any(name.startswith("bad:") for name in counts)
+    # What the source says and keeps wins.
+    kept, _, _, _ = project.run({"path": "a.jsonl", "keep": ["language"]}, languages="find")
+    assert [json.loads(row["meta"]).get("language") for row in kept] == ["en", "gsw", None]
+
+
+def test_normalizing_changes_texts_and_no_id(project):
+    project.write("a.jsonl", [{"instruction": "cafe\u0301\r\n?", "output": "5"}])
+    (plain,), _, _, _ = project.run({"path": "a.jsonl"})
+    (normal,), _, counts, _ = project.run({"path": "a.jsonl"}, normalize=True)
+    assert (plain["id"], _fields(normal)["instruction"]) == (normal["id"], "caf\u00e9\n?")
+    assert counts["normalized"] == 1
+
+
+def test_right_to_left_text_comes_through_unharmed(project):
+    text = "\u200fהאם (abc) נכון?\u200e می\u200cخواهم"
+    project.write("a.csv", f"instruction,output\n{text},5\n")
+    (row,), _, _, _ = project.run({"path": "a.csv"}, normalize=True, repair=True, pii="redact")
+    assert _fields(row)["instruction"] == text
+
+
+def test_one_row_in_many_without_a_field_costs_that_row(project):
+    rows = [{"instruction": f"Add {n}", "output": str(n)} for n in range(10_000)]
+    del rows[5_000]["output"]
+    project.write("a.jsonl", rows)
+    kept, dropped, counts, _ = project.run({"path": "a.jsonl"})
+    assert (len(kept), counts["bad:s0:missing_field"]) == (9_999, 1)
+    assert (dropped[0]["origin"], dropped[0]["detail"]) == ("a.jsonl:5001", "no column 'output' for field 'response'")
+
+
+def test_a_hub_dataset_that_was_copied_is_read_without_the_network(project):
+    commit = "0123456789abcdef0123456789abcdef01234567"
+    packed = zstandard.compress(json.dumps(ALPACA).encode() + b"\n")
+    project.write(f"data/hub/tatsu-lab--alpaca/{commit}/default.train.jsonl.zst", packed)
+    (row,), _, _, _ = project.run({"path": "hf://tatsu-lab/alpaca", "revision": commit})
+    assert (row["origin"], _fields(row)["response"]) == ("hf://tatsu-lab/alpaca/train:1", "5")
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"sources": [{"revision": "main", "path": "hf://a/b"}]}, "revision 'main' can move"),
+        ({"sources": [{"path": "hf://a/../b"}]}, "is no dataset; write hf://owner/name"),
+        ({"sources": [{"path": "-"}]}, '`format` goes with path = "-"'),
+        ({"sources": [{"path": "a.py", "clean": "mend.py"}]}, "names no function of a file"),
+        ({"sources": [{"path": "a"}], "keep_languages": ["en"]}, 'keep_languages needs languages = "find"'),
+        (
+            {"sources": [{"path": "a"}], "languages": "find", "keep_languages": ["english"]},
+            "'english', which cannot be",
+        ),
+        ({"sources": [{"path": "-", "format": "csv"}] * 2}, "two sources read standard input"),
+    ],
+)
+def test_settings_that_cannot_be_meant_are_refused(settings, sentence):
+    sources = [{"name": f"s{n}", "template": "instruct"} | one for n, one in enumerate(settings.pop("sources"))]
+    with pytest.raises(ValidationError) as refusal:
+        Ingest(sources=sources, **settings)
+    assert sentence in str(refusal.value)

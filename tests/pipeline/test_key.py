@@ -18,6 +18,15 @@ SAMPLE = load_recipe(None)
 NO_CODE = Code("code", {})
 
 
+# Settings that go with another one only, of the same table.
+BESIDE = {
+    "templates": {"template": None},
+    "format": {"path": "-"},
+    "revision": {"path": "hf://owner/name"},
+    "keep_languages": {"languages": "find"},
+}
+
+
 def keys(recipe: Recipe) -> dict[str, dict[str, str]]:
     return {stage.name: key_parts(stage, Inputs(), [], {}, NO_CODE) for stage in recipe.stages()}
 
@@ -49,9 +58,9 @@ def others(value: Any, annotation: Any) -> Iterator[Any]:
         elif option is float:
             yield from (share for share in (0.6, 0.7, 0.01) if share != value)
         elif option is str:
-            yield f"{value or ''}x"
+            yield from (f"{value or ''}x", "0" * 40, "x.py:x")  # the last two: a commit, a function of a file
         elif get_origin(option) is list:
-            yield [*(value or []), "x"]
+            yield from ([*(value or []), one] for one in ("x", "en"))
         elif get_origin(option) is dict:
             yield from ({**(value or {}), "x": one} for one in ("y", 1))
 
@@ -74,8 +83,8 @@ def with_value(recipe: Recipe, path: tuple[Any, ...], value: Any) -> Recipe:
     for step in path[:-1]:
         node = node[step]
     node[path[-1]] = value
-    if path[0] == "ingest" and path[-1] == "templates":
-        node["template"] = None  # one of the two
+    if path[0] == "ingest":
+        node.update(BESIDE.get(path[-1], {}))
     if path[:2] == ("split", "shares"):  # shares must sum to one: move the difference to another side
         rest = "test" if path[-1] != "test" else "train"
         node[rest] = 1 - sum(share for side, share in node.items() if side != rest)

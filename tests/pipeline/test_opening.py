@@ -3,6 +3,7 @@ import os
 from pathlib import Path
 
 import pytest
+import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -94,6 +95,34 @@ def test_an_overlong_line_is_cut_and_the_next_one_is_whole(tmp_path, monkeypatch
 def test_a_compressed_file_reads_like_the_plain_one(tmp_path):
     path = _file(tmp_path, gzip.compress(b"a\nb\n"), "a.jsonl.gz")
     assert [(line.offset, line.text) for line in lines(path, "a", "utf-8")] == [(0, "a\n"), (2, "b\n")]
+
+
+@given(pieces=st.lists(st.binary(max_size=300), min_size=1, max_size=4))
+def test_zst_files_of_any_number_of_frames_read_like_the_plain_bytes(tmp_path_factory, pieces):
+    path = tmp_path_factory.mktemp("zst") / "a.jsonl.zst"
+    path.write_bytes(b"".join(map(zstandard.compress, pieces)))
+    with open_bytes(path) as file:
+        assert file.read() == b"".join(pieces)
+
+
+def test_a_zst_file_that_grows_beyond_the_limit_is_stopped(tmp_path, monkeypatch):
+    monkeypatch.setattr(opening, "FREE_BYTES", 1 << 20)
+    path = _file(tmp_path, zstandard.compress(bytes(64 << 20)), "bomb.jsonl.zst")  # 64 MiB in 2 KiB
+    with pytest.raises(SourceError, match="inflates to more than 1 MiB, 200 times its size"), open_bytes(path) as file:
+        file.read()
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:-5], lambda data: data[:500] + bytes([data[500] ^ 1]) + data[501:]]
+)
+def test_a_damaged_zst_file_is_refused(tmp_path, damage):
+    noise = os.urandom(1000)
+    compressor = zstandard.ZstdCompressor(write_checksum=True)
+    path = _file(tmp_path, damage(compressor.compress(noise)), "a.jsonl.zst")
+    with pytest.raises(SourceError) as refusal, open_bytes(path) as file:
+        file.read()
+    assert "damaged or cut short" in refusal.value.what
+    assert "zstd -t" in refusal.value.fix
 
 
 def test_a_compressed_file_that_grows_beyond_the_limit_is_stopped(tmp_path, monkeypatch):

@@ -67,6 +67,11 @@ def test_what_is_found_is_replaced_by_its_kind():
     assert redact(text, find([text])[0]) == "[EMAIL], [PHONE] and [EMAIL]"
 
 
+def test_all_groups_of_a_number_with_a_country_code_are_replaced_and_nothing_behind_it():
+    text = "Call +33 1 99 00 16 60 or +44 20 7946 0958, 2024 was late."
+    assert redact(text, find_one(text)) == "Call [PHONE] or [PHONE], 2024 was late."
+
+
 def test_texts_without_findings_are_left_out():
     assert list(find(["nothing", "ann@example.org", "12 apples"])) == [1]
 

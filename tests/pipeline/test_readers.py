@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import readers
+from pipeline import csv_file
 from pipeline.readers import kind_of, layout_of, parse_row, read_rows
 from schemas import DataError, SourceError
 
@@ -53,7 +53,11 @@ def test_the_same_rows_come_out_of_every_format(read, tmp_path):
         ("a.JSONL", "jsonl"),
         ("a.b.json.gz", "json"),
         ("a.parquet.gz", None),
-        ("a.txt", None),
+        ("a.txt", "text"),
+        ("a.csv.ZST", "csv"),
+        ("a.xlsx", "xlsx"),
+        ("a.xlsx.gz", None),
+        ("a.docx", None),
         ("a", None),
         ("a.gz", None),
     ],
@@ -103,7 +107,7 @@ def test_a_quote_that_never_closes_costs_one_line(read):
 
 
 def test_a_field_beyond_the_limit_costs_one_line(read, monkeypatch):
-    monkeypatch.setattr(readers, "MAX_FIELD_CHARS", 50)
+    monkeypatch.setattr(csv_file, "MAX_FIELD_CHARS", 50)
     assert read("a.csv", "a,b\n1," + "x" * 60 + "\n2,y\n") == [(2, "malformed"), (3, {"a": "2", "b": "y"})]
 
 

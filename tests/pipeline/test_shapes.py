@@ -72,6 +72,46 @@ def test_a_template_with_its_sides_exchanged_is_not_filled_the_wrong_way_round()
         _read(inverts, ["prompt", "completion"])
 
 
+def test_dolly_brings_its_context_as_the_input():
+    reading = _read(INSTRUCT, ["instruction", "context", "response", "category"])
+    assert (reading.shape, reading.columns) == (
+        "dolly",
+        {"instruction": "instruction", "input": "context", "response": "response"},
+    )
+
+
+PAIRS = _declaration(chat=True, rejected="response")
+
+
+@pytest.mark.parametrize(
+    ("columns", "prompt"),
+    [(["prompt", "chosen", "rejected"], {"prompt": "prompt"}), (["chosen", "rejected", "score"], {})],
+)
+def test_preference_pairs_are_recognised_by_their_two_answers(columns, prompt):
+    reading = _read(PAIRS, columns)
+    assert (reading.shape, reading.columns) == ("preference", {"turns": "chosen", "rejected": "rejected", **prompt})
+
+
+@pytest.mark.parametrize(
+    ("declaration", "columns", "settings", "sentence"),
+    [
+        (PAIRS, ["prompt", "chosen"], {}, "no column holds the rejected answer"),
+        (PAIRS, ["prompt", "question", "chosen", "rejected"], {}, "columns prompt, question all may hold the prompt"),
+        (CHAT, ["chosen", "rejected"], {"shape": "preference"}, "the template `preference` has one"),
+        (
+            INSTRUCT,
+            ["chosen", "rejected"],
+            {"shape": "preference"},
+            "is a conversation and the template is single-turn",
+        ),
+    ],
+)
+def test_pairs_that_cannot_be_read_say_why(declaration, columns, settings, sentence):
+    with pytest.raises(ConfigError) as refusal:
+        _read(declaration, columns, **settings)
+    assert sentence in refusal.value.what
+
+
 def test_columns_that_fit_two_shapes_differently_are_refused_with_the_line_to_paste():
     with pytest.raises(ConfigError) as refusal:
         _read(INSTRUCT, ["instruction", "input", "output", "response"])

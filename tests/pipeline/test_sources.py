@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from pipeline.sources import Source, find_files, survey
+from pipeline.source import Source
+from pipeline.source_files import find_files
+from pipeline.sources import survey
 from pipeline.stage import Place
 from schemas import ConfigError, Review, SourceError, Template, TemplateField, WorkedExample
 
@@ -117,12 +119,12 @@ def test_a_name_that_looks_like_a_glob_is_a_file_first(place):
         ("raw/alpca.jsonl", "no file at 'raw/alpca.jsonl'", "did you mean 'alpaca.jsonl'?"),
         ("row/alpaca.jsonl", "no file at 'row/alpaca.jsonl'", "there is no folder"),
         ("raw/*.parquet", "no file at 'raw/*.parquet'", "mend `path`"),
-        ("raw/notes.txt", "'notes.txt' is no file that can be read", ".parquet"),
+        ("raw/notes.docx", "'notes.docx' is no file that can be read", ".parquet"),
         ("empty", "no file at 'empty'", "a folder is searched for .jsonl"),
     ],
 )
 def test_a_path_without_files_is_refused_with_what_is_there(place, path, what, fix):
-    _write(place, **{"raw__alpaca.jsonl": ROW, "raw__notes.txt": "x"})
+    _write(place, **{"raw__alpaca.jsonl": ROW, "raw__notes.docx": "x"})
     (place.root / "empty").mkdir()
     with pytest.raises(SourceError) as refusal:
         find_files(path, place.root, "source s")

@@ -115,10 +115,14 @@ def test_annotators_are_told_what_to_do(name):
     template, _ = TEMPLATES[name]
     review = template.review
     assert template.license == "Apache-2.0"
-    assert review.screen == ("classify" if name in LABELLED else "chat" if template.chat else "review")
+    own = dict.fromkeys(LABELLED, "classify") | {"preference": "preference"}
+    assert review.screen == own.get(name, "chat" if template.chat else "review")
     assert review.question.endswith("?")
     assert len(review.error_types) == len(set(review.error_types)) >= 3
-    choices = {"classify": ("choose the label", "no label fits", "unsure")}
+    choices = {
+        "classify": ("choose the label", "no label fits", "unsure"),
+        "preference": ("no difference", "both bad"),
+    }
     for verdict in choices.get(review.screen, ("accept", "edit", "reject", "unsure")):
         assert f"**{verdict}" in review.guideline.lower(), f"{name} does not say when to {verdict}"
     assert len(review.guideline.split()) >= 60

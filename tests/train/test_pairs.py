@@ -4,8 +4,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from schemas import ConfigError, SourceError
-from train.pairs import Pair, part_pairs, read_pairs
+from pipeline.snapshot import Snapshot
+from schemas import ConfigError, Example, PartFile, SourceError, arrow_schema
+from train.pairs import Pair, pairs_in, part_pairs, read_pairs
 
 
 def user(text):
@@ -65,7 +66,7 @@ def test_all_records_that_are_no_pair_are_named_at_once(tmp_path):
 
 @pytest.mark.parametrize(
     ("path", "what"),
-    [(None, "no file with pairs is named"), ("none.jsonl", "No such file"), ("broken.jsonl", "cannot be read")],
+    [("none.jsonl", "No such file"), ("broken.jsonl", "cannot be read")],
 )
 def test_a_file_that_cannot_be_read_says_what_to_do(tmp_path, monkeypatch, path, what):
     monkeypatch.chdir(tmp_path)
@@ -101,3 +102,44 @@ def test_nothing_left_to_learn_from_is_an_error_that_counts():
     with pytest.raises(SourceError) as caught:
         part_pairs([pair(1), pair(2)], {"validation": [user("question 1")], "test": [user("question 2")]})
     assert caught.value.what == ("no preference pair is left to learn from: of 2, 1 have a test prompt and 1 judge")
+
+
+def split_of(folder, **sides):
+    """Write a split by hand: side to pairs of prompt and worse answer, None for a row that is no pair."""
+    files = []
+    for side, rows in sides.items():
+        made = [
+            {
+                "id": prompt,
+                "origin": f"{side}:{n}",
+                "prompt": user(prompt),
+                "completion": says("yes"),
+                "fields": [{"name": "rejected", "value": worse}] if worse else [{"name": "other", "value": "x"}],
+            }
+            for n, (prompt, worse) in enumerate(rows)
+        ]
+        schema = pa.schema([arrow_schema(Example).field(name) for name in made[0]])
+        path = folder / f"{side}-00000-of-00001.parquet"
+        pq.write_table(pa.Table.from_pylist(made, schema), path, write_page_checksum=True)
+        files.append(PartFile(name=path.name, rows=len(rows), bytes=1, digest="0"))
+    return Snapshot(folder, Snapshot.draft("split", "v", schema, files))
+
+
+def texts(pair):
+    return pair.chosen[0]["content"], pair.rejected[0]["content"]
+
+
+def test_pairs_in_the_split_are_parted_by_its_sides(tmp_path):
+    split = split_of(tmp_path, train=[("a", "no"), ("b", None)], validation=[("c", "never")], test=[("d", "no")])
+    found = pairs_in(split)
+    (learnt,), (judging,) = found.learn, found.judge
+    assert (learnt.origin, learnt.prompt[0]["content"], texts(learnt)) == ("train:0", "a", ("yes", "no"))
+    assert (judging.origin, texts(judging), found.n_test) == ("validation:0", ("yes", "never"), 1)
+
+
+def test_a_split_without_pairs_says_where_pairs_come_from(tmp_path):
+    with pytest.raises(ConfigError) as caught:
+        pairs_in(split_of(tmp_path, train=[("b", None)]))
+    assert "the split holds none" in caught.value.what
+    assert 'template "preference"' in caught.value.fix
+    assert "tuneloop annotate preferences" in caught.value.fix
