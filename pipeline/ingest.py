@@ -34,6 +34,7 @@ from pipeline.snapshot import BATCH_ROWS, Snapshot
 from pipeline.sources import Source, Survey, raise_together, survey
 from pipeline.stage import Inputs, Mapped, Part, Place, Settings, Slice
 from pipeline.strict_json import MalformedError, canonical
+from pipeline.synthetic import SYNTHETIC
 from schemas import ConfigError, DataError, Ingested, Quarantined, SourceError, Strict
 
 _BATCH_CHARS = 16 << 20  # Arrow's text columns hold 2 GiB; a batch stays far below, and small in memory
@@ -186,6 +187,8 @@ class Ingest(Settings):
             task, meta = reading.declaration.task, _meta_of(plan.source, row)
             plain = (example, source, origin, task, reading.template, plan.source.license)
             examples.add(plain, fields, turns, meta)
+            if plan.source.synthetic:
+                examples.marks[-1].add(SYNTHETIC)
         counts.update(take_care(examples, repair=self.repair, personal=self.pii))
         return Mapped(examples.batch(), drops.batch(), {name: n for name, n in counts.items() if n})
 

@@ -12,6 +12,7 @@ from pipeline.ingest import Ingest
 from pipeline.split import Split
 from pipeline.stage import Stage
 from schemas import ConfigError, Strict
+from schemas.draft import DraftSettings
 from schemas.evaluation import Evaluate
 from schemas.review import ReviewSettings
 from schemas.training import Encode, Train
@@ -34,6 +35,7 @@ class Recipe(Strict):
     train: Train = Train()
     evaluate: Evaluate = Evaluate()
     review: ReviewSettings = ReviewSettings()
+    draft: DraftSettings | None = None
 
     def stages(self) -> list[Stage]:
         """Return the stages in the order they run."""

@@ -46,6 +46,7 @@ class Source(Strict):
     encoding: str = Field("utf-8", title="as Python names it, such as cp1252; for text files")
     delimiter: str | None = Field(None, min_length=1, max_length=1, title="between columns of .csv and .tsv files")
     license: str | None = Field(None, title="licence of its rows, such as CC-BY-4.0")
+    synthetic: bool = Field(default=False, title="a model wrote its rows: trained on once a person has accepted them")
 
     @field_validator("encoding")
     @classmethod

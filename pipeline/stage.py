@@ -33,6 +33,8 @@ class Place:
         records: The newest record of every earlier stage of this recipe.
         benchmarks: Files of benchmark items, by name as the recipe has it.
         decontaminate: Dedupe's settings of what repeats an item, for text that people write later.
+        synthetic: Names of the sources whose rows a model wrote.
+        max_synthetic: Most of the train side that may be synthetic, 0 to 1.
     """
 
     recipe: str
@@ -45,6 +47,8 @@ class Place:
     records: Mapping[str, RunRecord]
     benchmarks: Mapping[str, Path] = field(default_factory=dict)
     decontaminate: Mapping[str, JsonValue] = field(default_factory=dict)
+    synthetic: tuple[str, ...] = ()
+    max_synthetic: float = 1.0
 
 
 @dataclass(frozen=True)
