@@ -478,6 +478,23 @@ def test_what_waits_is_counted_under_one_reason_each(run: Run) -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("require", ["any", "reviewed", "agreed"])
+def test_what_a_model_wrote_goes_on_only_when_a_person_has_accepted_or_mended_it(run: Run, require: str) -> None:
+    names = ("open", "good", "mended", "bad", "stale")
+    rows = {name: row(name, marks=["synthetic"]) for name in names}
+    by = [answer(rows["good"], who=who) for who in (ANN, BEN)]
+    by += [answer(rows["mended"], "edit", "5", who=who) for who in (ANN, BEN)]
+    by += [answer(rows["bad"], "reject"), answer(row("stale", response="before", marks=["synthetic"]))]
+    result = run(list(rows.values()), by, require=require)
+    assert {name: result.status(name) for name in names} == {
+        "open": "draft_unreviewed", "good": "accepted", "mended": "edited", "bad": "rejected",
+        "stale": "draft_unreviewed",
+    }  # fmt: skip
+    assert [*result.kept] == ["good", "mended"]
+    assert result.dropped["open"]["detail"] == "a model wrote it and nobody has accepted it yet"
+    assert result.facts["waiting"] == {**dict.fromkeys(WAITING, 0), "draft_unreviewed": 2}
+
+
 def test_naughty_texts_survive_letter_by_letter(run: Run) -> None:
     text = "\x00 \u2028 \u202e 🦊 e\u0301 \r\n\ttab  end  "
     a, b = row("a", prompt=text, response=text), row("b")

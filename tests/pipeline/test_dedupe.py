@@ -82,6 +82,7 @@ def dedupe(
     benchmark=None,
     part_rows=1000,
     cache=None,
+    turned_down=(),
     **setting,
 ):
     with TemporaryDirectory() as name:
@@ -94,6 +95,7 @@ def dedupe(
         stage = Dedupe(**setting)
         values = {
             "annotated": sorted(annotated), "sources": list(sources), "sides": SIDES, "documents": documents or {},
+            "turned_down": sorted(turned_down),
         }  # fmt: skip
         inputs = Inputs(files, values)
         state = stage.prepare({"ingest": parent}, inputs, folder, cache)
@@ -339,6 +341,14 @@ def test_a_row_without_response_goes_where_the_prompt_is_answered_and_not_otherw
     }  # fmt: skip
     assert done.dropped["first.jsonl:1"]["detail"] == "same prompt, and this row has no response"
     assert done.kept["first.jsonl:2"]["marks"] == []  # no response is no conflict
+
+
+def test_a_row_without_response_waits_again_when_people_have_rejected_its_draft():
+    asked, drafted = row(1, "Name a fruit."), row(1, "Name a fruit.", "Stone", source="second", marks=["synthetic"])
+    assert dedupe([asked, drafted]).reasons() == {"first.jsonl:1": "exact_duplicate"}
+    done = dedupe([asked, drafted], annotated=[drafted["id"]], turned_down=[drafted["id"]])
+    assert done.reasons() == {}
+    assert done.kept["first.jsonl:1"]["marks"] == []  # no conflict: it has no response
 
 
 def test_several_rows_without_response_all_go_to_the_answered_one():
