@@ -454,6 +454,15 @@ def test_a_conversation_is_its_user_turns_and_its_assistant_turns():
     assert done.reasons() == {"first.jsonl:1": "near_duplicate"}
 
 
+def test_a_conversation_that_waits_for_its_answer_goes_where_it_has_one_and_is_no_conflict():
+    before = [("user", "Hi"), ("assistant", "Welcome!"), ("user", "What is on the third floor?")]
+    waits, done = row(1, template="chat", turns=before), [*before, ("assistant", "The kitchen.")]
+    found = dedupe([waits, row(2, template="chat", turns=done)])
+    assert found.reasons() == {"first.jsonl:1": "exact_duplicate"}
+    assert found.kept["first.jsonl:2"]["marks"] == []
+    assert dedupe([waits]).reasons() == {}
+
+
 def test_conversations_that_call_different_tools_have_different_responses():
     rows = [row(n, template="chat", turns=[("user", "Is it warm?"), ("assistant", "")]) for n in (1, 2)]
     rows[0]["turns"][1]["tool_calls"] = '[{"name": "weather", "arguments": {}}]'
