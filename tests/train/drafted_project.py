@@ -39,13 +39,18 @@ def question_in(asked: dict[str, object]) -> str:
     return next((one for one in OPEN if one in asked["messages"][-1]["content"]), "")  # type: ignore[index]
 
 
-def answered(project: Project, verdict: str, response: str | None = None, who: str = "ann") -> None:
-    """Let somebody say the same of every draft that waits."""
+def answered(project: Project, verdict: str, response: str | None = None) -> None:
+    """Let somebody say the same of every draft that waits after annotate."""
+    waiting = [row for row in project.dropped("annotate") if row["reason"] == "draft_unreviewed"]
+    answer_rows(project, waiting, verdict, response)
+
+
+def answer_rows(project: Project, rows: list[dict[str, object]], verdict: str, response: str | None = None) -> None:
+    """Let somebody say the same of some rows."""
     now = "2026-11-28T10:00:00Z"
     answers = []
-    for row in project.dropped("annotate"):
-        if row["reason"] == "draft_unreviewed":
-            names = {"key": f"{row['id']}-{who}", "example": row["id"], "source": row["source"], "annotator": who}
-            said = {"seen": screen(row["prompt"], row["completion"]), "verdict": verdict, "response": response}
-            answers.append(Annotation.model_validate({**names, **said, "created_at": now, "updated_at": now}))
+    for row in rows:
+        names = {"key": f"ann-{row['id']}", "example": row["id"], "source": row["source"], "annotator": "ann"}
+        said = {"seen": screen(row["prompt"], row["completion"]), "verdict": verdict, "response": response}  # type: ignore[arg-type]
+        answers.append(Annotation.model_validate({**names, **said, "created_at": now, "updated_at": now}))
     add_annotations(project.data, answers)

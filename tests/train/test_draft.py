@@ -10,8 +10,9 @@ from pipeline.cli import run
 from pipeline.drafts import REFUSED, drafts_folder, read_drafts
 from pipeline.renderer import Renderer
 from pipeline.template import load_templates
+from schemas import ConfigError, DataError
 from tests.train.chat_server import chat_server, said
-from tests.train.drafted_project import OPEN, answered, drafted, question_in
+from tests.train.drafted_project import OPEN, answer_rows, answered, drafted, question_in
 from train.draft import fault_of
 from train.draft_rows import ToAsk
 
@@ -260,3 +261,25 @@ def test_a_response_must_be_a_choice_and_what_its_template_renders():
     assert fault_of("5", to_ask(template="maths", fields=fields, fills=fills), choosy, renderer) == "not_a_choice"
     assert fault_of(" which? ".strip(), to_ask(), TEMPLATES["chat"][0], None) == "repeats_prompt"
     assert fault_of("This one.", to_ask(), TEMPLATES["chat"][0], None) == ""
+
+
+def test_a_recipe_with_nothing_but_open_prompts_can_be_drafted_reviewed_and_trained_on(make_project, tuneloop):
+    with chat_server(lambda asked, _n: (200, said(GOOD[question_in(asked)]))) as (url, _):
+        project = drafted(make_project(), model="m", endpoint=url)
+        text = (project.root / "recipe.toml").read_text("utf-8")
+        first, rest = text.index("[[ingest.sources]]"), text.index('[[ingest.sources]]\nname = "open"')
+        (project.root / "recipe.toml").write_text(text[:first] + text[rest:], encoding="utf-8")
+        with pytest.raises(DataError, match="annotate kept no row") as caught:
+            project.run()
+        assert "they wait for people" in caught.value.fix
+        assert tuneloop(project, "draft")[0] == 0
+        with pytest.raises(DataError, match="annotate kept no row"):
+            project.run()
+    queue = [*queue_of(project.data, project.recipe, TEMPLATES).rows()]
+    assert [one.state for one in queue] == ["draft_unreviewed"] * 4
+    answer_rows(project, [one.row for one in queue], "accept")
+    with pytest.raises(ConfigError, match="all 4 train rows are synthetic") as caught:
+        project.run()
+    assert caught.value.fix.startswith("set draft.max_share = 1")
+    project.replace("recipe.toml", "[draft]\n", "[draft]\nmax_share = 1\n")
+    assert project.run()["split"].record.rows_kept == 4
