@@ -68,6 +68,8 @@ def add_drafts(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:
 def with_drafts(recipe: Recipe, data_root: Path, root: Path) -> Recipe:
     """Return the recipe with its drafts as further sources; the same recipe if it has none or no section `[draft]`.
 
+    Drafts of a source that the recipe no longer names, or now holds out of training, are left aside.
+
     Args:
         recipe: As its file says.
         data_root: The store.
@@ -79,10 +81,11 @@ def with_drafts(recipe: Recipe, data_root: Path, root: Path) -> Recipe:
     """
     if recipe.draft is None:
         return recipe
-    licenses = {source.name: source.license for source in recipe.ingest.sources}
+    held = recipe.split.hold_out.sources
+    licenses = {source.name: source.license for source in recipe.ingest.sources if source.name not in held}
     found = []
     for path in sorted(drafts_folder(data_root, recipe.name).glob("[a-z0-9]*.jsonl")):
-        if lines := read_drafts(path):
+        if (lines := read_drafts(path)) and lines[0]["source"] in licenses:
             found.append(_source(path, lines, licenses, root))
     if not found:
         return recipe
@@ -108,7 +111,7 @@ def _source(path: Path, lines: list[dict[str, Any]], licenses: Mapping[str, str 
             "template": first["template"],
             "fields": {name: f"fields.{name}" for name in names} | ({"turns": "turns"} if "turns" in first else {}),
             "keep": [SYNTHETIC, *kept],
-            "license": licenses.get(first["source"]),
+            "license": licenses[first["source"]],
             "synthetic": True,
         }
     )

@@ -81,6 +81,17 @@ def test_drafts_are_a_source_after_all_others_with_mark_meta_and_the_licence_of_
     assert project.run(to="ingest")["ingest"].reused == 2
 
 
+def test_drafts_of_a_source_that_is_gone_or_held_out_are_left_aside(make_project):
+    project = make_project(RECIPE + DRAFT)
+    add_drafts(path_of(project), [line()])
+    add_drafts(drafts_folder(project.data, "tiny") / "gone.instruct.jsonl", [line() | {"source": "gone"}])
+    names = [source.name for source in with_drafts(project.recipe, project.data, project.root).ingest.sources]
+    assert names == ["questions", "notes", "draft-questions-instruct"]
+    project.replace("recipe.toml", "[split]", '[split.hold_out]\nsources = ["questions"]\n[split]')
+    recipe = project.recipe
+    assert with_drafts(recipe, project.data, project.root) is recipe
+
+
 def test_a_source_with_the_name_of_one_of_drafts_is_refused(make_project):
     project = make_project(RECIPE.replace('"notes"', '"draft-questions-instruct"') + DRAFT)
     add_drafts(path_of(project), [line()])

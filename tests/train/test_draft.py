@@ -149,7 +149,7 @@ def test_what_is_no_draft_is_counted_kept_apart_and_not_asked_again(make_project
 
     with chat_server(answer) as (url, seen):
         project = drafted(make_project(), model="m", endpoint=url)
-        project.run()
+        project.run(to="format")
         _, _, err = tuneloop(project, "draft")
         assert "4 asked, 0 drafts kept; not kept: " in err
         assert {line["reason"] for line in lines(project, REFUSED)} == {"empty", "refusal", "cut", "repeats_prompt"}
@@ -159,7 +159,7 @@ def test_what_is_no_draft_is_counted_kept_apart_and_not_asked_again(make_project
         project.replace("recipe.toml", 'model = "m"', 'model = "n"')
         tuneloop(project, "draft")
         assert len(seen) == 8
-    assert project.ran() == []
+    assert project.ran(to="format") == []
 
 
 def test_a_server_that_goes_away_is_a_service_error_and_what_it_said_before_is_kept(
@@ -174,7 +174,7 @@ def test_a_server_that_goes_away_is_a_service_error_and_what_it_said_before_is_k
 
     with chat_server(answer) as (url, seen):
         project = drafted(make_project(), model="m", endpoint=url)
-        project.run()
+        project.run(to="format")
         code, _, err = tuneloop(project, "draft")
         assert code == 5
         assert f"2 drafts are kept in {drafts_folder(project.data.relative_to(project.root), 'tiny')}" in err
@@ -217,7 +217,7 @@ def test_a_recipe_without_the_section_or_with_unknown_names_says_how_to_mend_it(
 
 def test_a_model_in_a_folder_drafts_and_is_asked_once(make_project, tuneloop, base_folder):
     project = drafted(make_project(), model=str(base_folder), max_new_tokens=4)
-    project.run()
+    project.run(to="format")
     code, _, err = tuneloop(project, "draft")
     assert code == 0
     # A base of chance stops where it happens to: all that counts is that every row has its outcome.
@@ -233,7 +233,7 @@ def test_a_model_in_a_folder_drafts_and_is_asked_once(make_project, tuneloop, ba
 
 def test_a_prompt_too_long_for_the_folder_model_is_counted_and_the_rest_goes_on(make_project, tuneloop, base_folder):
     project = drafted(make_project(), model=str(base_folder), max_new_tokens=128)
-    project.run()
+    project.run(to="format")
     code, _, err = tuneloop(project, "draft")
     assert code == 0
     assert "too_long 4" in err
