@@ -25,10 +25,11 @@ from annotation.rule_checks import Bits, broken_rules
 from pipeline import ledger, refs
 from pipeline.lots import keys
 from pipeline.snapshot import Snapshot
+from pipeline.synthetic import SYNTHETIC, UNREVIEWED_DRAFT, is_marked
 from schemas import ConfigError, RunRecord
 
-STATES = ("unreviewed", "disputed", "unsure", "unconfirmed", "to_write")
-UNREVIEWED, DISPUTED = STATES.index("unreviewed"), STATES.index("disputed")
+STATES = ("unreviewed", "disputed", "unsure", "unconfirmed", "to_write", UNREVIEWED_DRAFT)
+UNREVIEWED, DISPUTED, DRAFTED = (STATES.index(state) for state in ("unreviewed", "disputed", UNREVIEWED_DRAFT))
 # What annotate says of a row, to the word under which the row is counted as left out.
 _DONE = {"accepted": "reviewed", "edited": "reviewed", "rejected": "rejected", "benchmark": "benchmark"}
 _MOST_THREADS = 4
@@ -219,7 +220,9 @@ def _read(path: Path, number: int, column: str, held_out: HeldOut | None, kinds:
         is_test = pa.array(np.zeros(batch.num_rows, bool)) if hidden is None else hidden.slice(start, batch.num_rows)
         start += batch.num_rows
         is_empty = pc.equal(pc.list_value_length(batch.column("completion")), 0)
-        said = batch.column(column) if column else pc.if_else(is_empty, "to_write", "unreviewed")
+        by_model = is_marked(batch.column("marks"), SYNTHETIC)
+        nobody = pc.if_else(is_empty, "to_write", pc.if_else(by_model, UNREVIEWED_DRAFT, "unreviewed"))
+        said = batch.column(column) if column else nobody
         is_open = pc.and_(pc.is_in(said, value_set=pa.array(STATES)), pc.invert(is_test))
         counts["test"] += is_test.true_count
         for one in pc.value_counts(said.filter(pc.invert(pc.or_(is_open, is_test)))).to_pylist():

@@ -5,9 +5,10 @@
     3  ranked  wrong_sum, unlikely      "A sum in the answer does not compute. The trained model finds ..."
    10  random                           "Chosen at random, to estimate how many answers are wrong."
 
-Stale rows come first and disputed ones next: people's work has gone into them. Then the rows follow by how likely a
-mistake is: one minus the product of (1 - weight) over a row's reasons. Of equals the order is that of their groups, so
-that different answers to one prompt stand side by side, then of ids: these are digests, and so as good as random.
+Answers that a model drafted come first, since they are of no use until somebody has looked. Stale rows come next and
+disputed ones after them: people's work has gone into them. Then the rows follow by how likely a mistake is: one minus
+the product of (1 - weight) over a row's reasons. Of equals the order is that of their groups, so that different
+answers to one prompt stand side by side, then of ids: these are digests, and so as good as random.
 
 A share of the rows that nobody has looked at is set apart by lot before anything is ranked. These rows stand among the
 others at that rate, in an order of chance, and by them alone the share of wrong answers is estimated. The lot hangs on
@@ -25,6 +26,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from annotation.checked_texts import Kinds
+from annotation.drafted import sentence_of
 from annotation.error_rate import RANDOM
 from annotation.open_rows import STATES, UNREVIEWED, OpenRows, open_rows
 from annotation.row_scores import RowScores, row_scores
@@ -54,7 +56,7 @@ class Queued(NamedTuple):
         why: Its reasons in sentences for the reviewer; never empty.
         urgency: 0 to 1, never more than that of the row before it; 1 comes first. A random row has its neighbour's.
         kind: ranked, or random: only of these may errors be counted.
-        state: unreviewed, disputed, unsure, unconfirmed or to_write.
+        state: unreviewed, disputed, unsure, unconfirmed, to_write or draft_unreviewed.
     """
 
     row: dict[str, Any]
@@ -141,7 +143,7 @@ class Queue:
         if again:
             # It is stale since the guideline has changed, not its text.
             why = why.replace(STALE_SENTENCE, "").strip()
-        said = [*again, state_sentence(int(self._rows.state[row])), why]
+        said = [sentence_of(text), *again, state_sentence(int(self._rows.state[row])), why]
         return Queued(text, " ".join(filter(None, said)) or NOTHING_KNOWN, urgency, "ranked", state)
 
     def _read(self, rows: Numbers) -> dict[int, dict[str, Any]]:

@@ -21,14 +21,9 @@ from annotation.answer_language import is_other_language, leaves_word
 from annotation.arithmetic import HAS_EQUATION, PLAIN_SUM, has_wrong_sum, misses_sum
 from annotation.checked_texts import Kinds, Texts, each, of_templates, texts_of
 from annotation.out_of_reach import lacks_media, names_page, needs_page, wants_media
+from pipeline.refusals import refuses
 
 Bits = NDArray[np.uint32]
-# Said at the start, and of answering: "I can't believe it" begins a story.
-_REFUSAL = (
-    r"(?i)^((i'm |i am )?sorry|i apologi[sz]e|unfortunately)?[,.]? *(but )?"
-    r"(as an ai\b|i('m| am)? ?(cannot|can't|can not|unable to|not able to) "
-    r"(help|assist|answer|provide|fulfil|complete|comply|do|create|generate|write|process|translate|summari[sz]e)\b)"
-)
 
 
 def _is_blank(texts: Texts, kinds: Kinds) -> pa.Array:
@@ -60,8 +55,7 @@ def _is_untranslated(texts: Texts, kinds: Kinds) -> pa.Array:
 
 
 def _is_refusal(texts: Texts, kinds: Kinds) -> pa.Array:
-    declines = pc.match_substring_regex(pc.replace_substring(texts.answer, "’", "'"), _REFUSAL)
-    return pc.and_(declines, pc.invert(of_templates(texts, kinds.declining)))
+    return pc.and_(refuses(texts.answer), pc.invert(of_templates(texts, kinds.declining)))
 
 
 def _is_cut_off(texts: Texts, _: Kinds) -> pa.Array:

@@ -17,6 +17,8 @@ from typing import Any
 
 from pydantic import JsonValue, ValidationError
 
+from annotation.drafted import sentence_of
+from annotation.reasons import in_language
 from annotation.words import DEFAULT_LANGUAGE, words
 from pipeline.digest import value_digest
 from pipeline.screen import screen
@@ -47,7 +49,8 @@ def task_of(
     Args:
         row: The row as Python values.
         review: What the row's template asks of people.
-        why: What the reviewer is told about why this example is in the queue; may be empty.
+        why: What the reviewer is told about why this example is in the queue; may be empty. That a model wrote the
+            example is said in any case.
         round_: Name of the review round.
         model_answer: What a trained model answered; shown folded away and read-only, never in the box.
         kind: The labelling screen it is for, by which its answers are read.
@@ -57,6 +60,7 @@ def task_of(
         ConfigError: The screens do not speak the language.
     """
     seen = screen(row["prompt"], row["completion"])
+    by_model = in_language(sentence_of(row), language)
     speakers = words(language).speakers
     messages = [
         {"role": message.role, "content": message.content, "speaker": speakers[message.role]} for message in seen.prompt
@@ -75,7 +79,7 @@ def task_of(
             "guideline": guideline_digest(review),
             "guideline_text": harmless_markdown(review.guideline),
             "error_types": [{"value": label} for label in review.error_types],
-            "why": why,
+            "why": why if by_model in why else f"{by_model} {why}".strip(),
             "round": round_,
             "model_answer": model_answer,
         }

@@ -3,6 +3,7 @@
 unreviewed, rule wrong_sum (0.7)                     doubt 0.7             urgency 0.7 / 3
 unreviewed, conflict (0.5) and wrong_sum (0.7)       doubt 1 - 0.5 * 0.3   urgency 0.85 / 3
 disputed by two people who differ (0.9)              doubt 0.9             urgency (1 + 0.9) / 3
+an answer that a model drafted                                             urgency 1: before all others
 stale (0.5)                                          doubt 0.5             urgency (2 + 0.5) / 3
 """
 
@@ -15,11 +16,12 @@ from numpy.typing import NDArray
 
 from annotation.disagreement import disagreements
 from annotation.error_rate import RANDOM
-from annotation.open_rows import DISPUTED, STATES, OpenRows
+from annotation.open_rows import DISPUTED, DRAFTED, STATES, OpenRows
 from annotation.row_scores import RowScores
 from annotation.rule_checks import RULES, Bits
 from annotation.suspicion import WORTH_A_LOOK, Floats, suspicion
 from pipeline.annotations import annotation_files, read_annotations
+from pipeline.synthetic import UNREVIEWED_DRAFT
 
 Flags = NDArray[np.bool_]
 # How likely a row of a state is to need a change, and what its reviewer is told. The weights are judgement.
@@ -29,6 +31,7 @@ _STATES: Mapping[str, tuple[float, str]] = {
     "unsure": (0.6, "Somebody could not say."),
     "unconfirmed": (0.2, "One person has answered this; a second look is wanted."),
     "to_write": (0.3, "There is no response yet: please write one."),
+    UNREVIEWED_DRAFT: (0.9, ""),  # what a model wrote of it is told of a row in every state
 }
 _STALE = next(place for place, rule in enumerate(RULES) if rule.name == "stale")
 STALE_SENTENCE = RULES[_STALE].sentence
@@ -45,7 +48,9 @@ def urgency_of(data_root: Path, rows: OpenRows, run: RowScores) -> Floats:
     doubt = 1 - (1 - suspicion(run.surprise, rows.bits)) * (1 - _state_weights(data_root, rows))
     # Each third of the scale belongs to one band, so that no sum of small reasons passes begun work.
     band = np.where(is_stale(rows.bits), np.int8(2), (rows.state == DISPUTED).astype(np.int8))
-    return np.asarray((band + doubt) / 3 * (1 - _TIE) + _TIE * (1 - rows.group / 2.0**64))
+    # Drafts wait for nothing else, and until somebody looks at one it is of no use to anybody.
+    share = np.where(rows.state == DRAFTED, 1.0, (band + doubt) / 3)
+    return np.asarray(share * (1 - _TIE) + _TIE * (1 - rows.group / 2.0**64))
 
 
 def is_stale(bits: Bits) -> Flags:
@@ -87,6 +92,7 @@ def by_reason(rows: OpenRows, run: RowScores, is_random: Flags) -> dict[str, int
     consider("doubt", WORTH_A_LOOK, run.surprise.chance >= WORTH_A_LOOK)
     consider("disputed", 2.0, rows.state == DISPUTED)
     consider("stale", 3.0, is_stale(rows.bits))
+    consider(UNREVIEWED_DRAFT, 4.0, rows.state == DRAFTED)
     names.append((RANDOM, -1.0))
     code[is_random] = len(names) - 1
     counts = np.bincount(code, minlength=len(names))

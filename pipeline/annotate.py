@@ -26,17 +26,19 @@ from pipeline.reopening import REOPENED, read_reopened, with_reopened
 from pipeline.screen import shown_prompt
 from pipeline.snapshot import PART_ROWS, Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
+from pipeline.synthetic import SYNTHETIC, UNREVIEWED_DRAFT, is_marked
 from pipeline.tokens import check_tokenizer, load_counter
 from schemas import Annotated, Annotation, AnnotationError, Formatted, GateError, arrow_schema, dropped_schema
 from schemas.errors import MOST_SHOWN
 
 TOKENIZER = "tokenizer.json"
 CHECKED = ("accepted", "edited")
-WAITING = ("unreviewed", "stale", "conflict", "to_write", "disputed", "unsure")
+WAITING = (UNREVIEWED_DRAFT, "unreviewed", "stale", "conflict", "to_write", "disputed", "unsure")
 _ANNOTATIONS, _DUPLICATES, _BENCHMARKS = "annotations/", "dedupe/dropped/", "benchmark "
 _NOBODY = {
     "unreviewed": "nobody has reviewed it, and `require` wants that",
     "to_write": "nobody has written its response yet",
+    UNREVIEWED_DRAFT: "a model wrote it and nobody has accepted it yet",
 }
 
 
@@ -141,12 +143,15 @@ class Annotate(Settings):
         status = pc.coalesce(told.column("status"), pc.if_else(is_empty, "to_write", "unreviewed"))
         is_stale = pc.fill_null(told.column("is_stale"), False)
         batch = _with_marks(batch, is_stale, told.column("reopened"))
+        is_draft = pc.and_(is_marked(batch.column("marks"), SYNTHETIC), pc.equal(status, "unreviewed"))
         keep = self._keep(status, pc.fill_null(told.column("is_confirmed"), False))
+        keep = pc.and_(keep, pc.invert(is_draft))
         keep = pc.and_(keep, pc.is_null(told.column("repeats")))
         kept = _annotated(batch.filter(keep), told.filter(keep), status.filter(keep))
         leave = pc.invert(keep)
-        dropped = _dropped(batch.filter(leave), told.filter(leave), status.filter(leave))
-        return Mapped(kept, dropped, _counts(status, is_stale, batch.column("marks")))
+        reason = pc.if_else(is_draft, UNREVIEWED_DRAFT, status).filter(leave)
+        dropped = _dropped(batch.filter(leave), told.filter(leave), reason)
+        return Mapped(kept, dropped, _counts(status, is_stale, is_draft, batch.column("marks")))
 
     def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int]) -> dict[str, JsonValue]:
         """Return how many rows wait for people, each under the first reason that applies."""
@@ -312,7 +317,8 @@ def _annotated(batch: pa.RecordBatch, told: pa.RecordBatch, status: pa.Array) ->
 def _dropped(batch: pa.RecordBatch, told: pa.RecordBatch, status: pa.Array) -> pa.RecordBatch:
     """Return dropped rows as they came, with the reason; accepted and edited rows lacked a second word."""
     reason = pc.if_else(pc.is_in(status, value_set=pa.array(CHECKED)), "unconfirmed", status)
-    nobody = pc.if_else(pc.equal(status, "to_write"), _NOBODY["to_write"], _NOBODY["unreviewed"])
+    known = pa.array([*_NOBODY])
+    nobody = pa.array([*_NOBODY.values()]).take(pc.fill_null(pc.index_in(status, value_set=known), 0))
     repeats = told.column("repeats")
     columns = {
         **dict(zip(batch.schema.names, batch.columns, strict=True)),
@@ -329,21 +335,13 @@ def _batch(columns: Mapping[str, pa.Array], schema: pa.Schema) -> pa.RecordBatch
     return pa.RecordBatch.from_arrays([columns[field.name].cast(field.type) for field in schema], schema=schema)
 
 
-def _counts(status: pa.Array, is_stale: pa.Array, marks: pa.Array) -> dict[str, int]:
+def _counts(status: pa.Array, is_stale: pa.Array, is_draft: pa.Array, marks: pa.Array) -> dict[str, int]:
     """Return rows per status, and rows that wait for people per first reason that applies."""
     counts: Tally[str] = Tally({item["values"]: item["counts"] for item in pc.value_counts(status).to_pylist()})
-    has_conflict = _contains(marks, "conflict")
     is_open = pc.equal(status, "unreviewed")
-    why = pc.if_else(is_stale, "stale", pc.if_else(pc.and_(is_open, has_conflict), "conflict", status))
+    why = pc.if_else(pc.and_(is_open, is_marked(marks, "conflict")), "conflict", status)
+    why = pc.if_else(is_draft, UNREVIEWED_DRAFT, pc.if_else(is_stale, "stale", why))
     waiting = Tally({item["values"]: item["counts"] for item in pc.value_counts(why).to_pylist()})
     counts.update({f"waiting_{reason}": waiting[reason] for reason in WAITING if waiting[reason]})
     counts["stale"] = is_stale.true_count
     return dict(counts)
-
-
-def _contains(marks: pa.Array, mark: str) -> pa.Array:
-    """Return which rows carry a mark."""
-    found = np.zeros(len(marks), bool)
-    hits = pc.equal(marks.flatten(), mark)
-    found[pc.list_parent_indices(marks).filter(hits).to_numpy()] = True
-    return pa.array(found)

@@ -27,6 +27,7 @@ for _target, _help in (
     ("train.compare_cli:compare", "compare two data versions by one base trained on each"),
     ("train.evaluate_cli:evaluate", "judge a model trained anywhere, or answers in a file"),
     ("train.export_cli:export", "write a tuned model for other tools"),
+    ("train.draft_cli:draft", "let a model write what nobody has, for people to check"),
     ("pipeline.commands:check", "say what `data` would run and why"),
     ("pipeline.commands:recipe", "print every setting of a recipe"),
     ("pipeline.store_commands:log", "list the runs"),

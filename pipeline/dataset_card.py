@@ -12,7 +12,7 @@ from pipeline.meta import meta_values
 from pipeline.snapshot import Snapshot
 from pipeline.split_rows import joined_meta
 from pipeline.strata import LANGUAGE, count, strata_of, with_language
-from pipeline.synthetic import models_of
+from pipeline.written_by import models_of
 from schemas import SPLITS, Example, arrow_schema
 
 MESSAGES = "`prompt` and `completion` are lists of messages: trainers that know this form learn the completion only."

@@ -90,7 +90,7 @@ def assign(
     held = np.full(n, -1, np.int8) if held is None else held
     made = np.zeros(n, bool)
     if lineage is not None:
-        made[lineage.child] = True
+        made[lineage.made] = True
     own = known_sides(rows.column("id"), known)
     groups = rows.column("group").combine_chunks().dictionary_encode()
     code, labels = groups.indices.to_numpy(), groups.dictionary

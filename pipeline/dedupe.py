@@ -8,11 +8,12 @@ Raw fields are compared, so the words of a template never make two rows alike, a
 duplicates when every prompt field and every response field is equal, or near and of the same meaning
 (`pipeline.difference`); short texts that differ in punctuation alone need not be near. Of duplicates the one stays
 that people have reviewed; then one with a response; then by priority of the source, number of filled fields,
-characters, id, file and line. A row without a response goes where one with the same prompt has a response. Benchmark
-items and their duplicates go first.
+characters, id, file and line. A row without a response goes where one with the same prompt has a response, unless that
+is a model's draft which people rejected. Benchmark items and their duplicates go first.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import ClassVar, cast
@@ -39,7 +40,7 @@ from pipeline.text_verdicts import VerdictMemory
 from pipeline.verdicts import Verdicts
 from pipeline.verified import Alike, verify
 from pipeline.vocabulary import word_files
-from schemas import ConfigError, Deduped, Ingested, arrow_schema, dropped_schema, nearest
+from schemas import Annotation, ConfigError, Deduped, Ingested, arrow_schema, dropped_schema, nearest
 
 _LEARNT = ("reason", "detail", "partner_id", "partner_origin", "score")
 _ROWS_AT_ONCE = 1 << 16
@@ -89,12 +90,14 @@ class Dedupe(Settings):
         if problem := ConfigError.of(problems):
             raise problem
         answers = read_annotations(annotation_files(place.data_root).values())
+        drafted: dict[str, JsonValue] = {"turned_down": [*_turned_down(answers, place)]} if place.synthetic else {}
         return Inputs(
             files | word_files(),
             {
                 "annotated": [*sorted({answer.example for answer in answers if answer.example})],
                 "sources": [*place.sources],
                 **fields_of(place),
+                **drafted,
             },
         )
 
@@ -149,6 +152,7 @@ class Dedupe(Settings):
             protected=self.protect,
             near=self.near,
             long_chars=self.boilerplate_chars,
+            turned_down=cast(list[str], inputs.values.get("turned_down", [])),
         )
         return decide(
             corpus,
@@ -176,6 +180,15 @@ class Dedupe(Settings):
             kept=_batch(kept, arrow_schema(Deduped)).filter(stays),
             dropped=_batch(gone, dropped_schema(Ingested)).filter(pc.invert(stays)),
         )
+
+
+def _turned_down(answers: Iterable[Annotation], place: Place) -> list[str]:
+    """Return the ids of the rows a model wrote of which people have said nothing but that they are wrong, in order."""
+    said: dict[str, set[str]] = defaultdict(set)
+    for answer in answers:
+        if answer.example and answer.source in place.synthetic and answer.verdict != "prefer":
+            said[answer.example].add(answer.verdict)
+    return sorted(example for example, verdicts in said.items() if verdicts == {"reject"})
 
 
 def fields_of(place: Place) -> dict[str, JsonValue]:

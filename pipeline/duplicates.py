@@ -36,6 +36,7 @@ class Policy:
         protected: Names of sources whose prompts no other source may repeat.
         near: Least score of a near pair.
         long_chars: A response this long is equal by no accident.
+        turned_down: Ids of drafts that people rejected: a row without a response is still to be written by people.
     """
 
     annotated: Sequence[str]
@@ -43,6 +44,7 @@ class Policy:
     protected: Sequence[str]
     near: float
     long_chars: int
+    turned_down: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,7 @@ class Known:
 
     Attributes:
         long: Responses that are equal by no accident: key of the response, -1 for short ones.
+        answers: Rows with a response that may stand for a row without.
     """
 
     corpus: Corpus
@@ -59,6 +62,7 @@ class Known:
     ranking: Ranking
     judge: Judge
     long: Codes
+    answers: Flags
 
     @property
     def agreeing(self) -> NDArray[np.int64]:
@@ -115,6 +119,7 @@ def _learn(
         Ranking(corpus, prompts, responses, reviewed, protected, policy.sources),
         Judge(corpus, prompts, responses, memory, policy.near, policy.long_chars),
         np.where(responses.chars >= policy.long_chars, responses.exact, np.int32(-1)),
+        (responses.exact >= 0) & ~corpus.having_ids(policy.turned_down),
     )
 
 
@@ -231,7 +236,7 @@ def _waiting(known: Known, verdicts: Verdicts) -> Flags:
     unanswered = asks & (known.responses.exact < 0) & ~known.ranking.reviewed
     if not unanswered.any():
         return unanswered
-    answered = np.unique(known.prompts.strict[asks & (known.responses.exact >= 0)])
+    answered = np.unique(known.prompts.strict[asks & known.answers])
     waiting: Flags = unanswered & np.isin(known.prompts.strict, answered)
     return waiting
 
@@ -242,7 +247,7 @@ def _drop_unanswered(known: Known, verdicts: Verdicts, waiting: Flags) -> None:
     if not waiting.any():
         return
     asked = np.unique(prompts.strict[waiting])
-    answered = np.flatnonzero(verdicts.stays & (known.responses.exact >= 0) & np.isin(prompts.strict, asked))
+    answered = np.flatnonzero(verdicts.stays & known.answers & np.isin(prompts.strict, asked))
     answered = answered[np.argsort(known.ranking.ranks(answered))]
     for keys in (prompts.exact, prompts.strict):
         best, first = np.unique(keys[answered], return_index=True)

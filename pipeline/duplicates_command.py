@@ -16,6 +16,7 @@ from cyclopts import Parameter, validators
 from pipeline.border import border as find_border
 from pipeline.clusters import MARKS, Cluster, clusters_of, largest, marked_groups
 from pipeline.commands import DataRoot
+from pipeline.drafts import with_drafts
 from pipeline.duplicates_page import border_lines, cluster_lines, group_lines, threshold_lines
 from pipeline.inspection import Gone, Inspection
 from pipeline.other_threshold import at_threshold
@@ -105,6 +106,7 @@ def _opened(recipe: str | None, data_root: Path) -> Inspection:
     """Return the newest run of dedupe, opened; what has changed since is noted."""
     today = load_recipe(Path(recipe) if recipe else None) if recipe is None or recipe.endswith(".toml") else None
     record = newest_record(data_root, "dedupe", today.name if today else str(recipe))
+    today = today and with_drafts(today, data_root, Path.cwd())
     stage, place = past_settings(record, today, data_root, Path.cwd())
     run = Inspection.of(record, stage, place)
     if today and (changed := changed_since(record, today, data_root)):

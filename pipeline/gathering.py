@@ -33,6 +33,7 @@ from pipeline.row import Layout, Row, parse_row
 from pipeline.source import Source
 from pipeline.stage import Inputs
 from pipeline.strict_json import MalformedError, canonical
+from pipeline.synthetic import SYNTHETIC
 from pipeline.turns import Turn
 from schemas import Strict
 
@@ -117,6 +118,8 @@ def gather(
         counts[f"to_write:{source.name}"] += not has_response(reading, fields, turns)
         plain = (example, source.name, origin, reading.declaration.task, reading.template, source.license)
         examples.add(plain, fields, turns, _meta_of(source, row, language))
+        if source.synthetic:
+            examples.marks[-1].add(SYNTHETIC)
     return examples, drops, counts
 
 

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from pipeline.snapshot import BATCH_ROWS
 from schemas import SPLITS
 
-REASONS = ("leak", "held_out", "parent_held_out", "parent_apart", "mixed_out", "capped")
+REASONS = ("leak", "held_out", "parent_held_out", "parent_apart", "synthetic", "mixed_out", "capped")
 MOST_LISTED = 50
 _STAYS = -1
 

@@ -8,7 +8,7 @@ it repeats a benchmark's item stands beyond every side.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,7 @@ class Lineage:
         row: Rows that a name means.
         row_name: Beside each such row the number of the name.
         fixed: For each name the side known without a row: from the ledger, or `BENCHMARK`; else `UNKNOWN`.
+        synthetic: Rows that a model wrote, whether or not they name a parent.
     """
 
     child: npt.NDArray[np.int64]
@@ -43,6 +44,12 @@ class Lineage:
     row: npt.NDArray[np.int64]
     row_name: npt.NDArray[np.int64]
     fixed: npt.NDArray[np.int8]
+    synthetic: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @property
+    def made(self) -> npt.NDArray[np.int64]:
+        """The rows that were made from others or by a model, in order."""
+        return np.union1d(self.child, self.synthetic)
 
     @property
     def n_meant(self) -> npt.NDArray[np.int64]:
@@ -83,7 +90,13 @@ class Lineage:
         return names, best[names]
 
 
-def read_lineage(plain: pa.Table, made_from: MetaColumn, known: pa.Table, dropped: Iterable[Path]) -> Lineage:
+def read_lineage(
+    plain: pa.Table,
+    made_from: MetaColumn,
+    known: pa.Table,
+    dropped: Iterable[Path],
+    synthetic: npt.NDArray[np.int64] | None = None,
+) -> Lineage:
     """Return who was made from whom.
 
     Args:
@@ -91,6 +104,7 @@ def read_lineage(plain: pa.Table, made_from: MetaColumn, known: pa.Table, droppe
         made_from: Row numbers and the name of a parent beside each.
         known: The ledger.
         dropped: What dedupe dropped, in parquet.
+        synthetic: Numbers of the rows that a model wrote, in order.
     """
     encoded = made_from.value.dictionary_encode()
     # In order, so that nothing depends on the order of the rows.
@@ -113,7 +127,8 @@ def read_lineage(plain: pa.Table, made_from: MetaColumn, known: pa.Table, droppe
     row, row_name = np.concatenate(rows), np.concatenate(meant)
     # A row that names itself has said nothing.
     keep = ~np.isin(made_from.row * len(names) + number, row * len(names) + row_name)
-    return Lineage(made_from.row[keep], number[keep], names, row, row_name, fixed)
+    by_model = np.zeros(0, np.int64) if synthetic is None else synthetic
+    return Lineage(made_from.row[keep], number[keep], names, row, row_name, fixed, by_model)
 
 
 def _matches(values: pa.ChunkedArray, wanted: pa.StringArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:

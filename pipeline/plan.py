@@ -89,6 +89,8 @@ def place_of(recipe: Recipe, data_root: Path, root: Path, records: Mapping[str, 
         records=dict(records),
         benchmarks={name: root / name for name in recipe.dedupe.benchmarks},
         decontaminate=recipe.dedupe.model_dump(mode="json", include={"near", "decontaminate"}),
+        synthetic=tuple(source.name for source in sources if source.synthetic),
+        max_synthetic=recipe.draft.max_share if recipe.draft else 1.0,
     )
 
 

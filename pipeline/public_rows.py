@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 from pipeline import pii
 from pipeline.snapshot import PartWriter, Snapshot, make_folder
 from pipeline.strict_json import canonical
-from pipeline.synthetic import models_of
+from pipeline.written_by import models_of
 from schemas import arrow_schema
 from schemas.publish import PublicExample
 

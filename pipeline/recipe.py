@@ -12,6 +12,7 @@ from pipeline.ingest import Ingest
 from pipeline.split import Split
 from pipeline.stage import Stage
 from schemas import ConfigError, Strict
+from schemas.draft import DraftSettings
 from schemas.evaluation import Evaluate
 from schemas.publish import PublishSettings
 from schemas.review import ReviewSettings
@@ -36,6 +37,7 @@ class Recipe(Strict):
     evaluate: Evaluate = Evaluate()
     review: ReviewSettings = ReviewSettings()
     publish: PublishSettings = PublishSettings()
+    draft: DraftSettings | None = None
 
     def stages(self) -> list[Stage]:
         """Return the stages in the order they run."""

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from pipeline import ledger
+from pipeline.drafts import with_drafts
 from pipeline.execute import Progress, run_stage
 from pipeline.plan import Outcome, StagePlan, plans, problems_after, settled
 from pipeline.recipe import Recipe
@@ -28,8 +29,8 @@ def run_data(
     Raises:
         DataError: What, where and how to mend; the store is as it was after the last finished stage.
     """
-    stages = recipe.stages()
-    names = [stage.name for stage in stages]
+    recipe = with_drafts(recipe, data_root, root or Path.cwd())
+    names = [stage.name for stage in recipe.stages()]
     if to is not None and to not in names:
         raise ConfigError(f"no stage {to!r}", where="--to", fix=nearest(to, names))
     outcomes: list[Outcome] = []
@@ -52,6 +53,7 @@ def plan_data(recipe: Recipe, data_root: Path, root: Path | None = None) -> list
     An empty list means it would be skipped. Stages after the first that would run depend on what that
     gives, so they are told as such.
     """
+    recipe = with_drafts(recipe, data_root, root or Path.cwd())
     outcomes: list[Outcome] = []
     found: list[tuple[str, list[str]]] = []
     for run in plans(recipe, data_root, root or Path.cwd(), None, outcomes):

@@ -1,8 +1,10 @@
 r"""Rows taken apart into cells, one for each text of a prompt or response side.
 
 fields=[("input", "A b"), ("answer", "C")]  ->  (prompt, "input", "A b"), (response, "answer", "C")
-turns=[user "Hi", assistant "Yes?", user "Bye"]  ->  (prompt, turns, "Hi\n\nBye"), (response, turns, "Yes?"),
-                                                     (first turn, turns, "Hi")
+turns=[user "Hi", assistant "Yes?", user "Sum?", assistant "5"]
+    ->  (prompt, turns, "Hi\n\nSum?"), (response, turns, "Yes?\n\n5"), (first turn, turns, "Hi")
+
+A conversation that nobody has answered yet, whose last turn is not the assistant's, has no response.
 """
 
 from collections.abc import Mapping, Sequence
@@ -110,19 +112,25 @@ def _fields(lists: pa.ListArray) -> tuple[Ints, pa.Array, pa.Array]:
 
 
 def _turns(lists: pa.ListArray) -> list[tuple[Ints, int, pa.LargeStringArray]]:
-    """Return rows and texts of user turns joined, first user turns, and assistant turns joined with their calls."""
+    """Return rows and texts of user turns joined, first user turns, and assistant turns joined with their calls.
+
+    The assistant's turns are those of answered conversations only.
+    """
     items = lists.flatten()
     counts = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     row = np.repeat(np.arange(len(lists)), counts)
     role = pc.struct_field(items, "role")
     said = _large(pc.struct_field(items, "content"))
     calls = _large(pc.fill_null(pc.struct_field(items, "tool_calls"), ""))
+    by_assistant = pc.equal(role, "assistant")
+    is_answered = np.zeros(len(lists), bool)
+    is_answered[counts > 0] = by_assistant.to_numpy(zero_copy_only=False)[(np.cumsum(counts) - 1)[counts > 0]]
+    answers = pc.and_(by_assistant, pa.array(is_answered[row]))
     done = []
-    for speaker, side, texts in (
-        ("user", PROMPT, said),
-        ("assistant", RESPONSE, pc.binary_join_element_wise(said, calls, pa.scalar("\n", pa.large_string()))),
+    for own, side, texts in (
+        (pc.equal(role, "user"), PROMPT, said),
+        (answers, RESPONSE, pc.binary_join_element_wise(said, calls, pa.scalar("\n", pa.large_string()))),
     ):
-        own = pc.equal(role, speaker)
         rows, starts = np.unique(row[own.to_numpy(zero_copy_only=False)], return_index=True)
         spoken = texts.filter(own)
         bounds = pa.array(np.append(starts, len(spoken)).astype(np.int64))

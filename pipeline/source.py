@@ -49,6 +49,7 @@ class Source(Strict):
     revision: str | None = Field(None, title="hf://: full commit hash, so that every run reads the same rows")
     clean: str | None = Field(None, title="my.py:function that takes each row and returns it mended, or drops it")
     license: str | None = Field(None, title="licence of its rows, such as CC-BY-4.0")
+    synthetic: bool = Field(default=False, title="a model wrote its rows: trained on once a person has accepted them")
 
     @field_validator("encoding")
     @classmethod

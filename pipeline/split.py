@@ -8,14 +8,16 @@ the side of its parents. Then rows leave, in this order:
 
     parent_held_out   made from a row that is not trained on
     parent_apart      made from rows that are trained on, and put on another side before that was known
+    synthetic         a model wrote it, and it would stand on validation or test
     held_out          held out, and put on a lesser side before
     leak              of two look-alikes on different sides, by their final text, the one on the lesser side goes
-    mixed_out, capped train rows over what `mix` asks for
+    mixed_out, capped train rows over what `mix` asks for, and synthetic ones over their share
 
 The lesser side is train, then validation, then test. The ledger keeps the side of rows that leave, too.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -77,12 +79,15 @@ class Split(Settings):
         files = dict(word_files())
         if self.parent_column is not None:
             problems += column_problems(self.parent_column, place, f"recipe {place.recipe}, split.parent_column")
-            if dedupe := place.records.get("dedupe"):
-                folder = place.data_root / "dedupe" / "dropped"
-                files |= {f"{_DROPPED}{file.name}": folder / file.name for file in dedupe.dropped}
+        if (self.parent_column is not None or place.synthetic) and (dedupe := place.records.get("dedupe")):
+            folder = place.data_root / "dedupe" / "dropped"
+            files |= {f"{_DROPPED}{file.name}": folder / file.name for file in dedupe.dropped}
         if problem := ConfigError.of(problems):
             raise problem
-        return Inputs(files, {"prompt_fields": prompt_fields(place)})
+        values: dict[str, JsonValue] = {"prompt_fields": prompt_fields(place)}
+        if place.synthetic:
+            values |= {"synthetic": [*place.synthetic], "max_synthetic": place.max_synthetic}
+        return Inputs(files, values)
 
     def prepare(self, parents: Mapping[str, Snapshot], inputs: Inputs, spill: Path, cache: Path | None = None) -> State:
         """Decide every row's side and which rows leave; the ledger gains what was decided.
@@ -91,7 +96,9 @@ class Split(Settings):
             ConfigError: Hold-outs, weights or caps leave no row to train on; nothing is decided then.
         """
         del cache
-        policy = self.policy
+        synthetic: Any = inputs.values.get("synthetic", [])
+        most: Any = inputs.values.get("max_synthetic", 1.0)
+        policy = replace(self.policy, synthetic=tuple(synthetic), max_synthetic=most)
         rows = read_rows(parents["annotate"], _fields_of(inputs), policy.kept)
         known = decisions(parents.get(LEDGER))
         dropped = [path for name, path in inputs.files.items() if name.startswith(_DROPPED)]
@@ -105,7 +112,7 @@ class Split(Settings):
 
     @property
     def policy(self) -> Policy:
-        """What decides on the rows."""
+        """What decides on the rows, as far as the settings say."""
         deal = Deal(self.shares, self.salt, self.big_group)
         return Policy(deal, self.leak, self.hold_out, self.mix, self.parent_column)
 

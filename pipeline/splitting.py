@@ -1,5 +1,6 @@
 """One run's decisions on a split: which side every row is on, which rows leave, and what a reader should know."""
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import JsonValue
 
 from pipeline.dealing import TRAIN, Deal, Dealt, assign
@@ -15,9 +17,10 @@ from pipeline.holdout import HoldOut
 from pipeline.leaks import find_leaks
 from pipeline.leaving import MOST_LISTED, Leaving
 from pipeline.lineage import BENCHMARK, Lineage, read_lineage
-from pipeline.lots import keys
+from pipeline.lots import keys, lots
 from pipeline.mixing import Mix
-from pipeline.split_rows import Rows
+from pipeline.split_rows import MetaColumn, Rows
+from pipeline.synthetic import SYNTHETIC, parents_in
 from schemas import SPLITS, ConfigError
 
 
@@ -31,6 +34,8 @@ class Policy:
         hold_out: What is not trained on.
         mix: How much of what is trained on.
         parent_column: The kept column that names the parents of synthetic rows.
+        synthetic: Sources whose rows a model wrote; they are trained on or leave.
+        max_synthetic: Most of the train side that may be theirs, 0 to 1.
     """
 
     deal: Deal
@@ -38,12 +43,15 @@ class Policy:
     hold_out: HoldOut
     mix: Mix
     parent_column: str | None
+    synthetic: tuple[str, ...] = ()
+    max_synthetic: float = 1.0
 
     @property
     def kept(self) -> list[str]:
         """The kept columns that a decision needs."""
         authors = [self.hold_out.author_column] if self.hold_out.authors else []
-        return [*authors, *([self.parent_column] if self.parent_column else [])]
+        named = [self.parent_column] if self.parent_column else []
+        return [*authors, *named, *([SYNTHETIC] if self.synthetic else [])]
 
 
 @dataclass(frozen=True)
@@ -76,14 +84,16 @@ def decide(rows: Rows, known: pa.Table, policy: Policy, dropped: Iterable[Path] 
     plain, leaving = rows.plain, Leaving(rows.n)
     held = policy.hold_out.sides_of(plain, rows.meta)
     lineage = None
-    if policy.parent_column is not None:
-        lineage = read_lineage(plain, rows.meta[policy.parent_column], known, dropped)
+    by_model = _by_model(plain, policy)
+    if policy.parent_column is not None or len(by_model):
+        lineage = read_lineage(plain, _made_from(rows, policy), known, dropped, by_model)
     dealt = assign(plain, known, policy.deal, held, lineage)
     counts: dict[str, int] = {"big_groups": len(dealt.big)}
     notes: dict[str, JsonValue] = {"big_groups": [*dealt.big]}
     decided = Decided(dealt.sides, leaving, counts, notes)
     if lineage is not None:
         _part_from_parents(leaving, dealt, lineage)
+        _part_from_tests(leaving, dealt, by_model)
         counts["parent_unknown"], notes["parents"] = _parents_told(leaving, lineage, plain)
     if policy.hold_out.asks:
         _part_with_held(leaving, dealt, held)
@@ -98,11 +108,63 @@ def decide(rows: Rows, known: pa.Table, policy: Policy, dropped: Iterable[Path] 
             )
     _part_with_leaks(leaving, dealt, rows, policy.leak)
     notes["leaks"] = _leaks_told(leaving, dealt.sides, plain)
+    if len(by_model):
+        _cap_synthetic(leaving, dealt, plain, by_model, policy)
     before = decided.n_trained
     policy.mix.thin_out(leaving, plain, dealt.sides, policy.deal.salt)
     if before and not decided.n_trained:
         raise _nothing_left(f"of {before:,} train rows the weights keep none", "split.mix.weights", "raise the weights")
     return decided
+
+
+def _by_model(plain: pa.Table, policy: Policy) -> npt.NDArray[np.int64]:
+    """Return the rows that a model wrote, in order."""
+    named = pc.is_in(plain.column("source"), value_set=pa.array(policy.synthetic, pa.string()))
+    return np.flatnonzero(named.to_numpy()) if policy.synthetic else np.zeros(0, np.int64)
+
+
+def _made_from(rows: Rows, policy: Policy) -> MetaColumn:
+    """Return who names whom as a parent: in the kept column that the recipe names, and in what drafts carry."""
+    found = [rows.meta[policy.parent_column]] if policy.parent_column is not None else []
+    if policy.synthetic:
+        found.append(MetaColumn(*parents_in(rows.meta[SYNTHETIC].row, rows.meta[SYNTHETIC].value)))
+    row = np.concatenate([one.row for one in found])
+    order = np.argsort(row, kind="stable")
+    return MetaColumn(row[order], pa.concat_arrays([one.value for one in found]).take(pa.array(order)))
+
+
+def _part_from_tests(leaving: Leaving, dealt: Dealt, by_model: npt.NDArray[np.int64]) -> None:
+    """Let rows go that a model wrote and that would stand where models are judged."""
+    rows = by_model[dealt.sides[by_model] > TRAIN]
+    told = [f"a model wrote it, and it would stand on {SPLITS[side]}" for side in dealt.sides[rows].tolist()]
+    leaving.mark(rows, "synthetic", told)
+
+
+def _cap_synthetic(
+    leaving: Leaving, dealt: Dealt, plain: pa.Table, by_model: npt.NDArray[np.int64], policy: Policy
+) -> None:
+    """Let synthetic rows go until they are no more than their share of what is trained on; the smallest lots stay.
+
+    Raises:
+        ConfigError: Nothing else is trained on, so that none could stay.
+    """
+    is_synthetic = np.zeros(plain.num_rows, bool)
+    is_synthetic[by_model] = True
+    trained = (dealt.sides == TRAIN) & ~leaving.gone
+    share, n_others = policy.max_synthetic, int((trained & ~is_synthetic).sum())
+    rows = np.flatnonzero(trained & is_synthetic)
+    most = len(rows) if share >= 1 else math.floor(n_others * share / (1 - share) + 1e-9)
+    if len(rows) <= most:
+        return
+    if not n_others:
+        raise _nothing_left(
+            f"all {len(rows):,} train rows are synthetic, and draft.max_share = {share:g}",
+            "draft.max_share",
+            "set draft.max_share = 1 to train on accepted drafts alone, or add rows that people wrote",
+        )
+    lot = lots(plain.column("id").take(pa.array(rows)), f"{policy.deal.salt}\0synthetic")
+    sentence = f"synthetic rows are capped at {share:g} of the train side"
+    leaving.mark(rows[np.argsort(lot, kind="stable")][most:], "capped", [sentence])
 
 
 def _nothing_left(what: str, where: str, fix: str) -> ConfigError:

@@ -15,6 +15,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, JsonValue
 
 from pipeline.snapshot import Snapshot
+from pipeline.synthetic import UNREVIEWED_DRAFT
 from schemas import DataError, RunRecord, Strict, Template
 
 
@@ -33,6 +34,8 @@ class Place:
         records: The newest record of every earlier stage of this recipe.
         benchmarks: Files of benchmark items, by name as the recipe has it.
         decontaminate: Dedupe's settings of what repeats an item, for text that people write later.
+        synthetic: Names of the sources whose rows a model wrote.
+        max_synthetic: Most of the train side that may be synthetic, 0 to 1.
     """
 
     recipe: str
@@ -45,6 +48,8 @@ class Place:
     records: Mapping[str, RunRecord]
     benchmarks: Mapping[str, Path] = field(default_factory=dict)
     decontaminate: Mapping[str, JsonValue] = field(default_factory=dict)
+    synthetic: tuple[str, ...] = ()
+    max_synthetic: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -230,11 +235,18 @@ class Settings(Strict):
         return {}
 
 
+# Why rows are dropped that people can still let in.
+_FOR_PEOPLE = frozenset((UNREVIEWED_DRAFT, "to_write", "unreviewed", "unconfirmed", "unsure", "disputed"))
+
+
 def no_rows_left(stage: str, dropped: Mapping[str, int]) -> DataError:
     """Return the error for a stage that kept nothing."""
+    fix = f"look at them with `tuneloop show {stage} --dropped`, then mend the source or the setting"
+    if dropped and set(dropped) <= _FOR_PEOPLE:
+        fix = "they wait for people: `tuneloop annotate push`, or tasks, and `tuneloop data` once somebody has answered"
     reasons = ", ".join(f"{reason} {n}" for reason, n in sorted(dropped.items(), key=lambda item: -item[1]))
     return DataError(
         f"{stage} kept no row",
         where=f"stage {stage}; dropped: {reasons or 'nothing came in'}",
-        fix=f"look at them with `tuneloop show {stage} --dropped`, then mend the source or the setting",
+        fix=fix,
     )

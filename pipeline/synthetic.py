@@ -1,48 +1,43 @@
-"""Which rows a model drafted, as `meta` says: key `synthetic`, an object that names the model and its licence.
+"""Rows that a model wrote: their mark, what stands in their meta, and which of a batch they are.
 
-{"synthetic": {"model": "Qwen/Qwen3-0.6B", "license": "Apache-2.0"}}  ->  model "Qwen/Qwen3-0.6B"
-{"synthetic": {"model": "/home/ann/models/mine"}}                     ->  model "mine", licence not stated
-{}                                                                    ->  null, null
+marks ["synthetic"], meta {"synthetic": {"kind": "draft", "model": "m", "parents": ["07af..."], ...}}
+->  is_synthetic true; parents ["07af..."]
 """
 
 import json
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from pipeline.meta import meta_values
-
+# The mark of such a row, and the key of its meta that says which model wrote it from what.
 SYNTHETIC = "synthetic"
-_UNNAMED = "a model that is not named"
+# Why one does not go on to the split: nobody has accepted or mended it yet.
+UNREVIEWED_DRAFT = "draft_unreviewed"
 
 
-def models_of(meta: pa.Array) -> tuple[pa.StringArray, pa.StringArray]:
-    """Return for each row the model that drafted it and that model's licence, null where none did or none is stated.
+def is_marked(marks: pa.ListArray, mark: str) -> pa.BooleanArray:
+    """Return which rows carry a mark."""
+    found = np.zeros(len(marks), bool)
+    hits = pc.equal(marks.flatten(), mark)
+    found[pc.list_parent_indices(marks).filter(hits).to_numpy()] = True
+    return pa.array(found)
 
-    Of a model that is a folder only the last name is told: a path may name a person.
+
+def parents_in(row: npt.NDArray[np.int64], value: pa.StringArray) -> tuple[npt.NDArray[np.int64], pa.StringArray]:
+    """Return the rows that name parents in their meta's `synthetic`, and beside each a parent.
+
+    Args:
+        row: Numbers of the rows that have it.
+        value: The JSON text of each.
     """
-    row, told = meta_values(meta, SYNTHETIC)
-    at = np.full(len(meta), -1, np.int64)
-    at[row[::-1]] = np.arange(len(row))[::-1]
-    encoded = told.dictionary_encode()
-    models, licences = zip(*map(_read, encoded.dictionary.to_pylist()), strict=True) if len(row) else ((), ())
-    number = pa.array(at, mask=at < 0)
-    code = encoded.indices.take(number)
-    return pa.array(models, pa.string()).take(code), pa.array(licences, pa.string()).take(code)
-
-
-def _read(text: str) -> tuple[str, str | None]:
-    try:
-        said = json.loads(text)
-    except ValueError:
-        said = text
-    model = said.get("model") if isinstance(said, dict) else said
-    licence = said.get("license") if isinstance(said, dict) else None
-    return _public(model) if isinstance(model, str) and model else _UNNAMED, (
-        licence if isinstance(licence, str) and licence else None
-    )
-
-
-def _public(model: str) -> str:
-    is_path = model.startswith((".", "/", "~", "\\")) or "\\" in model or model.count("/") > 1
-    return model.replace("\\", "/").rstrip("/").rpartition("/")[2] if is_path else model
+    pairs = []
+    for number, text in zip(row.tolist(), value.to_pylist(), strict=True):
+        try:
+            said = json.loads(text)
+        except ValueError:
+            continue  # a column of that name which people keep for something else
+        parents = said.get("parents") if isinstance(said, dict) else None
+        pairs += [(number, str(parent)) for parent in (parents if isinstance(parents, list) else [])]
+    return np.array([number for number, _ in pairs], np.int64), pa.array([parent for _, parent in pairs], pa.string())

@@ -40,6 +40,8 @@ class Endpoint:
         refused: What the server said of prompts that it would not take; they count as answered with nothing.
         wait_seconds: Before the second try; doubled each time.
         key_name: Name of the environment variable that holds the key.
+        temperature: 0 for the likeliest text.
+        n_asked: Prompts that it was asked so far.
     """
 
     url: str
@@ -48,6 +50,8 @@ class Endpoint:
     refused: list[str] = field(default_factory=list)
     wait_seconds: float = 1.0
     key_name: str = KEY
+    temperature: float = 0
+    n_asked: int = 0
 
     def __post_init__(self) -> None:
         """Refuse an address that cannot be one.
@@ -91,14 +95,15 @@ class Endpoint:
                 cache.keep(whole)
                 known |= whole | {key: ("", False) for (key, _), answer in zip(some, said, strict=True) if not answer}
                 tell(start + len(some), len(todo))
-        if todo and len(self.refused) == len(todo):
+        self.n_asked += len(todo)
+        if todo and len(self.refused) == self.n_asked:
             raise self._error(f"it refuses every prompt: {self.refused[0]}", "name the model as the server does")
         return Said([known[key][0] for key in keys], [known[key][1] for key in keys])
 
     def _body(self, messages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         turns = [{"role": turn["role"], "content": turn["content"] or ""} for turn in messages]
         longest = {} if self.max_new_tokens is None else {"max_tokens": self.max_new_tokens}
-        return {"model": self.model, "messages": turns, "temperature": 0, **longest}
+        return {"model": self.model, "messages": turns, "temperature": self.temperature, **longest}
 
     def _asked(self, client: httpx.Client, body: bytes) -> Answer | None:
         """Return one answer, or None if the server will not take the prompt."""

@@ -170,6 +170,30 @@ def test_begun_work_comes_first_then_what_is_likely_wrong_then_order_of_id(tmp_p
     assert {one.kind for one in rows} == {"ranked"}
 
 
+def test_what_a_model_wrote_comes_first_says_so_and_is_never_drawn_by_lot(tmp_path: Path) -> None:
+    note = json.dumps({"synthetic": {"kind": "draft"}})
+    drafts = [{**row(name, "draft_unreviewed", "synthetic"), "meta": note} for name in ("p", "q", "r")]
+    inverted = {**row("s", "disputed", "synthetic"), "meta": json.dumps({"synthetic": {"kind": "inversion"}})}
+    store(tmp_path, "annotate", [row("f", "unreviewed", "stale")], [*drafts, inverted, row("i", "disputed")])
+    found = queue(tmp_path, random_share=0.99)
+    rows = [*found.rows()]
+    assert names(rows)[:4] == ["p", "q", "r", "f"]
+    assert {*names(rows)[4:]} == {"i", "s"}
+    assert found.by_reason == {"draft_unreviewed": 3, "stale": 1, "disputed": 2}
+    assert found.n_random == 0
+    told = dict(zip(names(rows), rows, strict=True))
+    assert told["p"].why == "A model wrote this answer: it is used only if a person accepts or mends it."
+    assert told["p"].state == "draft_unreviewed"
+    assert told["s"].why.startswith("A person wrote this answer and a model what is asked")
+    assert "model wrote" not in told["i"].why
+    assert all(0 <= one.urgency <= 1 for one in rows)
+
+
+def test_before_annotate_has_run_drafts_are_known_by_their_mark(tmp_path: Path) -> None:
+    store(tmp_path, "format", [row("a"), row("d", "unreviewed", "synthetic"), row("w", "to_write")])
+    assert [one.state for one in queue(tmp_path).rows()] == ["draft_unreviewed", "to_write", "unreviewed"]
+
+
 def test_different_answers_to_one_prompt_stand_side_by_side(tmp_path: Path) -> None:
     kept = [row("a", "unreviewed", "conflict"), row("b", "unreviewed", "conflict")]
     kept += [row("c", "unreviewed", "conflict", group="a"), row("d", "unreviewed", "conflict", group="b")]

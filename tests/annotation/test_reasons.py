@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from annotation import drafted
 from annotation.open_rows import STATES
 from annotation.queue import BY_CHANCE, NOTHING_KNOWN
 from annotation.reasons import in_language
@@ -22,6 +23,7 @@ def surprised(unlikely: float, unlearned: float, gain: float, chance: float = 0.
 SENTENCES = [
     *(rule.sentence for rule in RULES),
     *filter(None, (state_sentence(state) for state in range(len(STATES)))),
+    *drafted.SENTENCES.values(),
     BY_CHANCE,
     NOTHING_KNOWN,
     "Please answer this again: dates stay as written",

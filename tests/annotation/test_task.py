@@ -43,6 +43,22 @@ def test_a_task_carries_the_example_and_what_its_template_asks() -> None:
     }
 
 
+def test_every_screen_says_of_a_row_that_a_model_wrote_that_one_did_and_says_it_once() -> None:
+    drafted = row([message("user", "2 + 2?")], [message("assistant", "5")]) | {
+        "marks": ["synthetic"], "meta": '{"synthetic": {"kind": "draft"}}',
+    }  # fmt: skip
+    said = "A model wrote this answer: it is used only if a person accepts or mends it."
+    assert task_of(drafted, REVIEW)["data"]["why"] == said
+    assert task_of(drafted, REVIEW, why="Look.")["data"]["why"] == f"{said} Look."
+    assert task_of(drafted, REVIEW, why=f"{said} Look.")["data"]["why"] == f"{said} Look."
+    why = task_of(drafted, REVIEW, why="Hinsehen.", language="de")["data"]["why"]
+    assert why.startswith("Ein Modell hat diese Antwort geschrieben")
+    assert why.endswith(" Hinsehen.")
+    # The box begins with it, since it is the row's response.
+    assert task_of(drafted, REVIEW)["data"]["response"] == "5"
+    assert "model wrote" in task_of(drafted | {"meta": '{"synthetic": true}'}, REVIEW)["data"]["why"]
+
+
 def test_every_variable_of_the_config_is_in_the_task_and_never_null() -> None:
     used = set(re.findall(r"\$(\w+)", CONFIG.read_text()))
     assert {"messages", "response", "error_types"} <= used

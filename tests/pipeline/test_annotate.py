@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from pipeline.annotate import Annotate
+from pipeline.annotate import WAITING, Annotate
 from pipeline.annotations import add_annotations
 from pipeline.parts import PartJob, run_part
 from pipeline.practice import record_passed
@@ -190,9 +190,7 @@ def test_without_any_answer_everything_is_unreviewed_or_to_be_written(run: Run) 
     assert result.kept["a"]["votes"] == result.kept["a"]["annotators"] == []
     assert result.status("b") == "to_write"
     assert result.dropped["b"]["detail"] == "nobody has written its response yet"
-    assert result.facts == {
-        "waiting": {"unreviewed": 1, "stale": 0, "conflict": 0, "to_write": 1, "disputed": 0, "unsure": 0}
-    }
+    assert result.facts == {"waiting": {**dict.fromkeys(WAITING, 0), "unreviewed": 1, "to_write": 1}}
 
 
 def test_an_accepted_row_names_its_annotators_by_pseudonym_only(run: Run) -> None:
@@ -475,8 +473,26 @@ def test_what_waits_is_counted_under_one_reason_each(run: Run) -> None:
     rows = [row("a"), conflict, almost, settled, written, row("u"), row("s", response="new")]
     answers = [answer(settled), answer(row("u"), "unsure"), answer(row("s"))]
     assert run(rows, answers).facts["waiting"] == {
+        "draft_unreviewed": 0,
         "unreviewed": 2, "stale": 1, "conflict": 1, "to_write": 1, "disputed": 0, "unsure": 1,
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("require", ["any", "reviewed", "agreed"])
+def test_what_a_model_wrote_goes_on_only_when_a_person_has_accepted_or_mended_it(run: Run, require: str) -> None:
+    names = ("open", "good", "mended", "bad", "stale")
+    rows = {name: row(name, marks=["synthetic"]) for name in names}
+    by = [answer(rows["good"], who=who) for who in (ANN, BEN)]
+    by += [answer(rows["mended"], "edit", "5", who=who) for who in (ANN, BEN)]
+    by += [answer(rows["bad"], "reject"), answer(row("stale", response="before", marks=["synthetic"]))]
+    result = run(list(rows.values()), by, require=require)
+    assert {name: result.status(name) for name in names} == {
+        "open": "draft_unreviewed", "good": "accepted", "mended": "edited", "bad": "rejected",
+        "stale": "draft_unreviewed",
+    }  # fmt: skip
+    assert [*result.kept] == ["good", "mended"]
+    assert result.dropped["open"]["detail"] == "a model wrote it and nobody has accepted it yet"
+    assert result.facts["waiting"] == {**dict.fromkeys(WAITING, 0), "draft_unreviewed": 2}
 
 
 def test_naughty_texts_survive_letter_by_letter(run: Run) -> None:

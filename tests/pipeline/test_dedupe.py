@@ -82,6 +82,7 @@ def dedupe(
     benchmark=None,
     part_rows=1000,
     cache=None,
+    turned_down=(),
     **setting,
 ):
     with TemporaryDirectory() as name:
@@ -94,6 +95,7 @@ def dedupe(
         stage = Dedupe(**setting)
         values = {
             "annotated": sorted(annotated), "sources": list(sources), "sides": SIDES, "documents": documents or {},
+            "turned_down": sorted(turned_down),
         }  # fmt: skip
         inputs = Inputs(files, values)
         state = stage.prepare({"ingest": parent}, inputs, folder, cache)
@@ -341,6 +343,14 @@ def test_a_row_without_response_goes_where_the_prompt_is_answered_and_not_otherw
     assert done.kept["first.jsonl:2"]["marks"] == []  # no response is no conflict
 
 
+def test_a_row_without_response_waits_again_when_people_have_rejected_its_draft():
+    asked, drafted = row(1, "Name a fruit."), row(1, "Name a fruit.", "Stone", source="second", marks=["synthetic"])
+    assert dedupe([asked, drafted]).reasons() == {"first.jsonl:1": "exact_duplicate"}
+    done = dedupe([asked, drafted], annotated=[drafted["id"]], turned_down=[drafted["id"]])
+    assert done.reasons() == {}
+    assert done.kept["first.jsonl:1"]["marks"] == []  # no conflict: it has no response
+
+
 def test_several_rows_without_response_all_go_to_the_answered_one():
     done = dedupe([row(1, "Name a fruit."), row(2, "Name a fruit."), row(3, "Name a fruit.", "Apple")])
 
@@ -442,6 +452,15 @@ def test_a_conversation_is_its_user_turns_and_its_assistant_turns():
     done = dedupe([row(n, template="chat", turns=turns) for n, turns in enumerate((first, same, other))], near=0.8)
 
     assert done.reasons() == {"first.jsonl:1": "near_duplicate"}
+
+
+def test_a_conversation_that_waits_for_its_answer_goes_where_it_has_one_and_is_no_conflict():
+    before = [("user", "Hi"), ("assistant", "Welcome!"), ("user", "What is on the third floor?")]
+    waits, done = row(1, template="chat", turns=before), [*before, ("assistant", "The kitchen.")]
+    found = dedupe([waits, row(2, template="chat", turns=done)])
+    assert found.reasons() == {"first.jsonl:1": "exact_duplicate"}
+    assert found.kept["first.jsonl:2"]["marks"] == []
+    assert dedupe([waits]).reasons() == {}
 
 
 def test_conversations_that_call_different_tools_have_different_responses():

@@ -49,7 +49,9 @@ def rows(*given: tuple[int, int, int, int, tuple[int, ...]]) -> Rows:
     )
     texts = [pa.chunked_array([[PROMPTS[one[2]] for one in given]], pa.string())]
     parents = MetaColumn(np.array([at for at, _ in pairs], np.int64), pa.array([p for _, p in pairs], pa.string()))
-    return Rows(plain, texts, {"made_from": parents})
+    notes = [json.dumps({"parents": [name(parent) for parent in one[4]]}) for one in given]
+    note = MetaColumn(np.arange(len(given)), pa.array(notes, pa.string()))
+    return Rows(plain, texts, {"made_from": parents, "synthetic": note})
 
 
 def outcome(given: Rows, known: pa.Table, policy) -> tuple[dict[str, str], dict[str, str], pa.Table]:
@@ -70,16 +72,20 @@ one_row = st.tuples(
     st.integers(0, 12), st.integers(0, len(PROMPTS) - 1), st.integers(0, 2), st.lists(st.integers(0, 45), max_size=2)
 )
 policies = st.builds(
-    lambda hold, cap, weight, parents: replace(
+    lambda hold, cap, weight, parents, synthetic, most: replace(
         PLAIN,
         hold_out=HoldOut(sources=hold),
         mix=Mix(default_cap=cap, weights={"s0": weight}),
         parent_column="made_from" if parents else None,
+        synthetic=synthetic,
+        max_synthetic=most,
     ),
     st.sampled_from([[], ["s2"]]),
     st.sampled_from([None, 2, 5]),
     st.sampled_from([0.5, 1]),
     st.booleans(),
+    st.sampled_from([(), ("s1",), ("s1", "s2")]),
+    st.sampled_from([0.2, 1.0]),
 )
 
 
@@ -146,10 +152,13 @@ def test_what_stays_is_as_promised(given, policy):
             continue
         for key in (f"group {group}", f"prompt {prompt}", "cars" if prompt < 2 else n):
             sides.setdefault(key, set()).add(side)
-        if f"s{source}" in policy.hold_out.sources:
+        by_model = f"s{source}" in policy.synthetic
+        if by_model:
+            assert side == "train"
+        elif f"s{source}" in policy.hold_out.sources:
             assert side == "test"
         known = [parent for parent in parents if parent < len(every) and parent != n]
-        if policy.parent_column and known:
+        if (policy.parent_column or by_model) and known:
             # A parent may itself have left the train side, as a leak or by the mix, but never be on another.
             assert side == "train"
             assert all(stay.get(name(parent), "train") == "train" for parent in known)
@@ -227,6 +236,34 @@ def test_a_synthetic_row_that_leaves_drives_no_train_row_out():
     stay, leave, _ = outcome(given, LEDGER, replace(PLAIN, parent_column="made_from"))
     assert leave == {name(2): "parent_held_out"}
     assert stay[name(0)] == "train"
+
+
+def test_what_a_model_wrote_is_trained_on_or_leaves_wherever_its_group_and_hold_outs_would_put_it():
+    policy = replace(PLAIN, synthetic=("s1",), hold_out=HoldOut(sources=["s1"]))
+    given = rows((0, 0, 0, 0, ()), (2, 2, 4, 1, ()), (3, 3, 2, 1, (1,)))
+    stay, leave, _ = outcome(given, LEDGER, policy)
+    assert (stay, leave) == ({name(0): "train"}, {name(2): "synthetic", name(3): "parent_held_out"})
+    # Thirty rows by lot would stand on every side; by a model they all are trained on.
+    many = rows((0, 0, 0, 0, ()), *((n, n, 4, 1, ()) for n in range(2, 32)))
+    texts = [pa.chunked_array([[f"Say the word {n:b} aloud {n * 7919} times." for n in range(many.n)]])]
+    decided = decide(replace(many, texts=texts), NOTHING, replace(PLAIN, synthetic=("s1",)))
+    assert {*decided.sides[1:].tolist()} == {0}
+    assert len({*decide(replace(many, texts=texts), NOTHING, PLAIN).sides[1:].tolist()}) == 3
+
+
+def test_synthetic_rows_are_at_most_their_share_of_the_train_side():
+    prompts = [f"Say the word {n * 7919:b} aloud." for n in range(24)]
+    given = rows(*((n, n, 0, int(n >= 8), ()) for n in range(24)))
+    given = replace(given, texts=[pa.chunked_array([prompts])])
+    known = pa.table({"id": [name(n) for n in range(8)], "split": ["train"] * 8}, schema=NOTHING.schema)
+    policy = replace(PLAIN, synthetic=("s1",), max_synthetic=0.2, leak=1.0)
+    stay, leave, ledger = outcome(given, known, policy)
+    assert [*leave.values()] == ["capped"] * 14  # 8 others leave room for 2: 2 of 10 is a fifth
+    # A larger share lets more in and drives none out.
+    assert stay.items() <= outcome(given, ledger, replace(policy, max_synthetic=0.5))[0].items()
+    alone = rows((0, 0, 0, 1, ()))
+    with pytest.raises(ConfigError, match=r"all 1 train rows are synthetic, and draft.max_share = 0\.2"):
+        decide(alone, NOTHING, policy)
 
 
 def test_leaks_are_listed_with_partner_and_source():

@@ -1,29 +1,18 @@
+"""Rows that a model wrote."""
+
+import numpy as np
 import pyarrow as pa
-import pytest
 
-from pipeline.strict_json import canonical
-from pipeline.synthetic import models_of
+from pipeline.synthetic import is_marked, parents_in
 
 
-@pytest.mark.parametrize(
-    ("meta", "model", "licence"),
-    [
-        ({"synthetic": {"model": "Qwen/Qwen3-0.6B", "license": "Apache-2.0"}}, "Qwen/Qwen3-0.6B", "Apache-2.0"),
-        ({"synthetic": {"model": "/home/ann/models/mine/"}}, "mine", None),
-        ({"synthetic": {"model": "C:\\Users\\ann\\mine"}}, "mine", None),
-        ({"synthetic": {"model": "./ann/mine", "license": ""}}, "mine", None),
-        ({"synthetic": {"seed": 3}}, "a model that is not named", None),
-        ({"synthetic": "gpt"}, "gpt", None),
-        ({"synthetic": None}, None, None),
-        ({"language": "de"}, None, None),
-        ({}, None, None),
-    ],
-)
-def test_who_drafted_a_row_is_read_from_meta(meta, model, licence):
-    models, licences = models_of(pa.array(["{}", canonical(meta)]))
-    assert models.to_pylist() == [None, model]
-    assert licences.to_pylist() == [None, licence]
+def test_a_mark_is_the_whole_word_and_any_of_several():
+    marks = pa.array([["conflict", "synthetic"], [], ["synthetic: no"]], pa.list_(pa.string()))
+    assert is_marked(marks, "synthetic").to_pylist() == [True, False, False]
 
 
-def test_no_rows_give_no_models():
-    assert [one.to_pylist() for one in models_of(pa.array([], pa.string()))] == [[], []]
+def test_parents_stand_beside_their_rows_and_what_is_no_such_note_names_none():
+    texts = ['{"kind":"draft","parents":["a","b"]}', "yes", '"a text"', '{"parents":"a"}', '{"parents":["c"]}']
+    row, parents = parents_in(np.array([1, 3, 4, 5, 9]), pa.array(texts))
+    assert row.tolist() == [1, 1, 9]
+    assert parents.to_pylist() == ["a", "b", "c"]

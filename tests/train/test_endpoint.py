@@ -1,45 +1,11 @@
-import json
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
-
 import pytest
 
 from schemas import ConfigError, ServiceError
+from tests.train.chat_server import chat_server, said
 from train.answer_cache import AnswerCache
 from train.endpoint import KEY, Endpoint
 
 PROMPTS = [[{"role": "user", "content": f"{n} + 1?", "name": None}] for n in range(3)]
-
-
-@contextmanager
-def server(answer):
-    """A real server; `answer` gives (status, body) for each request's JSON, which is kept with its headers."""
-    seen = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            seen.append((self.path, dict(self.headers), asked))
-            code, body = answer(asked, len(seen))
-            self.send_response(code)
-            self.end_headers()
-            self.wfile.write(body if isinstance(body, bytes) else json.dumps(body).encode())
-
-        def log_message(self, *args):
-            pass
-
-    running = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=running.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{running.server_port}/v1", seen
-    finally:
-        running.shutdown()
-        running.server_close()
-
-
-def said(text, ended="stop"):
-    return {"choices": [{"message": {"role": "assistant", "content": text}, "finish_reason": ended}]}
 
 
 def ask(url, tmp_path, prompts=PROMPTS, told=None):
@@ -49,7 +15,7 @@ def ask(url, tmp_path, prompts=PROMPTS, told=None):
 
 
 def test_each_prompt_is_asked_greedily_and_once_and_known_answers_are_not_asked(tmp_path):
-    with server(lambda asked, _n: (200, said(asked["messages"][0]["content"].upper()))) as (url, seen):
+    with chat_server(lambda asked, _n: (200, said(asked["messages"][0]["content"].upper()))) as (url, seen):
         told = []
         _, go = ask(f"{url}/chat/completions/", tmp_path, [*PROMPTS, PROMPTS[0]], told)
         assert go().texts == go().texts == ["0 + 1?", "1 + 1?", "2 + 1?", "0 + 1?"]
@@ -65,7 +31,7 @@ def test_each_prompt_is_asked_greedily_and_once_and_known_answers_are_not_asked(
 
 def test_the_key_comes_from_the_environment(tmp_path, monkeypatch):
     monkeypatch.setenv(KEY, "secret")
-    with server(lambda _asked, _n: (200, said("x"))) as (url, seen):
+    with chat_server(lambda _asked, _n: (200, said("x"))) as (url, seen):
         ask(url, tmp_path, PROMPTS[:1])[1]()
     assert seen[0][1]["authorization"] == "Bearer secret"
 
@@ -80,13 +46,13 @@ def test_a_key_that_no_header_can_hold_is_refused_without_showing_it(tmp_path, m
 
 
 def test_a_busy_server_is_asked_again(tmp_path):
-    with server(lambda _asked, n: (503, b"busy") if n < 3 else (200, said("at last"))) as (url, seen):
+    with chat_server(lambda _asked, n: (503, b"busy") if n < 3 else (200, said("at last"))) as (url, seen):
         assert ask(url, tmp_path, PROMPTS[:1])[1]().texts == ["at last"]
         assert len(seen) == 3
 
 
 def test_a_server_that_is_down_is_a_service_error_with_its_cure(tmp_path):
-    with server(lambda _asked, _n: (200, said("x"))) as (url, _):
+    with chat_server(lambda _asked, _n: (200, said("x"))) as (url, _):
         pass
     with pytest.raises(ServiceError) as caught:
         ask(url, tmp_path)[1]()
@@ -98,7 +64,7 @@ def test_a_server_that_is_down_is_a_service_error_with_its_cure(tmp_path):
 
 @pytest.mark.parametrize(("code", "cure"), [(401, f"set {KEY}"), (404, "the model's name there")])
 def test_a_server_that_refuses_us_is_asked_once(tmp_path, code, cure):
-    with server(lambda _asked, _n: (code, b"no")) as (url, seen):
+    with chat_server(lambda _asked, _n: (code, b"no")) as (url, seen):
         with pytest.raises(ServiceError) as caught:
             ask(url, tmp_path, PROMPTS[:1])[1]()
         assert len(seen) == 1
@@ -109,7 +75,7 @@ def test_a_server_that_refuses_us_is_asked_once(tmp_path, code, cure):
 def test_a_server_that_tells_what_it_was_sent_brings_the_key_into_no_message(tmp_path, monkeypatch, code):
     monkeypatch.setattr("train.endpoint._TRIES", 1)
     monkeypatch.setenv(KEY, "sk-very-secret")
-    with server(lambda _asked, _n: (code, b"wrong key: sk-very-secret")) as (url, _):
+    with chat_server(lambda _asked, _n: (code, b"wrong key: sk-very-secret")) as (url, _):
         with pytest.raises(ServiceError, match=r"wrong key: \(the key\)") as caught:
             ask(url, tmp_path, PROMPTS[:1])[1]()
     assert "secret" not in str(caught.value)
@@ -119,7 +85,7 @@ def test_a_prompt_that_the_server_will_not_take_counts_as_empty_and_all_of_them_
     def too_long(asked, n):
         return (400, b"too long") if asked["messages"][0]["content"].startswith("1") else (200, said("ok"))
 
-    with server(too_long) as (url, _):
+    with chat_server(too_long) as (url, _):
         end, go = ask(url, tmp_path)
         assert go().texts == ["ok", "", "ok"]
         assert end.refused == ["400 too long"]
@@ -129,12 +95,15 @@ def test_a_prompt_that_the_server_will_not_take_counts_as_empty_and_all_of_them_
 
 @pytest.mark.parametrize("body", [b"<html>", {"choices": []}, {"error": "x"}])
 def test_an_answer_that_is_no_completion_is_refused(tmp_path, body):
-    with server(lambda _asked, _n: (200, body)) as (url, _), pytest.raises(ServiceError, match="no chat completion"):
+    with (
+        chat_server(lambda _asked, _n: (200, body)) as (url, _),
+        pytest.raises(ServiceError, match="no chat completion"),
+    ):
         ask(url, tmp_path, PROMPTS[:1])[1]()
 
 
 def test_an_answer_without_content_is_empty(tmp_path):
-    with server(lambda _asked, _n: (200, said(None))) as (url, _):
+    with chat_server(lambda _asked, _n: (200, said(None))) as (url, _):
         assert ask(url, tmp_path, PROMPTS[:1])[1]().texts == [""]
 
 
@@ -148,6 +117,18 @@ def test_an_address_that_is_none_or_holds_a_password_is_refused_without_showing_
 
 def test_an_answer_that_was_cut_for_its_length_did_not_stop_by_itself(tmp_path):
     ends = {"0 + 1?": "stop", "1 + 1?": "length", "2 + 1?": None}
-    with server(lambda asked, _n: (200, said("x", ends[asked["messages"][0]["content"]]))) as (url, _):
+    with chat_server(lambda asked, _n: (200, said("x", ends[asked["messages"][0]["content"]]))) as (url, _):
         _, go = ask(url, tmp_path)
         assert go().stopped == go().stopped == [True, False, False]
+
+
+def test_some_prompts_refused_by_and_by_are_no_sign_of_a_wrong_name(tmp_path):
+    def odd(asked, _n):
+        return (400, b"too long") if asked["messages"][0]["content"].startswith("1") else (200, said("ok"))
+
+    with chat_server(odd) as (url, _):
+        end = Endpoint(url, "m", 16, temperature=0.5)
+        cache = AnswerCache.of(tmp_path, lambda _: None)
+        assert end.answers(PROMPTS[:1], cache, lambda *_: None).texts == ["ok"]
+        assert end.answers(PROMPTS[1:2], cache, lambda *_: None).texts == [""]
+        assert end._body(PROMPTS[0])["temperature"] == 0.5

@@ -1,7 +1,4 @@
-import json
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,6 +9,7 @@ from pipeline.snapshot import PartWriter, Snapshot
 from schemas import Example, arrow_schema
 from schemas.evaluation import JudgeSettings
 from schemas.report import Score
+from tests.train.chat_server import chat_server, said
 from train.answer_cache import FILE, AnswerCache
 from train.judge import KEY, Checked, Pair, checked_rows, judge, judge_run
 from train.plan import SCORES
@@ -36,31 +34,15 @@ def fair(question):
 @contextmanager
 def endpoint(reply, status=200):
     """Serve chat completions at a port of this machine, and note what was asked."""
-    asked = []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            asked.append((self.path, self.headers.get("Authorization"), body))
-            said = reply(body["messages"][0]["content"])
-            raw = (
-                said if isinstance(said, bytes) else json.dumps({"choices": [{"message": {"content": said}}]}).encode()
-            )
-            self.send_response(413 if said == TOO_LONG else status)
-            self.end_headers()
-            self.wfile.write(raw)
+    def answer(body, _n):
+        said_of_it = reply(body["messages"][0]["content"])
+        return (413 if said_of_it == TOO_LONG else status), (
+            said_of_it if isinstance(said_of_it, bytes) else said(said_of_it, None)
+        )
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    try:
-        yield JudgeSettings(url=f"http://127.0.0.1:{server.server_port}/v1", model="wise"), asked
-    finally:
-        server.shutdown()
-        server.server_close()
+    with chat_server(answer) as (url, seen):
+        yield JudgeSettings(url=url, model="wise"), seen
 
 
 def ask(settings, pairs, checked, place):
@@ -80,8 +62,8 @@ def test_each_pair_is_compared_both_ways_round(tmp_path):
     assert found.difference == 0
     assert found.low <= 0 <= found.high
     assert len(asked) == 4
-    path, authorization, body = asked[0]
-    assert (path, authorization, body["model"], body["temperature"]) == (
+    path, headers, body = asked[0]
+    assert (path, headers["authorization"], body["model"], body["temperature"]) == (
         "/v1/chat/completions", f"Bearer {SECRET}", "wise", 0,
     )  # fmt: skip
 
