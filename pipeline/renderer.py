@@ -89,6 +89,17 @@ class Renderer:
         response = self._text("response", values | self._values(fields, "response"))
         return Rendered(system, prompt, response, paraphrase)
 
+    def pieces(self, key: str, fields: Mapping[str, str]) -> list[str]:
+        """Return the text of `system`, `response` or `prompts.<name>` in pieces; those from a row are of type `Value`.
+
+        Raises:
+            RenderError: As `render` does.
+        """
+        values = self._values(fields, "prompt")
+        if key == "response":
+            values |= self._values(fields, "response")
+        return self._texts[key].pieces(values)
+
     def _values(self, fields: Mapping[str, str], side: str) -> dict[str, str]:
         values = {}
         for name, is_optional in self._sides[side]:

@@ -80,7 +80,12 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     @staticmethod
     def concat(pieces: Iterable[str]) -> str:
-        """Join the pieces of one rendering, which Jinja yields one by one.
+        """Join the pieces of one rendering, which Jinja yields one by one, as `trimmed` leaves them."""
+        return "".join(Sandbox.trimmed(pieces))
+
+    @staticmethod
+    def trimmed(pieces: Iterable[str]) -> list[str]:
+        """Return the pieces of one rendering; those that came from an expression are of type `Value`.
 
         Blank space at either end that comes from the template is cut; what a value brings stays.
         """
@@ -103,7 +108,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             if kept[start]:
                 break
             start += 1
-        return "".join(kept[start:])
+        return kept[start:]
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ANN401 - as in Jinja
         """Allow the named methods of text and the counters of a loop."""

@@ -4,7 +4,8 @@
 ->  "Translate to German: {{ 7*7 }}"
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
@@ -12,6 +13,7 @@ from pipeline.sandbox import LOOP_NAMES, MAX_CHARS, METHODS, Sandbox, TooLongErr
 from pipeline.template_filters import FILTERS, MAX_NUMBER, MAX_UNITS, METER, TESTS
 from schemas import ConfigError, nearest
 
+_Made = TypeVar("_Made")
 MAX_SOURCE_CHARS = 20_000
 MAX_DEPTH = 50
 MAX_LOOP_DEPTH = 2
@@ -85,11 +87,20 @@ class Wording:
         Raises:
             RenderError: The values do not fit what the text does with them, or a limit is passed.
         """
+        return self._metered(values, self._compiled.render)
+
+    def pieces(self, values: Mapping[str, str]) -> list[str]:
+        """Return the same text in pieces: what an expression gave is a `Value`; raises as `render` does."""
+        return self._metered(
+            values, lambda given: Sandbox.trimmed(self._compiled.root_render_func(self._compiled.new_context(given)))
+        )
+
+    def _metered(self, values: Mapping[str, str], render: Callable[[Mapping[str, str]], _Made]) -> _Made:
         try:
             if sum(map(len, values.values())) > MAX_CHARS:
                 raise TooLongError(f"the row's fields have more than {MAX_CHARS:,} characters")
             METER.left = MAX_UNITS
-            return self._compiled.render(values)
+            return render(values)
         except TooLongError as error:
             raise RenderError(f"{self._where}: {error.message}", "too_long") from error
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
