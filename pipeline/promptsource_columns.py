@@ -1,0 +1,356 @@
+"""Which columns a promptsource text reads, as what, and the same text with fields of ours in their place.
+
+{{ answers.text[0] }}             ->  {{ answers_text_0 }}          column answers.text.0, a text
+{{ ["no", "yes"][label] }}        ->  {{ ["no", "yes"][label | int] }}       column label, a whole number
+{% for c in choices %}            ->  {% for c in choices | fromjson %}      column choices, a list
+
+Our values are texts: a number is its digits, a list its JSON. What a column holds is told from how it is used.
+"""
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from jinja2 import nodes
+
+from pipeline.promptsource_text import RefusedError
+from pipeline.wording import RESERVED_NAMES
+
+Kind = Literal["text", "int", "float", "list", "flag"]
+Path = tuple[str | int, ...]
+_LIST_FILTERS = ("join", "unique", "sort", "map", "select", "selectattr", "reject", "rejectattr", "list", "most_frequent")
+_TEXT_FILTERS = ("lower", "upper", "capitalize", "title", "replace", "trim", "wordcount")
+_ENDS = ("first", "last")
+_MATHS = (nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod)
+
+
+@dataclass
+class Column:
+    """One column or path into one.
+
+    Attributes:
+        kind: What it holds.
+        field: The name of our field.
+        constants: What it is compared with.
+        keys: For a list of objects, the keys that are read.
+        inner: Paths within it that are read, for a list or an object that is read whole too.
+        is_tested: Whether a condition asks if there is something in it.
+    """
+
+    path: Path
+    kind: Kind = "text"
+    field: str = ""
+    constants: list[str] = dataclasses.field(default_factory=list)
+    keys: set[str] = dataclasses.field(default_factory=set)
+    is_tested: bool = False
+    inner: list[Path] = dataclasses.field(default_factory=list)
+    uses: set[str] = dataclasses.field(default_factory=set)
+
+    @property
+    def column(self) -> str:
+        """The column as a source's `fields` names it."""
+        return ".".join(map(str, self.path))
+
+
+def columns_of(bodies: Sequence[Sequence[nodes.Node]]) -> dict[Path, Column]:
+    """Return every column that the texts read.
+
+    Raises:
+        RefusedError: One is used as two things at once, or printed though it is a list.
+    """
+    found: dict[Path, Column] = {}
+    for body in bodies:
+        bound = _bound(body)
+        for node, parent in _with_parents(body):
+            path = path_of(node, parent, bound)
+            if path is not None:
+                _note(found.setdefault(path, Column(path)), node, parent)
+        _note_through(body, bound, found)
+    # A column that is read whole and in part is read whole.
+    for path in sorted(found, key=len):
+        whole = next((one for one in found if len(one) < len(path) and path[: len(one)] == one), None)
+        if whole is not None:
+            found[whole].uses.add("list")
+            found[whole].inner.append(path[len(whole) :])
+            found.pop(path)
+    taken: set[str] = set()
+    for path, column in sorted(found.items(), key=lambda item: str(item[0])):
+        column.kind = _kind(column)
+        if not all(re.fullmatch(r"[^.]+", str(step)) for step in path):
+            raise RefusedError("a column's name has a dot", column.column)
+        name = _field_name(path)
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        column.field = name
+    return found
+
+
+def path_of(node: nodes.Node, parent: nodes.Node | None, bound: set[str]) -> Path | None:
+    """Return the path of the longest chain of constant steps from a column, if `node` is its end."""
+    if isinstance(parent, nodes.Getattr | nodes.Getitem) and parent.node is node and _step(parent) is not None:
+        return None
+    steps: list[str | int] = []
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        step = _step(node)
+        if step is None:
+            return None
+        steps.append(step)
+        node = node.node
+    if isinstance(node, nodes.Name) and node.ctx == "load" and node.name not in bound:
+        return (node.name, *reversed(steps))
+    return None
+
+
+def _step(node: nodes.Getattr | nodes.Getitem) -> str | int | None:
+    """Return the constant step of one link; None for a method, a slice, an end counted from behind, a variable."""
+    if isinstance(node, nodes.Getattr):
+        return None if node.attr in _METHODS else node.attr
+    if not isinstance(node.arg, nodes.Const):
+        return None
+    value = node.arg.value
+    return value if isinstance(value, str) or (isinstance(value, int) and value >= 0) else None
+
+
+_METHODS = frozenset(
+    {"split", "lower", "upper", "strip", "lstrip", "rstrip", "replace", "startswith", "endswith", "title", "join"}
+    | {"capitalize", "splitlines", "format", "index", "find", "count", "keys", "values", "items"}
+)
+
+
+def _note(column: Column, node: nodes.Node, parent: nodes.Node | None) -> None:
+    """Add what one place says of a column."""
+    match parent:
+        case nodes.For() if parent.iter is node:
+            column.uses.add("list")
+        case nodes.Filter() if parent.node is node:
+            if parent.name in _LIST_FILTERS or parent.name in _ENDS:
+                column.uses.add("list")
+            elif parent.name in _TEXT_FILTERS:
+                column.uses.add("text")
+            elif parent.name in ("length", "count"):
+                column.uses.add("length")
+                column.is_tested = True
+            elif parent.name == "default":
+                column.is_tested = True
+                column.uses.add("print")
+            elif parent.name in ("round", "abs"):
+                column.uses.add("float")
+        case nodes.Getitem() if parent.node is node:
+            is_part = isinstance(parent.arg, nodes.Slice)
+            column.uses.add("part" if is_part else "list")
+        case nodes.Getitem():
+            column.uses.add("key" if isinstance(parent.node, nodes.Dict) else "int")
+        case nodes.Slice():
+            column.uses.add("int")
+        case nodes.Getattr():
+            column.uses.add("text")  # a method
+        case nodes.Compare() | nodes.Operand():
+            column.uses.add("compared")
+        case _ if isinstance(parent, _MATHS):
+            column.uses.add("maths")
+        case nodes.Add():
+            column.uses.add("sum")
+        case nodes.If() | nodes.CondExpr() | nodes.Not() | nodes.And() | nodes.Or():
+            is_test = not isinstance(parent, nodes.CondExpr) or parent.test is node
+            column.uses.add("test" if is_test else "print")
+            column.is_tested |= is_test
+        case _:
+            column.uses.add("print")
+
+
+def _note_through(body: Sequence[nodes.Node], bound: set[str], found: dict[Path, Column]) -> None:
+    """Add what comparisons, filters over slices, and loops say of the columns inside them."""
+    for node, parent in _with_parents(body):
+        match node:
+            case nodes.Compare():
+                sides = [node.expr, *(one.expr for one in node.ops)]
+                for one in sides:
+                    path = path_of(one, None, bound)
+                    for other in sides:
+                        if path is not None and other is not one:
+                            _compare(found[path], other, node.ops[0].op, is_left=one is node.expr)
+            case nodes.Filter() if node.name in (*_LIST_FILTERS, *_ENDS, "length"):
+                inner: nodes.Node | None = node.node
+                while isinstance(inner, nodes.Getitem) and isinstance(inner.arg, nodes.Slice):
+                    inner = inner.node
+                    path = path_of(inner, None, bound)
+                    if path is not None and node.name not in ("length", *_ENDS):
+                        found[path].uses.add("list")
+            case nodes.For() if isinstance(node.target, nodes.Name):
+                path = path_of(node.iter, None, bound)
+                if path is not None:
+                    for inner in node.find_all((nodes.Getattr, nodes.Getitem)):
+                        key = _step(inner)
+                        is_target = isinstance(inner.node, nodes.Name) and inner.node.name == node.target.name
+                        if is_target and isinstance(key, str):
+                            found[path].keys.add(key)
+
+
+def _compare(column: Column, other: nodes.Node, op: str, *, is_left: bool) -> None:
+    if isinstance(other, nodes.Neg) and isinstance(other.node, nodes.Const):
+        other = nodes.Const(-other.node.value)
+    if op in ("in", "notin") and not is_left:
+        column.uses.add("contains")
+        if isinstance(other, nodes.Const):
+            column.constants.append(str(other.value))
+        return
+    items = other.items if isinstance(other, nodes.List | nodes.Tuple) else [other]
+    for item in items:
+        if isinstance(item, nodes.Const):
+            value = item.value
+            column.uses.add(type(value).__name__)
+            column.constants.append(str(value).lower() if isinstance(value, bool) else str(value))
+    if isinstance(other, nodes.Filter) and other.name == "length":
+        column.uses.add("int")
+
+
+def _kind(column: Column) -> Kind:
+    uses = column.uses
+    name = column.column
+    is_number = bool(uses & {"int", "float", "maths"})
+    if "list" in uses or ("part" in uses and "length" in uses):
+        if uses & {"text", "print", "sum"} or is_number:
+            raise RefusedError("a column is used as a list and as a text", name)
+        return "list"
+    if "NoneType" in uses:
+        raise RefusedError("a column is compared with none", name)
+    if is_number and uses & {"text", "str"}:
+        raise RefusedError("a column is used as a number and as a text", name)
+    if "bool" in uses and (is_number or "str" in uses):
+        raise RefusedError("a column is used as true or false and as something else", name)
+    if is_number:
+        return "float" if "float" in uses else "int"
+    if "bool" in uses:
+        return "flag"
+    if uses & {"test"} and not uses & {"text", "str", "print", "part", "length", "compared", "sum", "key", "contains"}:
+        return "flag"
+    return "text"
+
+
+def converted(body: Sequence[nodes.Node], columns: dict[Path, Column]) -> list[nodes.Node]:
+    """Return the statements with our fields in place of columns.
+
+    Raises:
+        RefusedError: A list is printed, or a column is asked for in a way that texts cannot answer.
+    """
+    bound = _bound(body)
+    change = _Converting(columns, bound)
+    return [change.of(node, None) for node in body]
+
+
+class _Converting:
+    """Changes a tree from the top down, since what a column becomes depends on where it stands."""
+
+    def __init__(self, columns: dict[Path, Column], bound: set[str]) -> None:
+        self._columns, self._bound = columns, bound
+
+    def of(self, node: nodes.Node, parent: nodes.Node | None) -> nodes.Node:
+        path = path_of(node, parent, self._bound)
+        if path is not None:
+            return self._column(path, parent, node)
+        if isinstance(node, nodes.Getattr) and not _is_kept(node, parent):
+            return nodes.Getitem(self.of(node.node, node), nodes.Const(node.attr), "load")
+        if isinstance(node, nodes.Getitem) and isinstance(node.node, nodes.Dict):
+            return self._chosen(node.node, node.arg)
+        for name in node.fields:
+            value = getattr(node, name)
+            if isinstance(value, nodes.Node):
+                setattr(node, name, self.of(value, node))
+            elif isinstance(value, list):
+                setattr(node, name, [self.of(one, node) if isinstance(one, nodes.Node) else one for one in value])
+        return node
+
+    def _column(self, path: Path, parent: nodes.Node | None, node: nodes.Node) -> nodes.Expr:
+        column = self._columns.get(path)
+        if column is None:  # a step into a list that is read whole
+            whole = max((one for one in self._columns if path[: len(one)] == one), key=len)
+            made: nodes.Expr = _filter(_name(self._columns[whole].field), "fromjson")
+            for step in path[len(whole) :]:
+                made = nodes.Getitem(made, nodes.Const(step), "load")
+            return made
+        name = _name(column.field)
+        is_test = isinstance(parent, nodes.If | nodes.Not | nodes.And | nodes.Or) or (
+            isinstance(parent, nodes.CondExpr) and parent.test is node
+        )
+        match column.kind:
+            case "list":
+                if isinstance(parent, nodes.Output | nodes.Concat):
+                    raise RefusedError("it prints a list", column.column)
+                return name if is_test else _filter(name, "fromjson")
+            case "int" | "float":
+                is_printed = isinstance(parent, nodes.Output | nodes.Concat) or (
+                    isinstance(parent, nodes.CondExpr) and not is_test
+                )
+                already = isinstance(parent, nodes.Filter) and parent.name in ("int", "float", "string")
+                return name if is_printed or already else _filter(name, column.kind)
+            case "flag":
+                if is_test:
+                    # A column of true and false, of 0 and 1, or a text that may be empty: all ask the same here.
+                    false = [nodes.Const(word) for word in ("", "false", "0", "0.0")]
+                    return nodes.Compare(name, [nodes.Operand("notin", nodes.List(false))])
+                return nodes.Compare(name, [nodes.Operand("eq", nodes.Const("true"))])
+            case _:
+                return name
+
+    def _chosen(self, table: nodes.Dict, key: nodes.Expr) -> nodes.Expr:
+        """Return conditions that say what a table of constants says."""
+        pairs = table.items
+        if not all(isinstance(pair.key, nodes.Const) for pair in pairs) or not pairs:
+            raise RefusedError("it makes an object")
+        is_text = isinstance(pairs[0].key.value, str)
+        path = path_of(key, None, self._bound)
+        asked: nodes.Expr
+        if path is not None and path in self._columns:
+            asked = _name(self._columns[path].field)
+            if not is_text:
+                asked = _filter(asked, "int")
+        else:
+            made = self.of(key, table)
+            assert isinstance(made, nodes.Expr)
+            asked = made
+        chosen: nodes.Expr | None = None
+        for pair in reversed(pairs):
+            test = nodes.Compare(asked, [nodes.Operand("eq", pair.key)])
+            value = self.of(pair.value, table)
+            assert isinstance(value, nodes.Expr)
+            chosen = nodes.CondExpr(test, value, chosen)
+        assert chosen is not None
+        return chosen
+
+
+def _is_kept(node: nodes.Getattr, parent: nodes.Node | None) -> bool:
+    """Whether an attribute stays one: a method that is called, or a counter of a loop."""
+    is_called = isinstance(parent, nodes.Call) and parent.node is node
+    return is_called or (isinstance(node.node, nodes.Name) and node.node.name == "loop")
+
+
+def _name(name: str) -> nodes.Name:
+    return nodes.Name(name, "load")
+
+
+def _filter(node: nodes.Expr, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None)
+
+
+def _bound(body: Sequence[nodes.Node]) -> set[str]:
+    """Return the names that the statements set themselves."""
+    names = {node.name for node, _ in _with_parents(body) if isinstance(node, nodes.Name) and node.ctx == "store"}
+    return names | {"loop"}
+
+
+def _with_parents(body: Sequence[nodes.Node]) -> Iterator[tuple[nodes.Node, nodes.Node | None]]:
+    stack: list[tuple[nodes.Node, nodes.Node | None]] = [(node, None) for node in body]
+    while stack:
+        node, parent = stack.pop()
+        yield node, parent
+        stack.extend((child, node) for child in node.iter_child_nodes())
+
+
+def _field_name(path: Path) -> str:
+    text = re.sub(r"[^a-z0-9]+", "_", "_".join(map(str, path)).lower()).strip("_") or "column"
+    if not text[0].isalpha():
+        text = f"c_{text}"
+    return f"{text}_" if text in RESERVED_NAMES or text == "tools" else text

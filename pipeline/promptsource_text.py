@@ -1,0 +1,365 @@
+"""Takes a promptsource text apart: what the model reads and what it must write, the answer choices put in.
+
+"{{text}}\nTopic? ||| {{ answer_choices[label] }}", choices "World ||| Sports"
+->  asked  {{ text }}\nTopic?
+    target {{ ["World", "Sports"][label] }}
+"""
+
+import copy
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2.visitor import NodeTransformer
+
+SEPARATOR = "|||"
+_RANDOM = ("choice", "random", "shuffle")
+_NO_FUNCTION = ("range", "namespace", "zip", "dict", "cycler", "joiner", "lipsum")
+
+
+class RefusedError(ValueError):
+    """A template that cannot be taken over; `reason` is the sentence that is counted."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+
+
+class Halves(NamedTuple):
+    """The two sides of a text."""
+
+    asked: list[nodes.Node]
+    target: list[nodes.Node]
+
+
+def _environment() -> Environment:
+    """Return an environment that parses only; nothing is ever rendered in it."""
+    environment = Environment(autoescape=False)  # noqa: S701 - never rendered
+    for name in ("choice", "most_frequent", "highlight", "shuffle"):
+        environment.filters[name] = None  # type: ignore[assignment]
+    return environment
+
+
+_PARSER = _environment()
+
+
+def halves_of(jinja: str, choices: str, *, choose_first: bool = False) -> Halves:
+    """Return both sides of a promptsource text; `choose_first` takes the first where it picks one at random.
+
+    Raises:
+        RefusedError: It is random, calls Python, has no target or several, or is no Jinja.
+    """
+    tree = _parse(jinja)
+    if choose_first:
+        tree = _Choosing().visit(tree)
+    listed = _choices(choices) if choices else None
+    for node in tree.find_all((nodes.Filter, nodes.Call)):
+        _refuse(node)
+    body = _Rewriting(listed).visit(tree).body
+    for _ in range(8):  # what is set by what is set, in turn
+        body, done = _inlined(body)
+        if done:
+            break
+    asked, target, n_found = _split(body)
+    if not n_found:
+        raise RefusedError("it has no target", "no ||| in it")
+    asked, target = _unguarded(asked), list(target)
+    return Halves(_without_dead_sets(asked), _without_dead_sets(target))
+
+
+def _parse(text: str) -> nodes.Template:
+    try:
+        return _PARSER.parse(text)
+    except TemplateSyntaxError as error:
+        raise RefusedError("it is not valid Jinja", str(error.message)) from error
+
+
+def _refuse(node: nodes.Node) -> None:
+    if isinstance(node, nodes.Filter) and node.name in _RANDOM:
+        raise RefusedError("it chooses at random", f"filter {node.name}")
+    if isinstance(node, nodes.Call):
+        if isinstance(node.node, nodes.Name):
+            raise RefusedError("it calls a function of Python", node.node.name)
+        if isinstance(node.node, nodes.Getattr) and node.node.attr in ("append", "update", "pop", "extend", "remove"):
+            raise RefusedError("it changes a list or an object as it goes", f".{node.node.attr}()")
+
+
+def _choices(text: str) -> nodes.Expr:
+    """Return the list of answer choices as an expression."""
+    items: list[list[nodes.Expr]] = [[]]
+    for node in _parse(text).body:
+        if not isinstance(node, nodes.Output):
+            raise RefusedError("its answer choices have statements", text[:60])
+        for child in node.nodes:
+            _refuse_all(child)
+            if not isinstance(child, nodes.TemplateData):
+                items[-1].append(child)
+                continue
+            first, *others = child.data.split(SEPARATOR)
+            items[-1].append(nodes.Const(first))
+            items += [[nodes.Const(other)] for other in others]
+    joined = [node for item in items for node in item if _is_joined_by_separator(node)]
+    if joined:
+        rest = [node for item in items for node in item if node not in joined and not _is_blank(node)]
+        if rest or len(joined) > 1:
+            raise RefusedError("its answer choices mix a list with other text", text[:60])
+        return joined[0].node  # type: ignore[attr-defined, no-any-return]
+    return nodes.List([_trimmed_item(item) for item in items])
+
+
+def _refuse_all(node: nodes.Node) -> None:
+    _refuse(node)
+    for child in node.find_all((nodes.Filter, nodes.Call)):
+        _refuse(child)
+
+
+def _is_joined_by_separator(node: nodes.Expr) -> bool:
+    if not (isinstance(node, nodes.Filter) and node.name == "join" and node.args):
+        return False
+    between = node.args[0]
+    return isinstance(between, nodes.Const) and str(between.value).strip() == SEPARATOR
+
+
+def _is_blank(node: nodes.Expr) -> bool:
+    return isinstance(node, nodes.Const) and not str(node.value).strip()
+
+
+def _trimmed_item(item: list[nodes.Expr]) -> nodes.Expr:
+    while item and _is_blank(item[0]):
+        item = item[1:]
+    while item and _is_blank(item[-1]):
+        item = item[:-1]
+    if not item:
+        return nodes.Const("")
+    if isinstance(item[0], nodes.Const):
+        item = [nodes.Const(str(item[0].value).lstrip()), *item[1:]]
+    if isinstance(item[-1], nodes.Const):
+        item = [*item[:-1], nodes.Const(str(item[-1].value).rstrip())]
+    if len(item) == 1:
+        return item[0] if isinstance(item[0], nodes.Const) else _filter(item[0], "trim")
+    # Blank space that a value brings to an end counts as little as the text's own.
+    return nodes.Concat(item) if _is_text(item[0]) and _is_text(item[-1]) else _filter(nodes.Concat(item), "trim")
+
+
+def _is_text(node: nodes.Expr) -> bool:
+    return isinstance(node, nodes.Const)
+
+
+def _filter(node: nodes.Expr, name: str, *args: nodes.Expr) -> nodes.Filter:
+    return nodes.Filter(node, name, list(args), [], None, None)
+
+
+class _Choosing(NodeTransformer):
+    """Says `first` for `choice`."""
+
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802 - Jinja finds it by this name
+        self.generic_visit(node)
+        if node.name == "choice":
+            node.name = "first"
+        return node
+
+
+class _Rewriting(NodeTransformer):
+    """Puts the choices in and says Python's methods by our filters."""
+
+    def __init__(self, choices: nodes.Expr | None) -> None:
+        self._choices = choices
+
+    def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802 - Jinja finds it by this name
+        if node.name == "answer_choices" and node.ctx == "load":
+            if self._choices is None:
+                raise RefusedError("it uses answer_choices and has none")
+            return copy.deepcopy(self._choices)
+        return node
+
+    def visit_Getitem(self, node: nodes.Getitem) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if isinstance(node.arg, nodes.Neg) and isinstance(node.arg.node, nodes.Const):
+            node.arg = nodes.Const(-node.arg.node.value)
+        if isinstance(node.node, nodes.List) and isinstance(node.arg, nodes.Const):
+            place = node.arg.value
+            if isinstance(place, int) and -len(node.node.items) <= place < len(node.node.items):
+                return node.node.items[place]
+        if isinstance(node.node, nodes.List) and isinstance(node.arg, nodes.Slice):
+            return _sliced(node.node, node.arg) or node
+        return node
+
+    def visit_Filter(self, node: nodes.Filter) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if node.name == "d":
+            node.name = "default"
+        if node.name == "length" and isinstance(node.node, nodes.List):
+            return nodes.Const(len(node.node.items))
+        return node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if isinstance(node.node, nodes.Getattr):
+            base, name = node.node.node, node.node.attr
+            if name == "replace" and len(node.args) == 2:
+                return _filter(base, "replace", *node.args)
+            if name == "join" and len(node.args) == 1:
+                return _filter(node.args[0], "join", base)
+        return node
+
+
+def _sliced(items: nodes.List, part: nodes.Slice) -> nodes.List | None:
+    ends = []
+    for end in (part.start, part.stop, part.step):
+        if isinstance(end, nodes.Neg) and isinstance(end.node, nodes.Const):
+            ends.append(-end.node.value)
+        elif end is None or isinstance(end, nodes.Const):
+            ends.append(end.value if end is not None else None)
+        else:
+            return None
+    return nodes.List(items.items[slice(*ends)])
+
+
+def _inlined(body: list[nodes.Node]) -> tuple[list[nodes.Node], bool]:
+    """Put what a name is set to in its place, where that is a column, a list or an object and is set once."""
+    assigns = [node for top in body for node in _walk(top) if isinstance(node, nodes.Assign)]
+    names = [node.target.name for node in assigns if isinstance(node.target, nodes.Name)]
+    for node in body:
+        if not (isinstance(node, nodes.Assign) and isinstance(node.target, nodes.Name)):
+            continue
+        if names.count(node.target.name) > 1 or not _is_plain(node.node):
+            continue
+        rest = [_Replacing(node.target.name, node.node).visit(other) for other in body if other is not node]
+        return rest, False
+    return body, True
+
+
+def _is_plain(node: nodes.Node) -> bool:
+    """Whether an expression is a column or made of constants only."""
+    if isinstance(node, nodes.Dict | nodes.List):
+        return not any(isinstance(one, nodes.Call | nodes.Filter) for one in _walk(node))
+    while isinstance(node, nodes.Getattr | nodes.Getitem):
+        if isinstance(node, nodes.Getitem) and not isinstance(node.arg, nodes.Const):
+            return False
+        node = node.node
+    return isinstance(node, nodes.Name)
+
+
+class _Replacing(NodeTransformer):
+    def __init__(self, name: str, value: nodes.Expr) -> None:
+        self._name, self._value = name, value
+
+    def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802
+        return copy.deepcopy(self._value) if node.name == self._name and node.ctx == "load" else node
+
+
+def _split(body: Sequence[nodes.Node]) -> tuple[list[nodes.Node], list[nodes.Node], int]:
+    """Return what stands before the separator, what stands behind it, and on how many ways there is one."""
+    asked: list[nodes.Node] = []
+    target: list[nodes.Node] = []
+    found = 0
+    for node in body:
+        if isinstance(node, nodes.Output):
+            for child in node.nodes:
+                pieces = child.data.split(SEPARATOR) if isinstance(child, nodes.TemplateData) else []
+                if found + len(pieces) - bool(pieces) > 1:
+                    raise RefusedError("it has several targets")
+                if len(pieces) == 2:
+                    asked.append(nodes.Output([nodes.TemplateData(pieces[0])]))
+                    target.append(nodes.Output([nodes.TemplateData(pieces[1])]))
+                    found = 1
+                else:
+                    (target if found else asked).append(nodes.Output([child]))
+        elif isinstance(node, nodes.Assign):
+            target.append(node)
+            if not found:
+                asked.append(copy.deepcopy(node))
+        elif isinstance(node, nodes.If) and _has_separator(node):
+            if found:
+                raise RefusedError("it has several targets")
+            before, after = _split_if(node)
+            asked.append(before)
+            target.append(after)
+            found = 1
+        elif _has_separator(node):
+            raise RefusedError("its target begins inside a loop")
+        else:
+            (target if found else asked).append(node)
+    return asked, target, found
+
+
+def _split_if(node: nodes.If) -> tuple[nodes.If, nodes.If]:
+    sides = [_split(node.body), *(_split(other.body) for other in node.elif_), _split(node.else_)]
+    tests = [node.test, *(other.test for other in node.elif_)]
+
+    def build(which: int) -> nodes.If:
+        # An arm without a separator makes no row: it has no target.
+        bodies = [list(side[which]) if side[2] else [] for side in sides]
+        others = [
+            nodes.If(copy.deepcopy(test), body or [nodes.Output([nodes.TemplateData("")])], [], [], lineno=1)
+            for test, body in zip(tests[1:], bodies[1:-1], strict=True)
+        ]
+        return nodes.If(copy.deepcopy(tests[0]), bodies[0], others, bodies[-1], lineno=1)
+
+    return build(0), build(1)
+
+
+def _has_separator(node: nodes.Node) -> bool:
+    return any(isinstance(one, nodes.TemplateData) and SEPARATOR in one.data for one in _walk(node))
+
+
+def _unguarded(asked: list[nodes.Node]) -> list[nodes.Node]:
+    """Return the prompt without a condition around all of it: the target keeps it, and a row without one goes.
+
+    The condition is most often about the answer, which no prompt may look at.
+    """
+    solid = [node for node in asked if not _is_empty(node) and not isinstance(node, nodes.Assign)]
+    if len(solid) == 1 and isinstance(solid[0], nodes.If):
+        arms = [solid[0].body, *(other.body for other in solid[0].elif_), solid[0].else_]
+        full = [arm for arm in arms if any(not _is_empty(node) for node in arm)]
+        same = {_printed(arm) for arm in full}
+        if len(same) == 1:
+            place = next(place for place, node in enumerate(asked) if node is solid[0])
+            return _unguarded([*asked[:place], *full[0], *asked[place + 1 :]])
+    return asked
+
+
+def _printed(body: Sequence[nodes.Node]) -> str:
+    return re.sub(r"lineno=\d+", "", "".join(map(repr, body))).strip()
+
+
+def _is_empty(node: nodes.Node) -> bool:
+    return isinstance(node, nodes.Output) and all(
+        isinstance(child, nodes.TemplateData) and not child.data.strip() for child in node.nodes
+    )
+
+
+def _without_dead_sets(body: list[nodes.Node]) -> list[nodes.Node]:
+    """Return the statements without those that set what nothing reads."""
+    while True:
+        read = {node.name for top in body for node in _walk(top) if isinstance(node, nodes.Name) and node.ctx == "load"}
+        kept = _kept(body, lambda node: isinstance(node.target, nodes.Name) and node.target.name in read)
+        if len(list(_all(kept))) == len(list(_all(body))):
+            return kept
+        body = kept
+
+
+def _kept(body: Sequence[nodes.Node], is_read: Callable[[nodes.Assign], bool]) -> list[nodes.Node]:
+    kept: list[nodes.Node] = []
+    for node in body:
+        if isinstance(node, nodes.Assign) and not is_read(node):
+            continue
+        if isinstance(node, nodes.If):
+            node.body = _kept(node.body, is_read)
+            node.else_ = _kept(node.else_, is_read)
+            for other in node.elif_:
+                other.body = _kept(other.body, is_read)
+        kept.append(node)
+    return kept
+
+
+def _all(body: Sequence[nodes.Node]) -> Iterator[nodes.Node]:
+    for node in body:
+        yield from _walk(node)
+
+
+def _walk(node: nodes.Node) -> Iterator[nodes.Node]:
+    yield node
+    for child in node.iter_child_nodes():
+        yield from _walk(child)
