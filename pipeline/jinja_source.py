@@ -72,6 +72,8 @@ def _statements(body: Sequence[nodes.Node]) -> Iterator[_Piece]:
                 for child in node.nodes:
                     if isinstance(child, nodes.TemplateData):
                         yield _Piece("data", child.data)
+                    elif isinstance(child, nodes.Const) and isinstance(child.value, str):
+                        yield _Piece("data", child.value)
                     else:
                         yield _Piece("value", expression(child))
             case nodes.If():

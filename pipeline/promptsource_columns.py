@@ -23,6 +23,7 @@ Path = tuple[str | int, ...]
 _LIST_FILTERS = ("join", "unique", "sort", "map", "select", "selectattr", "reject", "rejectattr", "list", "most_frequent")
 _TEXT_FILTERS = ("lower", "upper", "capitalize", "title", "replace", "trim", "wordcount")
 _ENDS = ("first", "last")
+_OF_TEXT = {"print", "text", "sum", "str", "part"}
 _MATHS = (nodes.Sub, nodes.Mul, nodes.Div, nodes.FloorDiv, nodes.Mod)
 
 
@@ -35,6 +36,7 @@ class Column:
         field: The name of our field.
         constants: What it is compared with.
         keys: For a list of objects, the keys that are read.
+        member_of: The list of which it is an item.
         inner: Paths within it that are read, for a list or an object that is read whole too.
         is_tested: Whether a condition asks if there is something in it.
     """
@@ -45,6 +47,7 @@ class Column:
     constants: list[str] = dataclasses.field(default_factory=list)
     keys: set[str] = dataclasses.field(default_factory=set)
     is_tested: bool = False
+    member_of: Path = ()
     inner: list[Path] = dataclasses.field(default_factory=list)
     uses: set[str] = dataclasses.field(default_factory=set)
 
@@ -72,8 +75,13 @@ def columns_of(bodies: Sequence[Sequence[nodes.Node]]) -> dict[Path, Column]:
     for path in sorted(found, key=len):
         whole = next((one for one in found if len(one) < len(path) and path[: len(one)] == one), None)
         if whole is not None:
-            found[whole].uses.add("list")
-            found[whole].inner.append(path[len(whole) :])
+            inner, outer = path[len(whole) :], found[whole]
+            is_character = len(inner) == 1 and isinstance(inner[0], int) and "list" not in found[path].uses
+            if is_character and outer.uses & _OF_TEXT and "list" not in outer.uses:
+                outer.uses.add("text")
+            else:
+                outer.uses.add("list")
+            outer.inner.append(inner)
             found.pop(path)
     taken: set[str] = set()
     for path, column in sorted(found.items(), key=lambda item: str(item[0])):
@@ -142,7 +150,12 @@ def _note(column: Column, node: nodes.Node, parent: nodes.Node | None) -> None:
             is_part = isinstance(parent.arg, nodes.Slice)
             column.uses.add("part" if is_part else "list")
         case nodes.Getitem():
-            column.uses.add("key" if isinstance(parent.node, nodes.Dict) else "int")
+            if isinstance(parent.node, nodes.Dict):
+                keys = [pair.key.value for pair in parent.node.items if isinstance(pair.key, nodes.Const)]
+                column.uses.add("key" if any(isinstance(key, str) for key in keys) else "int")
+                column.constants += map(str, keys)
+            else:
+                column.uses.add("int")
         case nodes.Slice():
             column.uses.add("int")
         case nodes.Getattr():
@@ -151,6 +164,7 @@ def _note(column: Column, node: nodes.Node, parent: nodes.Node | None) -> None:
             column.uses.add("compared")
         case _ if isinstance(parent, _MATHS):
             column.uses.add("maths")
+            column.constants += (str(one.value) for one in (parent.left, parent.right) if isinstance(one, nodes.Const))
         case nodes.Add():
             column.uses.add("sum")
         case nodes.If() | nodes.CondExpr() | nodes.Not() | nodes.And() | nodes.Or():
@@ -163,6 +177,12 @@ def _note(column: Column, node: nodes.Node, parent: nodes.Node | None) -> None:
 
 def _note_through(body: Sequence[nodes.Node], bound: set[str], found: dict[Path, Column]) -> None:
     """Add what comparisons, filters over slices, and loops say of the columns inside them."""
+    loops = {
+        node.target.name: path
+        for node, _ in _with_parents(body)
+        if isinstance(node, nodes.For) and isinstance(node.target, nodes.Name)
+        if (path := path_of(node.iter, None, bound)) is not None
+    }
     for node, parent in _with_parents(body):
         match node:
             case nodes.Compare():
@@ -170,6 +190,8 @@ def _note_through(body: Sequence[nodes.Node], bound: set[str], found: dict[Path,
                 for one in sides:
                     path = path_of(one, None, bound)
                     for other in sides:
+                        if path is not None and isinstance(other, nodes.Name) and other.name in loops:
+                            found[path].member_of = loops[other.name]
                         if path is not None and other is not one:
                             _compare(found[path], other, node.ops[0].op, is_left=one is node.expr)
             case nodes.Filter() if node.name in (*_LIST_FILTERS, *_ENDS, "length"):
@@ -211,7 +233,7 @@ def _kind(column: Column) -> Kind:
     uses = column.uses
     name = column.column
     is_number = bool(uses & {"int", "float", "maths"})
-    if "list" in uses or ("part" in uses and "length" in uses):
+    if "list" in uses:
         if uses & {"text", "print", "sum"} or is_number:
             raise RefusedError("a column is used as a list and as a text", name)
         return "list"
@@ -267,7 +289,9 @@ class _Converting:
         column = self._columns.get(path)
         if column is None:  # a step into a list that is read whole
             whole = max((one for one in self._columns if path[: len(one)] == one), key=len)
-            made: nodes.Expr = _filter(_name(self._columns[whole].field), "fromjson")
+            made: nodes.Expr = _name(self._columns[whole].field)
+            if self._columns[whole].kind == "list":
+                made = _filter(made, "fromjson")
             for step in path[len(whole) :]:
                 made = nodes.Getitem(made, nodes.Const(step), "load")
             return made

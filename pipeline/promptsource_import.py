@@ -118,8 +118,12 @@ def _paths(body: Sequence[nodes.Node], columns: Mapping[ColumnPath, Column]) -> 
     return {max((one for one in columns if path[: len(one)] == one), key=len) for path in found}
 
 
-def _prove(group: list[Taken], name: str, rows: Sequence[Mapping[str, Any]] = ()) -> Made:
-    """Return the template of a group, which passes the checks; raises RefusedError where it cannot."""
+def _prove(group: list[Taken], name: str, rows: Sequence[Mapping[str, Any]] = ()) -> tuple[Template, dict[str, Taken]]:
+    """Return the template of a group, which passes the checks, and what each paraphrase was.
+
+    Raises:
+        RefusedError: It does not pass, or cannot be shown by two examples.
+    """
     template = _template(group, name)
     prompts = dict(zip(template.prompts, group, strict=True))
     try:
@@ -131,7 +135,10 @@ def _prove(group: list[Taken], name: str, rows: Sequence[Mapping[str, Any]] = ()
     # One of each paraphrase first, then others of the first ones.
     for most in range(1, _NEEDED + 1):
         for paraphrase, taken in prompts.items():
-            for row in (*rows, *made_rows(taken.columns)):
+            # Another row for each paraphrase, so that the examples show different answers.
+            made = [*rows, *made_rows(taken.columns)]
+            start = len(examples) % len(made)
+            for row in made[start:] + made[:start]:
                 if sum(name == paraphrase for _, name in examples) >= most or len(examples) >= max(len(prompts), _NEEDED):
                     break
                 fields = {key: text for key, text in taken.fields_of(row).items() if text}
@@ -150,12 +157,15 @@ def _prove(group: list[Taken], name: str, rows: Sequence[Mapping[str, Any]] = ()
         check_template(template, Path(f"{name}.yaml"))
     except ConfigError as error:
         raise RefusedError(re.sub(r" '.*?'", "", error.what.splitlines()[0]), error.what.replace("\n", " ")) from error
+    return template, prompts
+
+
+def _made(group: list[Taken], template: Template, prompts: dict[str, Taken]) -> Made:
     sources = {column.field: column.column for taken in group for column in taken.columns.values()}
     pairs = ", ".join(f'{field} = "{column}"' for field, column in sources.items())
     comments = {
         "": f"From promptsource, data set {group[0].foreign.dataset}, which is under Apache-2.0; the examples are made up.\n"
         f"In the source: fields = {{ {pairs} }}",
-        "prompts": "\n".join(f"{key}: {one.foreign.name}" for key, one in prompts.items() if key != one.foreign.name),
     }
     return Made(template, template_text(template, comments), prompts)
 
@@ -224,7 +234,7 @@ def make_templates(
         while name in names:
             name += "-2"
         try:
-            made = _prove(group, name, rows)
+            made = _made(group, *_prove(group, name, rows))
         except RefusedError as error:
             yield from (Refused(one.foreign, error.reason, str(error)) for one in group)
             continue

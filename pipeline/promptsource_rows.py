@@ -25,34 +25,45 @@ def made_rows(columns: Mapping[Path, Column]) -> Iterator[dict[str, Any]]:
 
 
 def _values(column: Column) -> Iterator[Any]:
-    words = " ".join(str(step) for step in column.path if isinstance(step, str)).replace("_", " ").strip()
+    words = _words(column.path)
     match column.kind:
         case "int":
-            yield from dict.fromkeys([0, 1, *(int(float(one)) for one in column.constants if _is_number(one))])
+            known = [int(float(one)) for one in column.constants if _is_number(one)]
+            yield from dict.fromkeys([0, 1, *known, *(one + 1 for one in known)])
         case "float":
             yield from dict.fromkeys([1.0, 2.5, *(float(one) for one in column.constants if _is_number(one))])
         case "flag":
             yield from (True, False)
         case "list":
-            if column.inner:
+            if column.inner and column.kind == "list":
                 # As a list it is long enough to be looped over.
                 whole: dict[str, Any] = {}
                 for path in column.inner:
                     _put(whole, ("", *path), f"The {words} {' '.join(map(str, path))}.")
-                yield whole[""]
+                made = whole[""]
+                if isinstance(made, list) and made and isinstance(made[0], str):
+                    made += [f"{word} of the {words}" for word in _WORDS[len(made) :]]
+                yield made
             elif column.keys:
                 yield [{key: f"{word} {key}" for key in sorted(column.keys)} for word in _WORDS[:4]]
             else:
                 yield [f"{word} of the {words}" for word in _WORDS]
+                yield [f"{word} of the {words}" for word in _WORDS[:2]]
             if column.is_tested:
                 yield []
         case "text":
             if "key" in column.uses or "str" in column.uses:
                 yield from dict.fromkeys(column.constants)
+            if column.member_of:
+                yield from (f"{word} of the {_words(column.member_of)}" for word in _WORDS[:2])
             yield f"The {words}."
             yield f"Another {words}, with {{{{ braces }}}}."
             if column.is_tested:
                 yield ""
+
+
+def _words(path: Path) -> str:
+    return " ".join(str(step) for step in path if isinstance(step, str)).replace("_", " ").strip()
 
 
 def _is_number(text: str) -> bool:

@@ -7,7 +7,7 @@
 
 import copy
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -56,7 +56,12 @@ def halves_of(jinja: str, choices: str, *, choose_first: bool = False) -> Halves
     listed = _choices(choices) if choices else None
     for node in tree.find_all((nodes.Filter, nodes.Call)):
         _refuse(node)
+    if listed is not None:
+        own = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
+        if mixed := own & {node.name for node in listed.find_all(nodes.Name)}:
+            raise RefusedError("a name means a column in its answer choices and something else in its text", min(mixed))
     body = _Rewriting(listed).visit(tree).body
+    body = _flat(_sought(node) for node in body)
     for _ in range(8):  # what is set by what is set, in turn
         body, done = _inlined(body)
         if done:
@@ -214,6 +219,38 @@ def _sliced(items: nodes.List, part: nodes.Slice) -> nodes.List | None:
         else:
             return None
     return nodes.List(items.items[slice(*ends)])
+
+
+def _flat(body: Iterable[nodes.Node]) -> list[nodes.Node]:
+    return [one for node in body for one in (node.body if isinstance(node, nodes.Scope) else [node])]
+
+
+def _sought(node: nodes.Node) -> nodes.Node:
+    """Say `answers[labels.index(key)]` by a loop over the labels, where it is printed."""
+    if isinstance(node, nodes.If):
+        node.body = _flat(map(_sought, node.body))
+        node.else_ = _flat(map(_sought, node.else_))
+        for other in node.elif_:
+            other.body = _flat(map(_sought, other.body))
+        return node
+    if not isinstance(node, nodes.Output):
+        return node
+    made: list[nodes.Node] = []
+    for child in node.nodes:
+        place = child.arg if isinstance(child, nodes.Getitem) else None
+        is_index = isinstance(place, nodes.Call) and isinstance(place.node, nodes.Getattr) and place.node.attr == "index"
+        if not (isinstance(place, nodes.Call) and is_index and len(place.args) == 1):
+            made.append(nodes.Output([child]))
+            continue
+        assert isinstance(child, nodes.Getitem)
+        assert isinstance(place.node, nodes.Getattr)
+        item = nodes.Name("each", "load")
+        counter = nodes.Getattr(nodes.Name("loop", "load"), "index0", "load")
+        found = nodes.Output([nodes.Getitem(child.node, counter, "load")])
+        test = nodes.Compare(item, [nodes.Operand("eq", place.args[0])])
+        body: list[nodes.Node] = [nodes.If(test, [found], [], [])]
+        made.append(nodes.For(nodes.Name("each", "store"), place.node.node, body, [], None, False))
+    return made[0] if len(made) == 1 else nodes.Scope(made)
 
 
 def _inlined(body: list[nodes.Node]) -> tuple[list[nodes.Node], bool]:

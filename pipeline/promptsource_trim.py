@@ -1,6 +1,6 @@
 """Takes blank space off what a text begins and ends with, values too, as promptsource does.
 
-{{ context }}\nTopic?  ->  {{ context | trim }}\nTopic?
+{{ context }}\nTopic?  ->  {{ context.lstrip() }}\nTopic?
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def _trim(body: list[nodes.Node], end: int) -> None:
                         return
                     continue
                 if not _is_clean(child):
-                    node.nodes[place] = nodes.Filter(child, "trim", [], [], None, None)
+                    node.nodes[place] = _stripped(child, end)
                 return
         elif isinstance(node, nodes.If):
             _trim(node.body, end)
@@ -42,6 +42,15 @@ def _trim(body: list[nodes.Node], end: int) -> None:
             return
         else:
             return
+
+
+def _stripped(node: nodes.Expr, end: int) -> nodes.Expr:
+    """Return an expression without blank space at one end; at both, where the other is off already."""
+    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr == "rstrip" and end == 0:
+        return nodes.Filter(node.node.node, "trim", [], [], None, None)
+    if not isinstance(node, nodes.Name):
+        node = nodes.Filter(node, "string", [], [], None, None)
+    return nodes.Call(nodes.Getattr(node, "lstrip" if end == 0 else "rstrip", "load"), [], [], None, None)
 
 
 def _is_clean(node: nodes.Node) -> bool:
@@ -56,5 +65,5 @@ def _is_clean(node: nodes.Node) -> bool:
         case nodes.CondExpr():
             return _is_clean(node.expr1) and (node.expr2 is None or _is_clean(node.expr2))
         case nodes.Filter():
-            return node.name in ("trim", "round", "int", "float", "length")
+            return (node.name == "trim" and not node.args) or node.name in ("round", "int", "float", "length")
     return False

@@ -13,7 +13,7 @@ from cyclopts import Parameter, validators
 from rich.console import Console
 
 from pipeline.recipe import load_recipe
-from pipeline.source_rows import Row, file_place, first_rows, place_for, sources_of
+from pipeline.source_rows import Row, Rows, file_place, first_rows, place_for, sources_of
 from pipeline.sources import Source
 from pipeline.template import check_template
 from pipeline.template_file import read_template
@@ -32,6 +32,10 @@ def preview(
     recipe: Annotated[Path | None, Parameter(help="take rows of this recipe's sources")] = None,
     source: Annotated[str | None, Parameter(help="which source; the first that names the template if left out")] = None,
     file: Annotated[Path | None, Parameter(help="take rows of this file: its columns are called like the fields")] = None,
+    columns: Annotated[
+        list[str] | None,
+        Parameter(help="which column of --file is what: document=article summary=highlights", consume_multiple=True),
+    ] = None,
     n: Annotated[
         int, Parameter(name=["-n", "--rows"], help="rows to show", validator=validators.Number(gte=1))
     ] = 5,
@@ -44,7 +48,7 @@ def preview(
 
     For the tokens of a row and their loss in training, see `tuneloop preview`.
 
-    Example: tuneloop template preview summarize --file data/sample/news.csv -n 3 --paraphrase all
+    Example: tuneloop template preview instruct --file data/sample/alpaca.json -n 3 --paraphrase all
     """
     if recipe and file:
         raise ConfigError("--recipe and --file both name rows", where="command line", fix="give one of them")
@@ -58,7 +62,12 @@ def preview(
     if paraphrase not in (None, "all", *chosen.prompts):
         known = ["all", *chosen.prompts]
         raise ConfigError(f"there is no paraphrase {paraphrase!r}", where=str(path), fix=nearest(str(paraphrase), known))
-    rows, what = _rows(chosen, path, recipe, source, file, n)
+    if columns and not file:
+        raise ConfigError("--columns names columns of a file", where="command line", fix="add --file rows.csv")
+    if file:
+        rows, what = _file_rows(chosen, path, file, columns or [], n)
+    else:
+        rows, what = _rows(chosen, recipe, source, n)
     # A worked example shows the paraphrase it was written for.
     if not recipe and not file and paraphrase is None:
         shown = [
@@ -79,31 +88,44 @@ def preview(
     sys.stderr.write(f"{what}; for tokens and loss in training: tuneloop preview\n")
 
 
-def _rows(
-    template: Template, path: Path, recipe: Path | None, source: str | None, file: Path | None, n: int
-) -> tuple[list[Row], str]:
-    """Return the rows to show, and where they come from in words."""
-    if file:
-        one = Source(name="file", path=str(file.resolve()), template=template.name, to_write=True)
+def _file_rows(template: Template, path: Path, file: Path, columns: list[str], n: int) -> tuple[list[Row], str]:
+    """Return the first rows of a file, and where they come from in words."""
+    pairs = [pair.partition("=")[::2] for pair in columns]
+    if wrong := [pair for pair in columns if "=" not in pair]:
+        what = f"{wrong[0]!r} says of no field which column it is"
+        raise ConfigError(what, where="--columns", fix="write field=column, such as document=article")
+    one = Source(name="file", path=str(file.resolve()), template=template.name, fields=dict(pairs), to_write=True)
+    try:
         found = first_rows(one, file_place({template.name: (template, path)}, Path.cwd()), n)
-        where = str(file)
-    elif recipe:
+    except ConfigError as error:
+        # Its cure is one for a recipe.
+        asked = " ".join(f"{name}=<column>" for name, field in template.fields.items() if not field.optional)
+        known = f"{error.fix.partition(';')[0]}; " if error.fix.startswith("columns found") else ""
+        raise ConfigError(error.what, where=str(file), fix=f"{known}say which is what: --columns {asked}") from error
+    return _good(found, template), f"The first {len(found.good)} rows of {file}"
+
+
+def _rows(template: Template, recipe: Path | None, source: str | None, n: int) -> tuple[list[Row], str]:
+    """Return the rows to show, and where they come from in words."""
+    if recipe:
         read = load_recipe(recipe)
         named = [one for one in sources_of(read, source) if template.name in one.template_names]
         if not named:
             users = [one.name for one in read.ingest.sources if template.name in one.template_names]
             fix = f"sources that name it: {', '.join(users)}" if users else f'write template = "{template.name}" in a source'
             raise ConfigError(f"no source asked for names the template {template.name!r}", where=str(recipe), fix=fix)
-        found = first_rows(named[0], place_for(read, Path.cwd()), n)
-        where = f"source {named[0].name}"
-    else:
-        rows = example_rows(template)[:n]
-        return rows, f"The first {len(rows)} of its own examples"
+        rows = _good(first_rows(named[0], place_for(read, Path.cwd()), n), template)
+        return rows, f"The first {len(rows)} rows of source {named[0].name}"
+    rows = example_rows(template)[:n]
+    return rows, f"The first {len(rows)} of its own examples"
+
+
+def _good(found: Rows, template: Template) -> list[Row]:
+    """Return the rows that became examples of a template, having said why others did not."""
     bad = sum(found.bad.values())
     for reason, detail in found.first.items():
         sys.stderr.write(f"{found.bad[reason]} of {bad + len(found.good)} rows left out, {reason}: {detail}\n")
-    rows = [row for row in found.good if row.template == template.name]
-    return rows, f"The first {len(rows)} rows of {where}"
+    return [row for row in found.good if row.template == template.name]
 
 
 def _counter(folder: Path | None) -> Callable[[str], int] | None:

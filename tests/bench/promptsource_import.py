@@ -17,7 +17,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from jinja2 import BaseLoader, Environment, TemplateError
+from jinja2 import BaseLoader, Environment, TemplateError, UndefinedError
 
 from pipeline.promptsource_file import Foreign, promptsource_files, read_promptsource
 from pipeline.promptsource_import import Made, Refused, Taken, make_templates, take
@@ -57,7 +57,10 @@ def theirs(foreign: Foreign, row: dict[str, Any], jinja: Environment) -> list[st
     """Return the stripped pieces of promptsource's rendering."""
     hidden = escaped(row)
     if foreign.choices:
-        listed = jinja.from_string(foreign.choices).render(**hidden)
+        try:
+            listed = jinja.from_string(foreign.choices).render(**hidden)
+        except UndefinedError:
+            listed = ""  # choices that the text does not use, of columns that were not made up
         hidden["answer_choices"] = [piece.strip().replace(PIPE, "|||") for piece in listed.split("|||")]
         hidden["answer_choices"] = escaped(hidden["answer_choices"])
     else:
