@@ -1,4 +1,4 @@
-"""Jinja's tree as text again, so written that a text renders alike with and without `trim_blocks`.
+r"""Jinja's tree as text again, so written that a text renders alike with and without `trim_blocks`.
 
 If(Name("hint"), [Output([TemplateData("\nHint: "), Name("hint")])])  ->  "{% if hint +%}\nHint: {{ hint }}{% endif %}"
 """
@@ -65,7 +65,7 @@ def _literal(text: str) -> str:
     return text if not text.endswith("{") else text[:-1] + '{{ "{" }}'
 
 
-def _statements(body: Sequence[nodes.Node]) -> Iterator[_Piece]:
+def _statements(body: Sequence[nodes.Node]) -> Iterator[_Piece]:  # noqa: C901 - one case for each kind of node
     for node in body:
         match node:
             case nodes.Output():

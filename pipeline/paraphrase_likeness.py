@@ -42,5 +42,7 @@ def _shape(text: str) -> str:
     """Return the order of words (w) and fields, such as "w{{ document }}"."""
     marked = _TAG.sub(" ", text)
     pieces = [piece for piece in re.split(r"(\{\{.*?\}\})", marked, flags=re.DOTALL) if piece.strip()]
-    names = (re.sub(r"\s+", "", piece) if piece.startswith("{{") else "w" * bool(re.search(r"\w", piece)) for piece in pieces)
+    names = (
+        re.sub(r"\s+", "", piece) if piece.startswith("{{") else "w" * bool(re.search(r"\w", piece)) for piece in pieces
+    )
     return "".join(names)

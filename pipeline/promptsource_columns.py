@@ -20,7 +20,18 @@ from pipeline.wording import RESERVED_NAMES
 
 Kind = Literal["text", "int", "float", "list", "flag"]
 Path = tuple[str | int, ...]
-_LIST_FILTERS = ("join", "unique", "sort", "map", "select", "selectattr", "reject", "rejectattr", "list", "most_frequent")
+_LIST_FILTERS = (
+    "join",
+    "unique",
+    "sort",
+    "map",
+    "select",
+    "selectattr",
+    "reject",
+    "rejectattr",
+    "list",
+    "most_frequent",
+)
 _TEXT_FILTERS = ("lower", "upper", "capitalize", "title", "replace", "trim", "wordcount")
 _ENDS = ("first", "last")
 _OF_TEXT = {"print", "text", "sum", "str", "part"}
@@ -128,7 +139,7 @@ _METHODS = frozenset(
 )
 
 
-def _note(column: Column, node: nodes.Node, parent: nodes.Node | None) -> None:
+def _note(column: Column, node: nodes.Node, parent: nodes.Node | None) -> None:  # noqa: C901 - one case a kind of node
     """Add what one place says of a column."""
     match parent:
         case nodes.For() if parent.iter is node:
@@ -175,7 +186,9 @@ def _note(column: Column, node: nodes.Node, parent: nodes.Node | None) -> None:
             column.uses.add("print")
 
 
-def _note_through(body: Sequence[nodes.Node], bound: set[str], found: dict[Path, Column]) -> None:
+def _note_through(  # noqa: C901 - one case for each kind of node
+    body: Sequence[nodes.Node], bound: set[str], found: dict[Path, Column]
+) -> None:
     """Add what comparisons, filters over slices, and loops say of the columns inside them."""
     loops = {
         node.target.name: path
@@ -183,7 +196,7 @@ def _note_through(body: Sequence[nodes.Node], bound: set[str], found: dict[Path,
         if isinstance(node, nodes.For) and isinstance(node.target, nodes.Name)
         if (path := path_of(node.iter, None, bound)) is not None
     }
-    for node, parent in _with_parents(body):
+    for node, _ in _with_parents(body):
         match node:
             case nodes.Compare():
                 sides = [node.expr, *(one.expr for one in node.ops)]
@@ -205,6 +218,7 @@ def _note_through(body: Sequence[nodes.Node], bound: set[str], found: dict[Path,
                 path = path_of(node.iter, None, bound)
                 if path is not None:
                     for inner in node.find_all((nodes.Getattr, nodes.Getitem)):
+                        assert isinstance(inner, nodes.Getattr | nodes.Getitem)
                         key = _step(inner)
                         is_target = isinstance(inner.node, nodes.Name) and inner.node.name == node.target.name
                         if is_target and isinstance(key, str):
@@ -322,9 +336,10 @@ class _Converting:
     def _chosen(self, table: nodes.Dict, key: nodes.Expr) -> nodes.Expr:
         """Return conditions that say what a table of constants says."""
         pairs = table.items
-        if not all(isinstance(pair.key, nodes.Const) for pair in pairs) or not pairs:
+        keys = [pair.key.value for pair in pairs if isinstance(pair.key, nodes.Const)]
+        if len(keys) < len(pairs) or not pairs:
             raise RefusedError("it makes an object")
-        is_text = isinstance(pairs[0].key.value, str)
+        is_text = isinstance(keys[0], str)
         path = path_of(key, None, self._bound)
         asked: nodes.Expr
         if path is not None and path in self._columns:

@@ -12,7 +12,6 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +99,9 @@ def take(foreign: Foreign, *, choose_first: bool = False) -> Taken:
         if not target_paths - asked_paths:
             raise RefusedError(
                 "its answer reads no column that the prompt does not show",
-                "it is made of constants" if not target_paths else ", ".join(columns[path].column for path in target_paths),
+                "it is made of constants"
+                if not target_paths
+                else ", ".join(columns[path].column for path in target_paths),
             )
         if not asked_paths:
             raise RefusedError("its prompt reads no column")
@@ -139,7 +140,9 @@ def _prove(group: list[Taken], name: str, rows: Sequence[Mapping[str, Any]] = ()
             made = [*rows, *made_rows(taken.columns)]
             start = len(examples) % len(made)
             for row in made[start:] + made[:start]:
-                if sum(name == paraphrase for _, name in examples) >= most or len(examples) >= max(len(prompts), _NEEDED):
+                if sum(name == paraphrase for _, name in examples) >= most or len(examples) >= max(
+                    len(prompts), _NEEDED
+                ):
                     break
                 fields = {key: text for key, text in taken.fields_of(row).items() if text}
                 try:
@@ -164,7 +167,7 @@ def _made(group: list[Taken], template: Template, prompts: dict[str, Taken]) -> 
     sources = {column.field: column.column for taken in group for column in taken.columns.values()}
     pairs = ", ".join(f'{field} = "{column}"' for field, column in sources.items())
     comments = {
-        "": f"From promptsource, data set {group[0].foreign.dataset}, which is under Apache-2.0; the examples are made up.\n"
+        "": f"From promptsource (Apache-2.0), data set {group[0].foreign.dataset}.\n"
         f"In the source: fields = {{ {pairs} }}",
     }
     return Made(template, template_text(template, comments), prompts)
@@ -183,7 +186,8 @@ def _template(group: list[Taken], name: str) -> Template:
     fields = {
         column.field: TemplateField(
             side="prompt" if path in first.prompt_side else "response",
-            about=f"Column {column.column}" + {"list": ", a list as JSON.", "int": ", a whole number."}.get(column.kind, "."),
+            about=f"Column {column.column}"
+            + {"list": ", a list as JSON.", "int": ", a whole number."}.get(column.kind, "."),
             optional=path in optional,
         )
         for path, column in columns.items()
@@ -243,7 +247,9 @@ def make_templates(
 
 
 def _group(one: Taken) -> object:
-    sides = frozenset((path, path in one.prompt_side, column.kind, column.is_tested) for path, column in one.columns.items())
+    sides = frozenset(
+        (path, path in one.prompt_side, column.kind, column.is_tested) for path, column in one.columns.items()
+    )
     return sides, one.target, tuple(_metrics(one.foreign))
 
 

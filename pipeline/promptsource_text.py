@@ -1,4 +1,4 @@
-"""Takes a promptsource text apart: what the model reads and what it must write, the answer choices put in.
+r"""Takes a promptsource text apart: what the model reads and what it must write, the answer choices put in.
 
 "{{text}}\nTopic? ||| {{ answer_choices[label] }}", choices "World ||| Sports"
 ->  asked  {{ text }}\nTopic?
@@ -7,7 +7,7 @@
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
@@ -37,7 +37,7 @@ def _environment() -> Environment:
     """Return an environment that parses only; nothing is ever rendered in it."""
     environment = Environment(autoescape=False)  # noqa: S701 - never rendered
     for name in ("choice", "most_frequent", "highlight", "shuffle"):
-        environment.filters[name] = None  # type: ignore[assignment]
+        environment.filters[name] = None
     return environment
 
 
@@ -238,7 +238,9 @@ def _sought(node: nodes.Node) -> nodes.Node:
     made: list[nodes.Node] = []
     for child in node.nodes:
         place = child.arg if isinstance(child, nodes.Getitem) else None
-        is_index = isinstance(place, nodes.Call) and isinstance(place.node, nodes.Getattr) and place.node.attr == "index"
+        is_index = (
+            isinstance(place, nodes.Call) and isinstance(place.node, nodes.Getattr) and place.node.attr == "index"
+        )
         if not (isinstance(place, nodes.Call) and is_index and len(place.args) == 1):
             made.append(nodes.Output([child]))
             continue
@@ -279,14 +281,16 @@ def _is_plain(node: nodes.Node) -> bool:
 
 
 class _Replacing(NodeTransformer):
-    def __init__(self, name: str, value: nodes.Expr) -> None:
+    def __init__(self, name: str, value: nodes.Node) -> None:
         self._name, self._value = name, value
 
     def visit_Name(self, node: nodes.Name) -> nodes.Node:  # noqa: N802
         return copy.deepcopy(self._value) if node.name == self._name and node.ctx == "load" else node
 
 
-def _split(body: Sequence[nodes.Node]) -> tuple[list[nodes.Node], list[nodes.Node], int]:
+def _split(  # noqa: C901 - one case for each kind of node
+    body: Sequence[nodes.Node],
+) -> tuple[list[nodes.Node], list[nodes.Node], int]:
     """Return what stands before the separator, what stands behind it, and on how many ways there is one."""
     asked: list[nodes.Node] = []
     target: list[nodes.Node] = []
@@ -327,7 +331,7 @@ def _split_if(node: nodes.If) -> tuple[nodes.If, nodes.If]:
 
     def build(which: int) -> nodes.If:
         # An arm without a separator makes no row: it has no target.
-        bodies = [list(side[which]) if side[2] else [] for side in sides]
+        bodies = [list((before, after)[which]) if n else [] for before, after, n in sides]
         others = [
             nodes.If(copy.deepcopy(test), body or [nodes.Output([nodes.TemplateData("")])], [], [], lineno=1)
             for test, body in zip(tests[1:], bodies[1:-1], strict=True)
@@ -371,22 +375,22 @@ def _without_dead_sets(body: list[nodes.Node]) -> list[nodes.Node]:
     """Return the statements without those that set what nothing reads."""
     while True:
         read = {node.name for top in body for node in _walk(top) if isinstance(node, nodes.Name) and node.ctx == "load"}
-        kept = _kept(body, lambda node: isinstance(node.target, nodes.Name) and node.target.name in read)
+        kept = _kept(body, read)
         if len(list(_all(kept))) == len(list(_all(body))):
             return kept
         body = kept
 
 
-def _kept(body: Sequence[nodes.Node], is_read: Callable[[nodes.Assign], bool]) -> list[nodes.Node]:
+def _kept(body: Sequence[nodes.Node], read: set[str]) -> list[nodes.Node]:
     kept: list[nodes.Node] = []
     for node in body:
-        if isinstance(node, nodes.Assign) and not is_read(node):
+        if isinstance(node, nodes.Assign) and not (isinstance(node.target, nodes.Name) and node.target.name in read):
             continue
         if isinstance(node, nodes.If):
-            node.body = _kept(node.body, is_read)
-            node.else_ = _kept(node.else_, is_read)
+            node.body = _kept(node.body, read)
+            node.else_ = _kept(node.else_, read)
             for other in node.elif_:
-                other.body = _kept(other.body, is_read)
+                other.body = _kept(other.body, read)
         kept.append(node)
     return kept
 

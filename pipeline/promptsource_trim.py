@@ -1,4 +1,4 @@
-"""Takes blank space off what a text begins and ends with, values too, as promptsource does.
+r"""Takes blank space off what a text begins and ends with, values too, as promptsource does.
 
 {{ context }}\nTopic?  ->  {{ context.lstrip() }}\nTopic?
 """
@@ -46,7 +46,12 @@ def _trim(body: list[nodes.Node], end: int) -> None:
 
 def _stripped(node: nodes.Expr, end: int) -> nodes.Expr:
     """Return an expression without blank space at one end; at both, where the other is off already."""
-    if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Getattr) and node.node.attr == "rstrip" and end == 0:
+    if (
+        isinstance(node, nodes.Call)
+        and isinstance(node.node, nodes.Getattr)
+        and node.node.attr == "rstrip"
+        and end == 0
+    ):
         return nodes.Filter(node.node.node, "trim", [], [], None, None)
     if not isinstance(node, nodes.Name):
         node = nodes.Filter(node, "string", [], [], None, None)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from pipeline.renderer import Renderer
-from pipeline.source_rows import Rows
+from pipeline.source_rows import Row, Rows
 from pipeline.wording import RenderError
 from schemas import ConfigError, Template
 
@@ -28,7 +28,9 @@ def fit_warnings(
     total = len(rows.good) + n_bad
     for reason, n in rows.bad.most_common():
         what = f"{_share(n, total)} of source {source} cannot be taken ({reason}), first {rows.first[reason]}"
-        yield ConfigError(what, where=f"source {source}", fix="mend the rows, `fields` of the source, or set optional: true")
+        yield ConfigError(
+            what, where=f"source {source}", fix="mend the rows, `fields` of the source, or set optional: true"
+        )
     for name, template in templates.items():
         mine = [row for row in rows.good if row.template == name]
         if not mine:
@@ -36,9 +38,11 @@ def fit_warnings(
         for field, spec in template.fields.items():
             if spec.optional and not any(row.fields.get(field) for row in mine):
                 what = f"none of the first {len(mine):,} rows of source {source} fills the optional field {field!r}"
-                yield ConfigError(what, where=f"template {name}", fix="name its column in the source's `fields`, or leave it")
+                yield ConfigError(
+                    what, where=f"template {name}", fix="name its column in the source's `fields`, or leave it"
+                )
         if template.chat:
-            texts = [("\n".join(str(turn["content"] or "") for turn in row.turns)) for row in mine]  # type: ignore[call-overload]
+            texts = ["\n".join(turn["content"] or "" for turn in row.turns) for row in mine]
             failures: Counter[str] = Counter()
         else:
             texts, failures = _rendered(Renderer(template), mine)
@@ -52,10 +56,12 @@ def fit_warnings(
                 f"{_share(len(over), len(mine))} of source {source} have more than max_tokens = {max_tokens:,} and "
                 f"would be dropped; the longest has {max(over):,}"
             )
-            yield ConfigError(what, where=f"template {name}", fix="raise [format] max_tokens, or shorten the text in the source")
+            yield ConfigError(
+                what, where=f"template {name}", fix="raise [format] max_tokens, or shorten the text in the source"
+            )
 
 
-def _rendered(renderer: Renderer, rows: list) -> tuple[list[str], Counter[str]]:  # type: ignore[type-arg]
+def _rendered(renderer: Renderer, rows: list[Row]) -> tuple[list[str], Counter[str]]:
     texts, failures = [], Counter[str]()
     for row in rows:
         try:

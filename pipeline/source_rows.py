@@ -6,13 +6,13 @@ recipe source "news", 2 rows  ->  [Row("news.csv:1", "summarize", {"document": "
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.ingest import Ingest
 from pipeline.plan import place_of
 from pipeline.recipe import Recipe
 from pipeline.sources import Source
 from pipeline.stage import Place, Slice
-from pipeline.turns import Turn
 from schemas import ConfigError, Template, nearest
 
 
@@ -24,7 +24,7 @@ class Row:
     origin: str
     template: str
     fields: dict[str, str]
-    turns: list[Turn]
+    turns: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)

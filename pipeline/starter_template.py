@@ -12,10 +12,10 @@ from schemas import Review, Template, TemplateField, WorkedExample
 _COMMENTS = {
     "": "Made by `tuneloop template new`: mend the sentences, then `tuneloop template check`.\n"
     "pipeline/templates/instruct.yaml explains every key, docs/add-a-template.md the rules.",
-    "fields": "What a source gives. prompt: the model reads it; response: it must write it, and no prompt may show it.\n"
+    "fields": "What a source gives. prompt: the model reads it; response: it must write it, no prompt may show it.\n"
     "Add `optional: true`, `document: true` or `choices: [...]` where they fit.",
     "prompts": "The wordings, in Jinja. Let them differ in words and in where the fields stand.",
-    "metrics": "How an answer is scored, the first foremost: accuracy for labels, number_match for sums, chrf for translations.",
+    "metrics": "How an answer is scored, the first foremost: accuracy for labels, chrf for translations.",
     "review": "What annotators see beside an example.",
     "examples": "Fields and what they must render to. They run as tests: keep them in step with the texts.",
 }
@@ -71,7 +71,9 @@ def starter(name: str, *, task: str, about: str, fields: list[str], response: st
         ({field: f"The {ordinal} {_words(field)}." for field in fields}, f"An answer to the {ordinal} row.")
         for ordinal in ("first", "second", "third")
     ]
-    return with_examples(template, [({**row, response: text}, name) for (row, text), name in zip(rows, prompts, strict=True)])
+    return with_examples(
+        template, [({**row, response: text}, name) for (row, text), name in zip(rows, prompts, strict=True)]
+    )
 
 
 def with_examples(template: Template, rows: list[tuple[dict[str, str], str]]) -> Template:

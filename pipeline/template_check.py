@@ -1,8 +1,8 @@
 """What is wrong with a template file, and what is likely wrong though it loads.
 
-    prompts:                                         two paraphrases are nearly the same: 'plain' and 'short', 95 %
-      plain: "Summarize this text: {{ document }}"     where: my_templates/headline.yaml:14, prompts.short
-      short: "Summarize the text: {{ document }}"      fix:   change the words, or where the field stands; ...
+prompts:                                         two paraphrases are nearly the same: 'plain' and 'short', 95 %
+  plain: "Summarize this text: {{ document }}"     where: my_templates/headline.yaml:14, prompts.short
+  short: "Summarize the text: {{ document }}"      fix:   change the words, or where the field stands; ...
 """
 
 import re
@@ -133,4 +133,3 @@ def _shown_answers(template: Template, path: Path) -> Iterator[ConfigError]:
         what = f"the prompt of this example holds the whole answer, {answer[:60]!r}"
         fix = "if options or the text it is copied from are shown, that is right; else take the answer out"
         yield ConfigError(what, where=place(path, f"example {number}, prompt"), fix=fix)
-

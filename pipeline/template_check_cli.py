@@ -21,9 +21,7 @@ def check(
     *what: Annotated[str, Parameter(help="names, files or folders; my_templates if left out, else the built-in ones")],
     recipe: Annotated[Path | None, Parameter(help="look at the rows of this recipe's sources too")] = None,
     source: Annotated[str | None, Parameter(help="only this source of the recipe")] = None,
-    rows: Annotated[
-        int, Parameter(help="rows of each source to look at", validator=validators.Number(gte=1))
-    ] = 1000,
+    rows: Annotated[int, Parameter(help="rows of each source to look at", validator=validators.Number(gte=1))] = 1000,
     strict: Annotated[bool, Parameter(help="take warnings for errors")] = False,
 ) -> int:
     """Tell all mistakes of template files, with line and cure; exit code 2 if there is an error.

@@ -71,7 +71,9 @@ def _write(made: Made, to: Path) -> None:
             file.write(made.text)
     except OSError as error:
         raise ConfigError(f"cannot be written: {error.strerror}", where=str(path), fix="choose another --to") from error
-    columns = ", ".join(f"{column.field} = {column.column}" for one in made.taken.values() for column in one.columns.values())
+    columns = ", ".join(
+        f"{column.field} = {column.column}" for one in made.taken.values() for column in one.columns.values()
+    )
     fields = ", ".join(dict.fromkeys(columns.split(", ")))
     n = len(made.taken)
     sys.stdout.write(f"{path}: {n} paraphrase{'s' * (n != 1)}; {fields}\n")

@@ -52,7 +52,9 @@ def new(
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        raise ConfigError(f"cannot be written: {error.strerror}", where=str(path), fix="choose another --dir") from error
+        raise ConfigError(
+            f"cannot be written: {error.strerror}", where=str(path), fix="choose another --dir"
+        ) from error
     written = read_template(path)
     check_template(written, path)
     sys.stdout.write(f"{path}\n")
@@ -74,7 +76,7 @@ def _started(
         if not sys.stdin.isatty():
             missing = [flag for flag, given in (("--fields", fields), ("--response", response)) if not given]
             raise ConfigError(
-                f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not given, and nobody can be asked here",
+                f"nobody can be asked here for {' and '.join(missing)}",
                 where="command line",
                 fix=f"tuneloop template new {name} --fields document --response summary; or --like summarize",
             )

@@ -1,9 +1,9 @@
 """The line of a template file where a part of the template stands.
 
-    prompts:                     "prompts.plain"           ->  "gloss.yaml:2, prompts.plain"
-      plain: |                   "prompts.plain", line 2   ->  "gloss.yaml:4, prompts.plain"
-        {{ word }}
-        {% if hint }}
+prompts:                     "prompts.plain"           ->  "gloss.yaml:2, prompts.plain"
+  plain: |                   "prompts.plain", line 2   ->  "gloss.yaml:4, prompts.plain"
+    {{ word }}
+    {% if hint }}
 """
 
 import re

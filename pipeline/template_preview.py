@@ -1,12 +1,12 @@
-"""Rows rendered through a template, piece by piece, so that a reader sees what came from the row.
+r"""Rows rendered through a template, piece by piece, so that a reader sees what came from the row.
 
 Row("press.csv:1", fields={"document": "Rain.", "headline": "Wet"}) through "headline", paraphrase "plain"
 ->  Preview(parts=[("user", [Piece("Write a headline.\n\n", False), Piece("Rain.", True)]), ("assistant", ...)])
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from pipeline.renderer import Renderer
 from pipeline.sandbox import Value
@@ -61,7 +61,7 @@ def previews(
     renderer = None if template.chat else Renderer(template)
     for row in rows:
         if renderer is None:
-            parts = [Part(turn["role"], [Piece(turn["content"] or "", True)]) for turn in map(_plain, row.turns)]
+            parts = [_part(turn) for turn in row.turns]
             yield _counted(row.origin, "", parts, "", count)
             continue
         names = list(template.prompts) if paraphrase == "all" else [paraphrase or renderer.paraphrase_of(row.id)]
@@ -77,7 +77,9 @@ def previews(
 def example_rows(template: Template) -> list[Row]:
     """Return the worked examples as rows."""
     return [
-        Row(str(number), f"example {number}", template.name, dict(one.fields), [turn.model_dump() for turn in one.turns])
+        Row(
+            str(number), f"example {number}", template.name, dict(one.fields), [turn.model_dump() for turn in one.turns]
+        )
         for number, one in enumerate(template.examples, start=1)
     ]
 
@@ -87,10 +89,8 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text.replace("\r\n", "\n"))
 
 
-def _plain(turn: object) -> dict[str, str | None]:
-    given = turn if isinstance(turn, dict) else {}
-    calls = given.get("tool_calls")
-    return {"role": given.get("role"), "content": given.get("content") or (str(calls) if calls else "")}
+def _part(turn: Mapping[str, Any]) -> Part:
+    return Part(turn["role"], [Piece(turn["content"] or turn["tool_calls"] or "", True)])
 
 
 def _counted(

@@ -31,14 +31,14 @@ def preview(
     *,
     recipe: Annotated[Path | None, Parameter(help="take rows of this recipe's sources")] = None,
     source: Annotated[str | None, Parameter(help="which source; the first that names the template if left out")] = None,
-    file: Annotated[Path | None, Parameter(help="take rows of this file: its columns are called like the fields")] = None,
+    file: Annotated[
+        Path | None, Parameter(help="take rows of this file: its columns are called like the fields")
+    ] = None,
     columns: Annotated[
         list[str] | None,
         Parameter(help="which column of --file is what: document=article summary=highlights", consume_multiple=True),
     ] = None,
-    n: Annotated[
-        int, Parameter(name=["-n", "--rows"], help="rows to show", validator=validators.Number(gte=1))
-    ] = 5,
+    n: Annotated[int, Parameter(name=["-n", "--rows"], help="rows to show", validator=validators.Number(gte=1))] = 5,
     paraphrase: Annotated[
         str | None, Parameter(help="a name, or all; left out, each row has the one `tuneloop data` gives it")
     ] = None,
@@ -61,7 +61,9 @@ def preview(
     check_template(chosen, path)
     if paraphrase not in (None, "all", *chosen.prompts):
         known = ["all", *chosen.prompts]
-        raise ConfigError(f"there is no paraphrase {paraphrase!r}", where=str(path), fix=nearest(str(paraphrase), known))
+        raise ConfigError(
+            f"there is no paraphrase {paraphrase!r}", where=str(path), fix=nearest(str(paraphrase), known)
+        )
     if columns and not file:
         raise ConfigError("--columns names columns of a file", where="command line", fix="add --file rows.csv")
     if file:
@@ -94,7 +96,15 @@ def _file_rows(template: Template, path: Path, file: Path, columns: list[str], n
     if wrong := [pair for pair in columns if "=" not in pair]:
         what = f"{wrong[0]!r} says of no field which column it is"
         raise ConfigError(what, where="--columns", fix="write field=column, such as document=article")
-    one = Source(name="file", path=str(file.resolve()), template=template.name, fields=dict(pairs), to_write=True)
+    one = Source.model_validate(
+        {
+            "name": "file",
+            "path": str(file.resolve()),
+            "template": template.name,
+            "fields": dict(pairs),
+            "to_write": True,
+        }
+    )
     try:
         found = first_rows(one, file_place({template.name: (template, path)}, Path.cwd()), n)
     except ConfigError as error:
@@ -102,7 +112,7 @@ def _file_rows(template: Template, path: Path, file: Path, columns: list[str], n
         asked = " ".join(f"{name}=<column>" for name, field in template.fields.items() if not field.optional)
         known = f"{error.fix.partition(';')[0]}; " if error.fix.startswith("columns found") else ""
         raise ConfigError(error.what, where=str(file), fix=f"{known}say which is what: --columns {asked}") from error
-    return _good(found, template), f"The first {len(found.good)} rows of {file}"
+    return _good(found, template), f"{_counted(len(found.good))} of {file}"
 
 
 def _rows(template: Template, recipe: Path | None, source: str | None, n: int) -> tuple[list[Row], str]:
@@ -112,10 +122,14 @@ def _rows(template: Template, recipe: Path | None, source: str | None, n: int) -
         named = [one for one in sources_of(read, source) if template.name in one.template_names]
         if not named:
             users = [one.name for one in read.ingest.sources if template.name in one.template_names]
-            fix = f"sources that name it: {', '.join(users)}" if users else f'write template = "{template.name}" in a source'
+            fix = (
+                f"sources that name it: {', '.join(users)}"
+                if users
+                else f'write template = "{template.name}" in a source'
+            )
             raise ConfigError(f"no source asked for names the template {template.name!r}", where=str(recipe), fix=fix)
         rows = _good(first_rows(named[0], place_for(read, Path.cwd()), n), template)
-        return rows, f"The first {len(rows)} rows of source {named[0].name}"
+        return rows, f"{_counted(len(rows))} of source {named[0].name}"
     rows = example_rows(template)[:n]
     return rows, f"The first {len(rows)} of its own examples"
 
@@ -135,3 +149,7 @@ def _counter(folder: Path | None) -> Callable[[str], int] | None:
         return None
     counter = load_counter(path)
     return lambda text: int(counter.count(pa.array([text], pa.string()))[0].as_py())
+
+
+def _counted(n: int) -> str:
+    return "The first row" if n == 1 else f"The first {n:,} rows"

@@ -1,4 +1,4 @@
-"""A template as the text of its file: keys in the order of the model, texts of several lines as blocks.
+r"""A template as the text of its file: keys in the order of the model, texts of several lines as blocks.
 
 Template(name="headline", prompts={"plain": "Write.\n\n{{ document }}\n"})  ->  name: headline
                                                                               prompts:
@@ -24,7 +24,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+    # A block that keeps blank lines at its end would take the blank line behind it, too.
+    is_block = "\n" in text and not text.endswith("\n\n")
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if is_block else None)
 
 
 _Dumper.add_representer(str, _text)

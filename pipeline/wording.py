@@ -92,7 +92,8 @@ class Wording:
     def pieces(self, values: Mapping[str, str]) -> list[str]:
         """Return the same text in pieces: what an expression gave is a `Value`; raises as `render` does."""
         return self._metered(
-            values, lambda given: Sandbox.trimmed(self._compiled.root_render_func(self._compiled.new_context(given)))
+            values,
+            lambda given: Sandbox.trimmed(self._compiled.root_render_func(self._compiled.new_context(dict(given)))),
         )
 
     def _metered(self, values: Mapping[str, str], render: Callable[[Mapping[str, str]], _Made]) -> _Made:

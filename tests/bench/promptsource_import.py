@@ -32,7 +32,7 @@ ODD = ("  {} ", "{}\n\n", "a ||| {}", "{{{{ {} }}}}", "שלום {}", "{} <|im_st
 
 def environment(*, choose_first: bool = False) -> Environment:
     """Return promptsource's environment; `choice` takes the first where that was asked of the import too."""
-    made = Environment(loader=BaseLoader, autoescape=False)  # noqa: S701
+    made = Environment(loader=BaseLoader, autoescape=False)
     made.globals.update(zip=zip)
     made.filters["choice"] = (lambda items: items[0]) if choose_first else random.choice
 
@@ -88,7 +88,9 @@ def rows_for(taken: Taken, most: int) -> Iterator[dict[str, Any]]:
         yield {key: odd(value, place) for key, value in row.items()}
 
 
-def outcome(one: Taken, renderer: Renderer, paraphrase: str, row: dict[str, Any], jinja: Environment) -> tuple[str, Any]:
+def outcome(
+    one: Taken, renderer: Renderer, paraphrase: str, row: dict[str, Any], jinja: Environment
+) -> tuple[str, Any]:
     """Return how the two renderings of a row compare, in a word, and both."""
     try:
         pieces = theirs(one.foreign, row, jinja)
@@ -151,11 +153,15 @@ def main() -> None:
         n_all, n_taken = n_all + len(foreign), n_taken + good
         n_files, n_whole = n_files + bool(good), n_whole + (good == len(foreign) > 0)
     print(f"files: {n_files} of {len(files)} give a template ({n_files / len(files):.1%}), {n_whole} wholly")
-    print(f"templates: {n_taken} of {n_all} taken over ({n_taken / n_all:.1%}), as {n_made} files of ours; {seconds:.0f} s")
+    print(
+        f"templates: {n_taken} of {n_all} taken over ({n_taken / n_all:.1%}), as {n_made} files of ours; {seconds:.0f} s"
+    )
     for reason, n in reasons.most_common():
         print(f"  {n:5} refused: {reason}")
     print(f"rows rendered by both: {told['equal']:,} equal, {told['different']:,} different")
-    print(f"rows without a pair: {told['neither']:,} by both, {told['only theirs']:,} dropped by ours, {told['only ours']:,} by theirs")
+    print(
+        f"rows without a pair: {told['neither']:,} by both, {told['only theirs']:,} dropped by ours, {told['only ours']:,} by theirs"
+    )
     print(f"templates without a different row: {n_clean} of {n_taken}; {time.monotonic() - began:.0f} s in all")
     if options.show:
         for word, some in shown.items():

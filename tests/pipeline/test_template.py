@@ -173,7 +173,10 @@ def test_a_text_that_misuses_fields_is_refused(tmp_path, old, new, what, where, 
     ("text", "line"),
     [
         ('"{{ word|uper }}?"', 12),  # beside its key
-        ("|\n    {{ word }}\n\n    {% if hint %}\n    {{ hint|uper }}\n    {% endif %}", 16),  # the block begins a line below
+        (
+            "|\n    {{ word }}\n\n    {% if hint %}\n    {{ hint|uper }}\n    {% endif %}",
+            16,
+        ),  # the block begins a line below
     ],
 )
 def test_a_mistake_in_jinja_is_told_with_its_line_in_the_file(tmp_path, text, line):
