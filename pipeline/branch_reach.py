@@ -6,7 +6,8 @@
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
-from jinja2 import TemplateError, nodes
+from jinja2 import TemplateError, nodes, pass_context
+from jinja2.runtime import Context
 from jinja2.visitor import NodeTransformer
 
 from pipeline.sandbox import Sandbox
@@ -23,7 +24,10 @@ def unreached(source: str, rows: Iterable[Mapping[str, str]]) -> list[tuple[int,
     sandbox = Sandbox()
     seen: set[int] = set()
 
-    def reach(value: object, arm: int) -> object:
+    # With the context, so that Jinja does not run it while it compiles, as it does with constants.
+    @pass_context
+    def reach(context: Context, value: object, arm: int) -> object:
+        del context
         seen.add(arm)
         return value
 

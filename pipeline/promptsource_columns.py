@@ -18,7 +18,7 @@ from jinja2 import nodes
 from pipeline.promptsource_text import RefusedError
 from pipeline.wording import RESERVED_NAMES
 
-Kind = Literal["text", "int", "float", "list", "flag"]
+Kind = Literal["text", "int", "number", "list", "flag"]
 Path = tuple[str | int, ...]
 _LIST_FILTERS = (
     "join",
@@ -163,12 +163,12 @@ def _note(column: Column, node: nodes.Node, parent: nodes.Node | None) -> None: 
         case nodes.Getitem():
             if isinstance(parent.node, nodes.Dict):
                 keys = [pair.key.value for pair in parent.node.items if isinstance(pair.key, nodes.Const)]
-                column.uses.add("key" if any(isinstance(key, str) for key in keys) else "int")
+                column.uses.add("key" if any(isinstance(key, str) for key in keys) else "index")
                 column.constants += map(str, keys)
             else:
-                column.uses.add("int")
+                column.uses.add("index")
         case nodes.Slice():
-            column.uses.add("int")
+            column.uses.add("index")
         case nodes.Getattr():
             column.uses.add("text")  # a method
         case nodes.Compare() | nodes.Operand():
@@ -246,7 +246,7 @@ def _compare(column: Column, other: nodes.Node, op: str, *, is_left: bool) -> No
 def _kind(column: Column) -> Kind:
     uses = column.uses
     name = column.column
-    is_number = bool(uses & {"int", "float", "maths"})
+    is_number = bool(uses & {"index", "int", "float", "maths"})
     if "list" in uses:
         if uses & {"text", "print", "sum"} or is_number:
             raise RefusedError("a column is used as a list and as a text", name)
@@ -258,7 +258,7 @@ def _kind(column: Column) -> Kind:
     if "bool" in uses and (is_number or "str" in uses):
         raise RefusedError("a column is used as true or false and as something else", name)
     if is_number:
-        return "float" if "float" in uses else "int"
+        return "int" if "index" in uses else "number"
     if "bool" in uses:
         return "flag"
     if uses & {"test"} and not uses & {"text", "str", "print", "part", "length", "compared", "sum", "key", "contains"}:
@@ -318,12 +318,12 @@ class _Converting:
                 if isinstance(parent, nodes.Output | nodes.Concat):
                     raise RefusedError("it prints a list", column.column)
                 return name if is_test else _filter(name, "fromjson")
-            case "int" | "float":
+            case "int" | "number":
                 is_printed = isinstance(parent, nodes.Output | nodes.Concat) or (
                     isinstance(parent, nodes.CondExpr) and not is_test
                 )
                 already = isinstance(parent, nodes.Filter) and parent.name in ("int", "float", "string")
-                return name if is_printed or already else _filter(name, column.kind)
+                return name if is_printed or already else _filter(name, "int" if column.kind == "int" else "fromjson")
             case "flag":
                 if is_test:
                     # A column of true and false, of 0 and 1, or a text that may be empty: all ask the same here.

@@ -46,7 +46,7 @@ examples:
 def checked(folder: Path, old: str = "", new: str = ""):
     assert old in GOOD
     path = folder / "gloss.yaml"
-    path.write_text(GOOD.replace(old, new, 1), "utf-8")
+    path.write_text(GOOD.replace(old, new), "utf-8")
     return check_files([path])
 
 
@@ -81,7 +81,7 @@ def test_an_error_has_its_line_and_its_cure(tmp_path, old, new, what, line, fix)
     ("old", "new", "what", "line", "fix"),
     [
         ("Apache-2.0", "apache", "the licence 'apache' is no SPDX name", 4, "LicenseRef-<name>"),
-        ("Hint: {{", "<|im_start|>: {{", "'<|im_start|>' is a control token", 13, "take it out"),
+        ("Hint: ", "Hint: <|im_start|> ", "'<|im_start|>' is a control token", 13, "take it out"),
         (GOOD[GOOD.index("Accept what") : GOOD.index("\nexamples")], "Look.", "the guideline has 5 characters", 20, "say when"),
         ("    {% if hint", "    {{ 'x' if not word }}{% if hint", "no example reaches this `if`", 12, "add an example"),
         ("a marsh}\n    prompt: What does fen mean?\n    response: a marsh", "fen}\n    prompt: What does fen mean?\n    response: fen", "holds the whole answer, 'fen'", 23, "options"),
