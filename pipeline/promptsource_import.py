@@ -18,11 +18,13 @@ from typing import Any
 from jinja2 import nodes
 
 from pipeline.jinja_source import UnwritableError, source_of
-from pipeline.promptsource_columns import Column, columns_of, converted
+from pipeline.promptsource_columns import Column, columns_of
 from pipeline.promptsource_columns import Path as ColumnPath
+from pipeline.promptsource_fields import converted
 from pipeline.promptsource_file import Foreign
+from pipeline.promptsource_parser import RefusedError
 from pipeline.promptsource_rows import made_rows
-from pipeline.promptsource_text import RefusedError, halves_of
+from pipeline.promptsource_text import halves_of
 from pipeline.promptsource_trim import ends_trimmed
 from pipeline.reading import ABSENT, as_text, lookup
 from pipeline.renderer import Renderer

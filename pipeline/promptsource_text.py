@@ -10,20 +10,11 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2 import nodes
 from jinja2.visitor import NodeTransformer
 
-SEPARATOR = "|||"
-_RANDOM = ("choice", "random", "shuffle")
-_NO_FUNCTION = ("range", "namespace", "zip", "dict", "cycler", "joiner", "lipsum")
-
-
-class RefusedError(ValueError):
-    """A template that cannot be taken over; `reason` is the sentence that is counted."""
-
-    def __init__(self, reason: str, detail: str = "") -> None:
-        super().__init__(f"{reason}: {detail}" if detail else reason)
-        self.reason = reason
+from pipeline.promptsource_choices import SEPARATOR, choices_of
+from pipeline.promptsource_parser import RefusedError, parsed, refuse_what_cannot_be
 
 
 class Halves(NamedTuple):
@@ -33,29 +24,17 @@ class Halves(NamedTuple):
     target: list[nodes.Node]
 
 
-def _environment() -> Environment:
-    """Return an environment that parses only; nothing is ever rendered in it."""
-    environment = Environment(autoescape=False)  # noqa: S701 - never rendered
-    for name in ("choice", "most_frequent", "highlight", "shuffle"):
-        environment.filters[name] = None
-    return environment
-
-
-_PARSER = _environment()
-
-
 def halves_of(jinja: str, choices: str, *, choose_first: bool = False) -> Halves:
     """Return both sides of a promptsource text; `choose_first` takes the first where it picks one at random.
 
     Raises:
         RefusedError: It is random, calls Python, has no target or several, or is no Jinja.
     """
-    tree = _parse(jinja)
+    tree = parsed(jinja)
     if choose_first:
         tree = _Choosing().visit(tree)
-    listed = _choices(choices) if choices else None
-    for node in tree.find_all((nodes.Filter, nodes.Call)):
-        _refuse(node)
+    listed = choices_of(choices) if choices else None
+    refuse_what_cannot_be(tree)
     if listed is not None:
         own = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "store"}
         if mixed := own & {node.name for node in listed.find_all(nodes.Name)}:
@@ -71,84 +50,6 @@ def halves_of(jinja: str, choices: str, *, choose_first: bool = False) -> Halves
         raise RefusedError("it has no target", "no ||| in it")
     asked, target = _unguarded(asked), list(target)
     return Halves(_without_dead_sets(asked), _without_dead_sets(target))
-
-
-def _parse(text: str) -> nodes.Template:
-    try:
-        return _PARSER.parse(text)
-    except TemplateSyntaxError as error:
-        raise RefusedError("it is not valid Jinja", str(error.message)) from error
-
-
-def _refuse(node: nodes.Node) -> None:
-    if isinstance(node, nodes.Filter) and node.name in _RANDOM:
-        raise RefusedError("it chooses at random", f"filter {node.name}")
-    if isinstance(node, nodes.Call):
-        if isinstance(node.node, nodes.Name):
-            raise RefusedError("it calls a function of Python", node.node.name)
-        if isinstance(node.node, nodes.Getattr) and node.node.attr in ("append", "update", "pop", "extend", "remove"):
-            raise RefusedError("it changes a list or an object as it goes", f".{node.node.attr}()")
-
-
-def _choices(text: str) -> nodes.Expr:
-    """Return the list of answer choices as an expression."""
-    items: list[list[nodes.Expr]] = [[]]
-    for node in _parse(text).body:
-        if not isinstance(node, nodes.Output):
-            raise RefusedError("its answer choices have statements", text[:60])
-        for child in node.nodes:
-            _refuse_all(child)
-            if not isinstance(child, nodes.TemplateData):
-                items[-1].append(child)
-                continue
-            first, *others = child.data.split(SEPARATOR)
-            items[-1].append(nodes.Const(first))
-            items += [[nodes.Const(other)] for other in others]
-    joined = [node for item in items for node in item if _is_joined_by_separator(node)]
-    if joined:
-        rest = [node for item in items for node in item if node not in joined and not _is_blank(node)]
-        if rest or len(joined) > 1:
-            raise RefusedError("its answer choices mix a list with other text", text[:60])
-        return joined[0].node  # type: ignore[attr-defined, no-any-return]
-    return nodes.List([_trimmed_item(item) for item in items])
-
-
-def _refuse_all(node: nodes.Node) -> None:
-    _refuse(node)
-    for child in node.find_all((nodes.Filter, nodes.Call)):
-        _refuse(child)
-
-
-def _is_joined_by_separator(node: nodes.Expr) -> bool:
-    if not (isinstance(node, nodes.Filter) and node.name == "join" and node.args):
-        return False
-    between = node.args[0]
-    return isinstance(between, nodes.Const) and str(between.value).strip() == SEPARATOR
-
-
-def _is_blank(node: nodes.Expr) -> bool:
-    return isinstance(node, nodes.Const) and not str(node.value).strip()
-
-
-def _trimmed_item(item: list[nodes.Expr]) -> nodes.Expr:
-    while item and _is_blank(item[0]):
-        item = item[1:]
-    while item and _is_blank(item[-1]):
-        item = item[:-1]
-    if not item:
-        return nodes.Const("")
-    if isinstance(item[0], nodes.Const):
-        item = [nodes.Const(str(item[0].value).lstrip()), *item[1:]]
-    if isinstance(item[-1], nodes.Const):
-        item = [*item[:-1], nodes.Const(str(item[-1].value).rstrip())]
-    if len(item) == 1:
-        return item[0] if isinstance(item[0], nodes.Const) else _filter(item[0], "trim")
-    # Blank space that a value brings to an end counts as little as the text's own.
-    return nodes.Concat(item) if _is_text(item[0]) and _is_text(item[-1]) else _filter(nodes.Concat(item), "trim")
-
-
-def _is_text(node: nodes.Expr) -> bool:
-    return isinstance(node, nodes.Const)
 
 
 def _filter(node: nodes.Expr, name: str, *args: nodes.Expr) -> nodes.Filter:

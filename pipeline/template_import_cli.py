@@ -11,7 +11,7 @@ from cyclopts import Parameter
 
 from pipeline.promptsource_file import promptsource_files, read_promptsource
 from pipeline.promptsource_import import Made, Refused, make_templates, take
-from pipeline.promptsource_text import RefusedError
+from pipeline.promptsource_parser import RefusedError
 from pipeline.readers import layout_of, parse_row, read_rows
 from pipeline.strict_json import MalformedError
 from pipeline.template_files import MINE, search_folders

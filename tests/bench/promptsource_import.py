@@ -21,8 +21,8 @@ from jinja2 import BaseLoader, Environment, TemplateError, UndefinedError
 
 from pipeline.promptsource_file import Foreign, promptsource_files, read_promptsource
 from pipeline.promptsource_import import Made, Refused, Taken, make_templates, take
+from pipeline.promptsource_parser import RefusedError
 from pipeline.promptsource_rows import made_rows
-from pipeline.promptsource_text import RefusedError
 from pipeline.renderer import Renderer
 from pipeline.wording import RenderError
 

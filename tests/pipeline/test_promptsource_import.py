@@ -10,7 +10,7 @@ from pipeline.cli import run
 from pipeline.jinja_source import source_of
 from pipeline.promptsource_file import Foreign, read_promptsource
 from pipeline.promptsource_import import Made, make_templates, take
-from pipeline.promptsource_text import RefusedError
+from pipeline.promptsource_parser import RefusedError
 from pipeline.renderer import Renderer
 from pipeline.template_check import check_files
 
@@ -30,7 +30,11 @@ def rendered(jinja: str, choices: str, row: dict[str, object]) -> tuple[str, str
 
 
 def test_a_whole_number_chooses_among_the_answer_choices():
-    taken = take(foreign("{{text}}\nTopic? {{ answer_choices | join(', ') }} ||| {{ answer_choices[label] }}", "World ||| Sports"))
+    taken = take(
+        foreign(
+            "{{text}}\nTopic? {{ answer_choices | join(', ') }} ||| {{ answer_choices[label] }}", "World ||| Sports"
+        )
+    )
     assert taken.asked == '{{ text.lstrip() }}\nTopic? {{ ((["World", "Sports"] | join(", ")) | string).rstrip() }}'
     assert taken.target == '{{ ["World", "Sports"][label | int] }}'
     row = {"text": "Goal!", "label": 1}

@@ -59,7 +59,7 @@ def test_a_block_tag_takes_no_line_of_its_own():
         ("{{ ' but' if not a }}{{ a|length }}", "3"),  # no else: nothing
         ("{% for x in 'ab' %}{% if 'ab'.startswith(x) %}{{ x }}{% endif %}{% endfor %}", "a"),
         ("{% set n = a|wordcount %}{{ n }} words", "2 words"),
-        ("{% for x in '[{\"n\": 1.5}, {\"n\": \"b\"}]'|fromjson %}{{ x['n'] }};{% endfor %}", "1.5;b;"),
+        ('{% for x in \'[{"n": 1.5}, {"n": "b"}]\'|fromjson %}{{ x[\'n\'] }};{% endfor %}', "1.5;b;"),
         ("{{ ''|fromjson|length }}{{ '[1, [2]]'|fromjson|length }}", "02"),
     ],
 )

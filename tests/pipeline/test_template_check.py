@@ -147,7 +147,11 @@ def test_rows_of_a_recipe_show_what_is_missing_and_what_is_too_long(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my_templates").mkdir()
     checked(tmp_path / "my_templates")
-    rows = ['{"word": "fen", "meaning": "a marsh"}', '{"word": "", "meaning": "x"}', '{"word": "%s", "meaning": "y"}' % ("z" * 99)]
+    rows = [
+        '{"word": "fen", "meaning": "a marsh"}',
+        '{"word": "", "meaning": "x"}',
+        '{"word": "%s", "meaning": "y"}' % ("z" * 99),
+    ]
     (tmp_path / "words.jsonl").write_text("\n".join(rows) + "\n")
     (tmp_path / "my.toml").write_text(
         'name = "my"\ntemplate_dirs = ["my_templates"]\n[[ingest.sources]]\nname = "words"\npath = "words.jsonl"\n'

@@ -102,7 +102,9 @@ def test_a_name_that_is_none_is_refused(here, capsys):
     assert not (here / "my_templates").exists()
 
 
-@pytest.mark.parametrize("text", ["{{ word }}  \nx", "a: b\n- c", "'\"\n", "{{ word }}\n\n\n", "tab\there\n#x", "\u2028 x\ny"])
+@pytest.mark.parametrize(
+    "text", ["{{ word }}  \nx", "a: b\n- c", "'\"\n", "{{ word }}\n\n\n", "tab\there\n#x", "\u2028 x\ny"]
+)
 def test_whatever_the_wording_its_file_reads_back_the_same(tmp_path, here, text):
     run(HEADLINE)
     path = here / "my_templates" / "headline.yaml"

@@ -49,7 +49,7 @@ def test_every_paraphrase_is_shown_on_demand_and_a_row_that_would_be_dropped_say
 
 def test_a_conversation_is_shown_turn_by_turn():
     (first, *_) = previews(TEMPLATES["chat"], example_rows(TEMPLATES["chat"]), None, None)
-    assert [part.role for part in first.parts][0] == "system"
+    assert first.parts[0].role == "system"
 
 
 @pytest.mark.shared
@@ -106,7 +106,10 @@ def test_the_list_has_one_line_a_template_and_json_for_programs(tmp_path, monkey
     assert run(["template", "list"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == len(TEMPLATES) + 1
-    assert any(re.match(r"instruct +instruct +plain, labelled, input_first +instruction \[input\] -> response +rouge_l", line) for line in lines)
+    assert any(
+        re.match(r"instruct +instruct +plain, labelled, input_first +instruction \[input\] -> response +rouge_l", line)
+        for line in lines
+    )
     assert run(["template", "list", "--json"]) == 0
     found = {one["name"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
     assert found["maths"]["metrics"] == ["number_match"]
