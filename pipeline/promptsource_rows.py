@@ -31,10 +31,9 @@ def _values(column: Column) -> Iterator[Any]:  # noqa: C901 - one case for each 
             known = [int(float(one)) for one in column.constants if _is_number(one)]
             yield from dict.fromkeys([0, 1, *known, *(one + 1 for one in known)])
         case "number":
-            known = [
-                int(one) if one.lstrip("-").isdigit() else float(one) for one in column.constants if _is_number(one)
-            ]
-            yield from dict.fromkeys([1, *known, 2.5, *(one + 1 for one in known)])
+            texts = filter(_is_number, column.constants)
+            numbers = [int(one) if one.lstrip("-").isdigit() else float(one) for one in texts]
+            yield from dict.fromkeys([1, *numbers, 2.5, *(one + 1 for one in numbers)])
         case "flag":
             yield from (True, False)
         case "list":

@@ -158,10 +158,11 @@ def _replace(value: object, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-def _round(value: object, digits: int = 0) -> float:
+def _round(value: object, digits: int = 0) -> int | float:
+    """Return the number rounded; a whole number stays one, as in Jinja."""
     if not 0 <= number_of(digits) <= 15:
         raise ValueError("round takes 0 to 15 digits")
-    return round(float(number_of(value)), digits)
+    return round(number_of(value), digits)
 
 
 def _slow(value: object) -> str:

@@ -52,6 +52,7 @@ def test_a_block_tag_takes_no_line_of_its_own():
         ("{{ ' x '|trim|upper }}", "X"),
         ("{{ '3.14159'|float|round(2) }}", "3.14"),
         ("{{ ('7'|int + 1) * 2 }}", "16"),
+        ("{{ 7|round(2) }} {{ 7.5|round }}", "7 8.0"),
         ("{{ 'ñ<&\"'|tojson }}", '"ñ<&\\""'),  # JSON for people, not for HTML
         ("{{ ['x', 'x', 'y']|unique|join }}", "xy"),
         ("{{ 'aab'|replace('a', 'x') }}", "xxb"),
