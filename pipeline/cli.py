@@ -45,6 +45,7 @@ for _target, _help in (
     app.command(_target, name=_target.partition(":")[2], help=_help)
 app.command("pipeline.source_cli:app", name="source", help="look at a source, and at what ingest changes in it")
 app.command("annotation.cli:app", name="annotate", help="tasks out to Label Studio, people's answers in")
+app.command("pipeline.template_cli:app", name="template", help="make, check, look at, list and import templates")
 app.command("annotation.feedback_cli:feedback", name="feedback", help="what a training run found, back to people")
 
 USAGE, BUG, INTERRUPTED, READER_GONE = 2, 1, 130, 141

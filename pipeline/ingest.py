@@ -41,7 +41,7 @@ class Ingest(Settings):
     repair: bool = Field(default=False, title="undo wrong decodings such as schÃ¶n; else they are marked")
     pii: Pii = Field("find", title="personal data: leave, mark, or replace by its kind")
     normalize: bool = Field(default=False, title="texts in NFC with LF line ends, without zero-width spaces")
-    languages: Languages = Field("off", title="tell the language of each row and keep it in meta")
+    languages: Languages = Field(default="off", title="tell the language of each row and keep it in meta")
     keep_languages: list[str] = Field(default=[], title="take rows of these languages only, such as en")
 
     @field_validator("sources")

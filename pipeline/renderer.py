@@ -110,13 +110,24 @@ class Renderer:
             if any(not is_optional and name not in filled for name, is_optional in self._sides[side]):
                 return None
         known = sides["prompt"]
-        system = self._texts["system"].pieces(known, filled & known)
-        prompt = self._texts[f"prompts.{paraphrase}"].pieces(known, filled & known)
+        system = self._texts["system"].plan(known, filled & known)
+        prompt = self._texts[f"prompts.{paraphrase}"].plan(known, filled & known)
         both = known | sides["response"]
-        response = self._texts["response"].pieces(both, filled & both) if answered else None
+        response = self._texts["response"].plan(both, filled & both) if answered else None
         if system is None or prompt is None or (answered and response is None):
             return None
         return Plan(system, prompt, response)
+
+    def pieces(self, key: str, fields: Mapping[str, str]) -> list[str]:
+        """Return the text of `system`, `response` or `prompts.<name>` in pieces; those from a row are of type `Value`.
+
+        Raises:
+            RenderError: As `render` does.
+        """
+        values = self._values(fields, "prompt")
+        if key == "response":
+            values |= self._values(fields, "response")
+        return self._texts[key].pieces(values)
 
     def _values(self, fields: Mapping[str, str], side: str) -> dict[str, str]:
         values = {}

@@ -44,6 +44,12 @@ class TooLongError(TemplateRuntimeError):
     """The rendering takes or makes more than `MAX_CHARS`."""
 
 
+class Value(str):
+    """Text that came from a value, not from the template."""
+
+    __slots__ = ()
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """Jinja's immutable sandbox with allow-lists in place of deny-lists, and metered."""
 
@@ -77,23 +83,22 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
         Blank space at either end that comes from the template is cut; what a value brings stays.
         """
-        kept: list[str] = []
-        n_chars, first, last, meter, limit = 0, -1, -1, METER, MAX_CHARS
-        for piece in pieces:
-            if piece:
-                n_chars += len(piece)
-                if n_chars > limit:
-                    raise TooLongError(f"it makes more than {MAX_CHARS:,} characters")
-                if meter.gave_value:
-                    last = len(kept)
-                    if first < 0:
-                        first = last
-                kept.append(piece)
-            meter.gave_value = False
-        if first < 0:
+        kept, values = _gathered(pieces)
+        if not values:
             return "".join(kept).strip()
-        head, tail = "".join(kept[:first]).lstrip(), "".join(kept[last + 1 :]).rstrip()
-        return "".join((head, *kept[first : last + 1], tail))
+        first, last = values[0], values[-1] + 1
+        return "".join(("".join(kept[:first]).lstrip(), *kept[first:last], "".join(kept[last:]).rstrip()))
+
+    @staticmethod
+    def trimmed(pieces: Iterable[str]) -> list[str]:
+        """Return what `concat` joins, in pieces; those that an expression gave are of type `Value`."""
+        kept, values = _gathered(pieces)
+        if not values:
+            return [text] if (text := "".join(kept).strip()) else []
+        first, last, given = values[0], values[-1] + 1, set(values)
+        middle = [Value(kept[at]) if at in given else kept[at] for at in range(first, last)]
+        found = ["".join(kept[:first]).lstrip(), *middle, "".join(kept[last:]).rstrip()]
+        return [piece for piece in found if piece]
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ANN401 - as in Jinja
         """Allow none: a loop's counters and a text's methods are filters by now."""
@@ -118,6 +123,23 @@ class Sandbox(ImmutableSandboxedEnvironment):
         """Refuse: what may be called is a filter by now."""
         del __context, __obj, args, kwargs
         raise TypeError("only methods of text can be called")
+
+
+def _gathered(pieces: Iterable[str]) -> tuple[list[str], list[int]]:
+    """Return the pieces that are not empty, and which of them are values; raises TooLongError."""
+    kept: list[str] = []
+    values: list[int] = []
+    n_chars, meter, limit = 0, METER, MAX_CHARS
+    for piece in pieces:
+        if piece:
+            n_chars += len(piece)
+            if n_chars > limit:
+                raise TooLongError(f"it makes more than {MAX_CHARS:,} characters")
+            if meter.gave_value:
+                values.append(len(kept))
+            kept.append(piece)
+        meter.gave_value = False
+    return kept, values
 
 
 class _Metering(NodeTransformer):

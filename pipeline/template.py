@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline.renderer import TOOLS, Renderer
 from pipeline.template_file import read_template
+from pipeline.template_place import place
 from pipeline.wording import RESERVED_NAMES, RenderError
 from schemas import ConfigError, DataError, Template, WorkedExample, nearest
 
@@ -69,7 +70,10 @@ def check_template(template: Template, path: Path) -> None:
         try:
             renderer = Renderer(template)
         except ConfigError as error:
-            problems += [_at(path, each.where, each.what, each.fix) for each in (error, *error.also)]
+            problems += [
+                ConfigError(each.what, where=place_in_text(path, each.where), fix=each.fix)
+                for each in (error, *error.also)
+            ]
         else:
             uses = [*_use_problems(renderer, path)]
             # The examples of a text that uses a wrong name would only say it again.
@@ -79,7 +83,13 @@ def check_template(template: Template, path: Path) -> None:
 
 
 def _at(path: Path, key: str, what: str, fix: str) -> ConfigError:
-    return ConfigError(what, where=f"{path}, {key}", fix=fix)
+    return ConfigError(what, where=place(path, key), fix=fix)
+
+
+def place_in_text(path: Path, where: str) -> str:
+    """Turn "template 'gloss', prompts.plain, line 2" into the file and its own line."""
+    _, key, *rest = where.split(", ")
+    return place(path, key, int(rest[0].removeprefix("line ")) if rest else None)
 
 
 def _field_problems(template: Template, path: Path) -> Iterator[ConfigError]:

@@ -17,6 +17,7 @@ from pydantic_core import ErrorDetails
 from schemas import ConfigError, Template, nearest
 
 MAX_FILE_BYTES = 256 * 1024
+_LEAST_KEYS = 3  # of a template's own, below which a file is taken for something else
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
@@ -62,6 +63,7 @@ def read_template(path: Path) -> Template:
         raise _problem(f"not valid YAML: {error.problem}", f"{path}:{line}", "mend that line") from error
     except yaml.YAMLError as error:
         raise _problem(f"not valid YAML: {error}", path, "write text as UTF-8 without control characters") from error
+    _check_kind(path, data)
     try:
         template = Template.model_validate(data)
     except ValidationError as error:
@@ -75,6 +77,23 @@ def read_template(path: Path) -> Template:
             f"call it {template.name}.yaml",
         )
     return template
+
+
+def _check_kind(path: Path, data: object) -> None:
+    """Raise ConfigError for YAML that means something else: one sentence, not one for each key."""
+    what = {
+        dict: f"it has the keys {', '.join(map(repr, list(data)[:4]))}" if isinstance(data, dict) else "",
+        list: f"it is a list, {reprlib.repr(data)}",
+        type(None): "it is empty",
+    }.get(type(data), f"it is {reprlib.repr(data)}")
+    if not isinstance(data, dict) or len(data.keys() & Template.model_fields.keys()) < _LEAST_KEYS:
+        fix = "take it out of the folder; a template begins with name, task and about: `tuneloop template new`"
+        raise _problem(f"this YAML is no template: {what}", path, fix)
+
+
+def tree_of(text: str) -> yaml.Node | None:
+    """Return the nodes of a YAML text, with their lines; raises what PyYAML raises."""
+    return _load(text)[0]
 
 
 def _load(text: str) -> tuple[yaml.Node | None, object]:

@@ -4,7 +4,8 @@
 ->  "Translate to German: {{ 7*7 }}"
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import TypeVar
 
 from jinja2 import TemplateError, TemplateSyntaxError, meta, nodes
 
@@ -13,6 +14,7 @@ from pipeline.sandbox import MAX_CHARS, Sandbox, TooLongError, walk
 from pipeline.template_filters import FILTERS, LOOP_NAMES, MAX_NUMBER, MAX_UNITS, METER, METHODS, TESTS
 from schemas import ConfigError, nearest
 
+_Made = TypeVar("_Made")
 MAX_SOURCE_CHARS = 20_000
 MAX_DEPTH = 50
 MAX_LOOP_DEPTH = 2
@@ -81,7 +83,7 @@ class Wording:
         except ValueError as error:  # a number of thousands of digits
             raise ConfigError(f"not valid Jinja: {error}", where=where, fix="shorten the number") from error
 
-    def pieces(self, known: frozenset[str], filled: frozenset[str]) -> tuple[Piece, ...] | None:
+    def plan(self, known: frozenset[str], filled: frozenset[str]) -> tuple[Piece, ...] | None:
         """Return what the text comes to where just these of the known fields have values; see `pieces_of`."""
         return pieces_of(_SANDBOX.parse(self._source), known, filled)
 
@@ -91,12 +93,22 @@ class Wording:
         Raises:
             RenderError: The values do not fit what the text does with them, or a limit is passed.
         """
+        return self._metered(values, self._compiled.render)
+
+    def pieces(self, values: Mapping[str, str]) -> list[str]:
+        """Return the same text in pieces: what an expression gave is a `Value`; raises as `render` does."""
+        return self._metered(
+            values,
+            lambda given: Sandbox.trimmed(self._compiled.root_render_func(self._compiled.new_context(dict(given)))),
+        )
+
+    def _metered(self, values: Mapping[str, str], render: Callable[[Mapping[str, str]], _Made]) -> _Made:
         try:
             if sum(map(len, values.values())) > MAX_CHARS:
                 raise TooLongError(f"the row's fields have more than {MAX_CHARS:,} characters")
             with METER.turn:
                 METER.left, METER.gave_value = MAX_UNITS, False
-                return self._compiled.render(values)
+                return render(values)
         except TooLongError as error:
             raise RenderError(f"{self._where}: {error.message}", "too_long") from error
         except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:

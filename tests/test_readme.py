@@ -38,8 +38,9 @@ def test_a_make_target_of_the_docs_exists(page, line):
 def test_a_tuneloop_command_of_the_docs_exists_with_its_options(page, line):
     words = shlex.split(line[line.index("tuneloop ") + 9 :])
     names = [word for word in words if re.fullmatch(r"[a-z]+", word)]
-    # `annotate` has commands, and of these `people` has some again.
-    depth = 3 if names[:2] == ["annotate", "people"] else 2 if names[:1] in (["annotate"], ["source"]) else 1
+    # These have commands of their own, and of those of `annotate` `people` has some again.
+    groups = (["annotate"], ["source"], ["template"])
+    depth = 3 if names[:2] == ["annotate", "people"] else 2 if names[:1] in groups else 1
     path = names[:depth]
     help_text = help_of(tuple(path))
     for option in (word for word in words if word.startswith("-")):

@@ -9,7 +9,7 @@ A, B = Field("a"), Field("b")
 
 
 def pieces(source: str, filled: str = "ab") -> tuple[object, ...] | None:
-    return Wording(source, "test").pieces(frozenset("ab"), frozenset(filled))
+    return Wording(source, "test").plan(frozenset("ab"), frozenset(filled))
 
 
 @pytest.mark.parametrize(

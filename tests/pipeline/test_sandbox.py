@@ -52,6 +52,7 @@ def test_a_block_tag_takes_no_line_of_its_own():
         ("{{ ' x '|trim|upper }}", "X"),
         ("{{ '3.14159'|float|round(2) }}", "3.14"),
         ("{{ ('7'|int + 1) * 2 }}", "16"),
+        ("{{ 7|round(2) }} {{ 7.5|round }}", "7 8.0"),
         ("{{ 'ñ<&\"'|tojson }}", '"ñ<&\\""'),  # JSON for people, not for HTML
         ("{{ ['x', 'x', 'y']|unique|join }}", "xy"),
         ("{{ 'aab'|replace('a', 'x') }}", "xxb"),
@@ -59,6 +60,8 @@ def test_a_block_tag_takes_no_line_of_its_own():
         ("{{ ' but' if not a }}{{ a|length }}", "3"),  # no else: nothing
         ("{% for x in 'ab' %}{% if 'ab'.startswith(x) %}{{ x }}{% endif %}{% endfor %}", "a"),
         ("{% set n = a|wordcount %}{{ n }} words", "2 words"),
+        ('{% for x in \'[{"n": 1.5}, {"n": "b"}]\'|fromjson %}{{ x[\'n\'] }};{% endfor %}', "1.5;b;"),
+        ("{{ ''|fromjson|length }}{{ '[1, [2]]'|fromjson|length }}", "02"),
     ],
 )
 def test_what_is_allowed_works(source, expected):
@@ -128,6 +131,11 @@ def test_all_problems_of_a_text_come_at_once_with_their_lines():
         ("{{ b }}", "'b' is undefined"),
         ("{{ a['upper'] }}", "has no attribute 'upper'"),  # and not the method of that name
         ("{{ [a][5] }}", "has no element 5"),
+        ("{{ a|fromjson }}", "fromjson: 'x' is no JSON"),
+        ("{{ '[NaN]'|fromjson }}", "NaN is no number of JSON"),
+        ("{{ '[1]'|fromjson }}", "expected text, got a list"),
+        ("{{ '{\"a\": 1}'|fromjson }}", "expected text, got an object"),
+        ("{{ ('{}'|fromjson)['keys'] }}", "has no attribute 'keys'"),
     ],
 )
 def test_a_row_that_does_not_fit_the_text_is_told_with_its_place(source, message):
@@ -182,6 +190,11 @@ BOMBS = [
     "{% set s = 'xx' %}" + "{% set s = [s, s]|join(s) %}" * 40 + "{{ s }}",
     "{% set n = 9 %}" + "{% set n = n * n %}" * 40 + "{{ n }}",
     "{{ a|replace('x', b) }}",
+    "{{ a|replace('x', '[')|fromjson }}",
+    "{{ ('[' ~ a|replace('x', '{},') ~ '0]')|fromjson|length }}",
+    "{% for x in b %}{% set z = ('[' ~ a|replace('x', '1,') ~ '0]')|fromjson %}{% endfor %}",
+    "{% set l = ('[' ~ b|replace('y', '{},') ~ '0]')|fromjson %}{% for x in l %}{% set z = l|unique %}{% endfor %}",
+    "{{ a|replace('x', '9')|fromjson }}",
     "{{ a|replace('', b) }}",
     "{{ b|list|join(b) }}",
     "{{ a.strip(b ~ 'x') }}",

@@ -137,8 +137,10 @@ def test_a_file_that_is_no_text_or_no_template_is_refused(tmp_path):
     path = tmp_path / "bad.yaml"
     for raw, what in [
         (b"\xff\xfe", "not UTF-8"),
-        (b"", "the file is None"),
-        (b"- a", "the file is ['a']"),
+        (b"", "this YAML is no template: it is empty"),
+        (b"- a", "this YAML is no template: it is a list, ['a']"),
+        (b"just words", "this YAML is no template: it is 'just words'"),
+        (b"apiVersion: v1\nkind: Pod\nmetadata: {name: x}", "it has the keys 'apiVersion', 'kind', 'metadata'"),
         (b"[" * 5000, "not valid YAML|nested too deep"),
         (b"a: \x00", "not valid YAML"),
         (b"x" * 300_000, "the file has 300,000 bytes"),
@@ -175,9 +177,24 @@ def test_a_text_that_misuses_fields_is_refused(tmp_path, old, new, what, where, 
     assert fix in found[0].fix
 
 
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('"{{ word|uper }}?"', 12),  # beside its key
+        (
+            "|\n    {{ word }}\n\n    {% if hint %}\n    {{ hint|uper }}\n    {% endif %}",
+            16,
+        ),  # the block begins a line below
+    ],
+)
+def test_a_mistake_in_jinja_is_told_with_its_line_in_the_file(tmp_path, text, line):
+    (problem,) = problems(tmp_path, "|\n    {{ word }}?", text)
+    assert problem.where == f"{tmp_path / 'gloss.yaml'}:{line}, prompts.short"
+
+
 def test_a_required_field_must_stand_in_each_wording(tmp_path):
     found = problems(tmp_path, "What does {{ word }} mean?", "What is meant?")
-    assert [problem.where for problem in found] == [f"{tmp_path / 'gloss.yaml'}, prompts.plain"]
+    assert [problem.where for problem in found] == [f"{tmp_path / 'gloss.yaml'}:11, prompts.plain"]
 
 
 def test_tools_need_no_place_in_a_text(tmp_path):
@@ -197,7 +214,7 @@ def test_an_example_that_renders_otherwise_shows_expected_and_got(tmp_path):
         "  expected: 'What is a fen?'",
         "  got:      'What does fen mean?'",
     ]
-    assert problem.where == f"{tmp_path / 'gloss.yaml'}, example 1, prompt"
+    assert problem.where == f"{tmp_path / 'gloss.yaml'}:20, example 1, prompt"
     assert "mend the text" in problem.fix
 
 
