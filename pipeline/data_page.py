@@ -1,6 +1,6 @@
 """The data report as one HTML page: numbers in words, tables and figures.
 
-    DataReport(rows_in=4600, rows_out=4365, ...)  ->  "4,600 rows were read, 4,365 are in the split (94.9 %)" ...
+DataReport(rows_in=4600, rows_out=4365, ...)  ->  "4,600 rows were read, 4,365 are in the split (94.9 %)" ...
 """
 
 from collections.abc import Mapping, Sequence
@@ -58,15 +58,11 @@ def data_page(report: DataReport) -> str:
             for one in report.stages
             for reason in one.reasons
         },
-        too_long=sum(
-            reason.rows for one in report.stages for reason in one.reasons if reason.reason == "too_long"
-        ),
+        too_long=sum(reason.rows for one in report.stages for reason in one.reasons if reason.reason == "too_long"),
         figures={one.template: histograms(report.scale, list(one.bins.items())) for one in report.lengths},
         share_tables=[_share_table(by, lines) for by, lines in report.shares.items() if lines],
         budget=_budget(report),
-        total={
-            name: sum(int(line[name]) for line in report.train_tokens) for name in ("rows", "prompt", "completion")
-        },
+        total={name: sum(int(line[name]) for line in report.train_tokens) for name in ("rows", "prompt", "completion")},
         findings=", ".join(f"{name} {n:,}" for name, n in report.findings.items()),
         personal_words="Whether they are blanked in the data too is `[ingest] pii`."
         if any(one.mark.startswith("pii:") for one in report.marks)
@@ -171,7 +167,7 @@ def _proof_words(report: DataReport) -> str:
         f"The finished split was searched again for look-alikes across its sides, {proof['rows_searched']:,} rows at a "
         f"score of {proof['threshold']}: {proof['crossings']:,} found, {proof['groups_crossing']:,} groups and "
         f"{proof['ids_crossing']:,} ids on two sides. {proof['pairs_near']:,} pairs are near in their letters and of "
-        f"another meaning; {proof['pairs_judged']:,} of them were read closely. Nothing ever moves from one side to "
+        f"another meaning (read closely: {proof['pairs_judged']:,}). Nothing ever moves from one side to "
         "another."
     )
 
@@ -192,6 +188,10 @@ def _split_table(table: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]
 
 
 def _fate_words(fates: Mapping[str, int] | None, otherwise: str, verb: str) -> str:
-    told = [f"{n:,} {verb} {name.partition(' ')[0]} as {name.partition(' ')[2]}" for name, n in (fates or {}).items() if name]
+    told = [
+        f"{n:,} {verb} {name.partition(' ')[0]} as {name.partition(' ')[2]}"
+        for name, n in (fates or {}).items()
+        if name
+    ]
     rest = (fates or {}).get("", 0)
     return "; ".join([*([f"{rest:,} {otherwise}"] if rest else []), *told]) + "."

@@ -325,7 +325,9 @@ def _benchmarks(data_root: Path, record: RunRecord) -> list[BenchmarkFacts]:
     items: dict[str, set[str]] = {}
     for path in dropped_files(data_root, record):
         for batch in Snapshot.read_part(path, ["reason", "partner_origin"]):
-            for line in pa.table(batch).group_by(["reason", "partner_origin"]).aggregate([([], "count_all")]).to_pylist():
+            for line in (
+                pa.table(batch).group_by(["reason", "partner_origin"]).aggregate([([], "count_all")]).to_pylist()
+            ):
                 if line["reason"] == "benchmark":
                     item = line["partner_origin"] or ""
                     file = item.rpartition(":")[0]
@@ -335,9 +337,7 @@ def _benchmarks(data_root: Path, record: RunRecord) -> list[BenchmarkFacts]:
     return [BenchmarkFacts(file, rows.get(file, 0), len(items.get(file, ()))) for file in files]
 
 
-def _pairs(
-    data_root: Path, record: RunRecord, today: Recipe | None
-) -> tuple[PairExamples | None, str, list[str]]:
+def _pairs(data_root: Path, record: RunRecord, today: Recipe | None) -> tuple[PairExamples | None, str, list[str]]:
     """Return pairs of rows, or why there are none; a report without them is better than no report."""
     try:
         stage, place = past_settings(record, today, data_root, Path.cwd())
@@ -401,7 +401,9 @@ def _changed_rows(before: Snapshot, now: Snapshot, changed: tuple[Places, Places
     pairs = []
     for left, right in zip(changed[0][some].tolist(), changed[1][some].tolist(), strict=True):
         one, other = old[left], new[right]
-        differ = [name for name in other if name in one and one[name] != other[name] and name not in ("origin", "group")]
+        differ = [
+            name for name in other if name in one and one[name] != other[name] and name not in ("origin", "group")
+        ]
         sides = [
             side(name, *("\n".join(said["content"] for said in row[name]) for row in (one, other)))
             for name in ("prompt", "completion")

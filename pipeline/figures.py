@@ -1,6 +1,6 @@
 """Figures of the data pages as inline SVG: drawn once, coloured by the page's style sheet, every text escaped.
 
-    lengths 3, 5, 5, 40 tokens  ->  a histogram on a scale of doublings
+lengths 3, 5, 5, 40 tokens  ->  a histogram on a scale of doublings
 """
 
 from collections.abc import Sequence

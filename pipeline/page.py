@@ -12,6 +12,7 @@ import re
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from pipeline.snapshot import make_folder
 
@@ -61,6 +62,11 @@ def csp_hash(style: str) -> str:
     return f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}"
 
 
+def _coded(words: str) -> Markup:
+    """Return our own words with what stands in backticks as code."""
+    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(words))))  # noqa: S704 - escaped before
+
+
 def _name(text: str) -> str:
     shown = visible(text)
     return shown if len(shown) <= _NAME_CHARS else f"{shown[:_NAME_CHARS]}…"
@@ -78,6 +84,7 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.filters |= {
+    "coded": _coded,
     "csp_hash": csp_hash,
     "name": _name,
     "percent": percent,

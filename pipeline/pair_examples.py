@@ -1,6 +1,6 @@
 """Pairs of rows for the data report: duplicates, pairs about the threshold, conflicts.
 
-    run 3 of dedupe  ->  the 5 largest clusters, 5 near pairs drawn at random, 4 pairs a kind about the threshold, ...
+run 3 of dedupe  ->  the 5 largest clusters, 5 near pairs drawn at random, 4 pairs a kind about the threshold, ...
 """
 
 import tempfile
@@ -73,7 +73,9 @@ def pair_examples(run: Inspection) -> PairExamples:
     for one in about.pairs if about else []:
         asked = (one.left, one.right)
         left, right = run.texts([side.row for side in asked])
-        texts = [{side.field: row.prompt.get(side.field, side.text)} for row, side in zip((left, right), asked, strict=True)]
+        texts = [
+            {side.field: row.prompt.get(side.field, side.text)} for row, side in zip((left, right), asked, strict=True)
+        ]
         kinds[one.kind].append(
             Pair(left.origin, right.origin, one.kind, one.why, one.score, sides_of(*texts, "prompt"))
         )
@@ -114,7 +116,9 @@ def _gone_pair(run: Inspection, one: Gone, partner: int) -> Pair:
         sides = sides_of(other.prompt, row.prompt, "prompt") + sides_of(other.response, row.response, "response")
     else:
         item = run.items.get(one.partner_origin)
-        other = Row("", one.partner_origin, {"": item.question} if item else {}, {"": item.answer or ""} if item else {})
+        other = Row(
+            "", one.partner_origin, {"": item.question} if item else {}, {"": item.answer or ""} if item else {}
+        )
         sides = []
         if item:
             sides = sides_of({"question": item.question}, {"prompt": "\n".join(row.prompt.values())}, "prompt")

@@ -27,9 +27,10 @@ def report(
         Path | None, Parameter(help="the page, .html; data/reports/<recipe>/<version>/data.html if left out")
     ] = None,
 ) -> None:
-    """Write a page about the newest split: which rows went and why, what is left, what changed. Numbers as JSON beside it.
+    """Write a page about the newest split: which rows went and why, what is left, what changed.
 
-    Prints the page's path, and that of the newest training run's page if there is one.
+    The same numbers stand beside it as JSON. Prints where the page is, and the newest training run's page if there is
+    one.
 
     Example: tuneloop report --recipe my.toml
     """

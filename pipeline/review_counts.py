@@ -1,6 +1,6 @@
 """What people have said of a recipe's rows: statuses by template, and how often two people agree.
 
-    300 rows with 340 answers, 40 of them with two: 36 of 40 pairs of answers give the same verdict
+300 rows with 340 answers, 40 of them with two: 36 of 40 pairs of answers give the same verdict
 """
 
 from collections import defaultdict
@@ -57,9 +57,7 @@ def count_review(data_root: Path, kept: Sequence[Path], dropped: Sequence[Path])
                     here.update(ids.filter(pc.is_in(ids, value_set=wanted)).to_pylist())
     told = [verdicts[example] for example in sorted(here)]
     pairs = [one == other for mine in told for one, other in combinations(mine, 2)]
-    return Review(
-        dict(sorted(statuses.items())), len(told), sum(len(mine) for mine in told), len(pairs), sum(pairs)
-    )
+    return Review(dict(sorted(statuses.items())), len(told), sum(len(mine) for mine in told), len(pairs), sum(pairs))
 
 
 def _verdicts(answers: Iterable[Annotation]) -> dict[str, list[str]]:

@@ -1,9 +1,10 @@
 """Two rows side by side, what differs marked, personal data blanked.
 
-    kept  "Name three primary colours."   gone  "name 3 primary colors"
-    ->  prompt: del "Name three", ins "name 3", same " primary ", ...
+kept  "Name three primary colours."   gone  "name 3 primary colors"
+->  prompt: del "Name three", ins "name 3", same " primary ", ...
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from pipeline.safe_text import blanked, from_difference
 from pipeline.word_diff import Piece, word_diff
 
 _MOST_CHARS = 700
+_BLANK_LINES = re.compile("\n{3,}")
 # Below this share of text in common, marks would be all one sees.
 _NEAR = 0.3
 
@@ -56,7 +58,10 @@ def side(name: str, left: str, right: str) -> Side:
     same = left == right
     if not same:
         left, right = from_difference(left, right)
-    one, other = blanked(left, _MOST_CHARS), blanked(right, _MOST_CHARS)
+    one, other = (
+        blanked(_BLANK_LINES.sub("\n\n", left), _MOST_CHARS),
+        blanked(_BLANK_LINES.sub("\n\n", right), _MOST_CHARS),
+    )
     pieces = [] if same else word_diff(one, other)
     common = sum(len(piece.text) for piece in pieces if piece.kind == "same" and piece.text.strip())
     is_near = common >= _NEAR * min(len(one), len(other))

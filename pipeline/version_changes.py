@@ -1,6 +1,6 @@
 """What became other between two versions of a split, at memory speed: by digests of columns, never row by row.
 
-    4,365 rows before, 4,402 now: 41 came (40 new in the sources, 1 was a near_duplicate), 4 went (as benchmark), 12 changed
+4,365 rows before, 4,402 now: 41 came (40 new in the sources, 1 was a near_duplicate), 4 went (as benchmark), 12 changed
 """
 
 from collections.abc import Iterable, Sequence
@@ -91,7 +91,7 @@ def fates(snapshot: Snapshot, places: Ints, dropped: Iterable[tuple[str, Sequenc
 
 
 def _digests(snapshot: Snapshot, names: list[str]) -> dict[str, U64]:
-    """Return 64 bits a row for the id and each named column: two of a million differing ones agree once in 10^7 runs."""
+    """Return 64 bits a row for the id and each named column: a million ids have one in common once in 10^7 runs."""
     found: dict[str, list[U64]] = {name: [] for name in ("id", *names)}
     for batch in snapshot.batches(["id", *names]):
         for name, parts in found.items():
