@@ -218,8 +218,8 @@ def _write_rows(
             for number in under[start + place]:
                 opened[number].add(card)
         start = stop
-    for one in opened:
-        one.flush()
+    for listing in opened:
+        listing.flush()
 
 
 def _fate(part: Part, view: RowView) -> str:

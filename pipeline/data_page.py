@@ -139,7 +139,7 @@ def _review_tables(report: DataReport) -> list[dict[str, Any]]:
     sides: dict[str, dict[str, int]] = {}
     for line in report.status_by_split:
         sides.setdefault(str(line["split"]), {})[str(line["status"])] = int(line["rows"])
-    ordered = {side: sides[side] for side in SPLITS if side in sides}
+    ordered = {str(side): sides[side] for side in SPLITS if side in sides}
     return [
         _status_table("By template, all that came to annotate", "Template", report.review.statuses),
         _status_table("By side, in the finished split", "Side", ordered),

@@ -77,7 +77,7 @@ def pair_examples(run: Inspection) -> PairExamples:
             {side.field: row.prompt.get(side.field, side.text)} for row, side in zip((left, right), asked, strict=True)
         ]
         kinds[one.kind].append(
-            Pair(left.origin, right.origin, one.kind, one.why, one.score, sides_of(*texts, "prompt"))
+            Pair(left.origin, right.origin, one.kind, one.why, one.score, sides_of(texts[0], texts[1], "prompt"))
         )
     return PairExamples(
         threshold=run.stage.near,

@@ -67,7 +67,7 @@ def _verdicts(answers: Iterable[Annotation]) -> dict[str, list[str]]:
         if answer.example and not answer.adjudicated and answer.purpose != _PRACTICE:
             mine[answer.example].append(answer)
     found = {
-        example: [one.verdict for one in latest_of_each(some) if one.verdict not in _NO_VERDICT]
+        example: [str(one.verdict) for one in latest_of_each(some) if one.verdict not in _NO_VERDICT]
         for example, some in mine.items()
     }
     return {example: verdicts for example, verdicts in found.items() if verdicts}
