@@ -105,7 +105,7 @@ def _hashes(column: pa.Array) -> U64:
     if pa.types.is_struct(kind):
         total = np.zeros(len(column), np.uint64)
         for number, child in enumerate(kind):
-            total += mix(_hashes(pc.struct_field(column, child.name)) + np.uint64(number + 1) * _ODD)
+            total += mix(_hashes(pc.struct_field(column, child.name)) + _nth(number))
         return total
     if pa.types.is_list(kind) or pa.types.is_large_list(kind):
         return _list_hashes(column)
@@ -113,6 +113,11 @@ def _hashes(column: pa.Array) -> U64:
     found: U64 = text_hashes(pc.fill_null(texts, ""))[:, 0].copy()
     found[pc.is_null(column).to_numpy(zero_copy_only=False)] = _ODD
     return found
+
+
+def _nth(number: int) -> np.uint64:
+    """Return a constant that tells the n-th child of a struct from the others."""
+    return np.uint64((number + 1) * int(_ODD) % (1 << 64))
 
 
 def _list_hashes(column: pa.Array) -> U64:
