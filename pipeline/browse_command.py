@@ -49,6 +49,12 @@ def browse(
             where=title,
             fix="leave out --dropped to see what was kept" if dropped else "`tuneloop log` lists the versions",
         )
+    if foreign := [path for part in parts for path in part.paths if "origin" not in pq.read_schema(path).names]:
+        raise ConfigError(
+            "the rows have no column `origin`: no stage of tuneloop wrote them",
+            where=str(foreign[0]),
+            fix="name it as a source in a recipe, run `tuneloop data`, then `tuneloop browse`",
+        )
     place = to or data_root / REPORTS / folder / "rows"
     done = write_pages(title, parts, place, n)
     sys.stderr.write(f"{done.shown:,} of {done.rows:,} rows on {done.pages:,} pages\n")

@@ -110,6 +110,8 @@ class Facets:
 
 def with_ids(parts: Sequence[Part], ids: set[str]) -> dict[str, int]:
     """Return the first place of each id that stands in the parts."""
+    if not ids:
+        return {}
     wanted, found, start = pa.array(sorted(ids), pa.string()), dict[str, int](), 0
     for path in (path for part in parts for path in part.paths):
         for batch in Snapshot.read_part(path, ["id"]):

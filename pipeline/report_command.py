@@ -24,7 +24,7 @@ def report(
     recipe: RecipeName = None,
     data_root: DataRoot = Path("data"),
     to: Annotated[
-        Path | None, Parameter(help="the page, .html; data/reports/<recipe>/<version>/data.html if left out")
+        Path | None, Parameter(help="the page, .html; data/reports/RECIPE/VERSION/data.html if left out")
     ] = None,
 ) -> None:
     """Write a page about the newest split: which rows went and why, what is left, what changed.

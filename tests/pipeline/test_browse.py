@@ -3,6 +3,8 @@
 import re
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,6 +82,9 @@ def test_dropped_rows_alone_one_stage_one_version_and_a_file_can_be_looked_at(ma
     capsys.readouterr()
     assert run(["browse", "format", "--dropped", "--recipe", "tiny", "--to", "rows"]) == 2
     assert "no row was dropped there" in capsys.readouterr().err
+    pq.write_table(pa.table({"text": ["hi"]}), "other.parquet")
+    assert run(["browse", "other.parquet"]) == 2
+    assert "no stage of tuneloop wrote them" in capsys.readouterr().err
 
 
 def test_few_rows_are_spread_over_the_groups_and_partners_come_along(made, capsys):
