@@ -32,3 +32,8 @@ def test_two_values_have_one_digest_if_and_only_if_they_are_equal(drawn):
         ]
     # A batch that is cut out of another has the same digests.
     assert _hashes(column.slice(1)).tolist() == found[1:]
+
+
+def test_the_order_of_marks_and_messages_counts():
+    one, other = _hashes(pa.array([["a", "b"], ["b", "a"]])).tolist()
+    assert one != other
