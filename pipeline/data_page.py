@@ -45,6 +45,7 @@ def data_page(report: DataReport) -> str:
     return render(
         "data.html.jinja",
         report=report,
+        named="" if report.recipe == "sample" else f" --recipe {report.recipe}",
         headline=f"{_rows(report.rows_in, 'was', 'were')} read, {_rows(report.rows_out, 'is', 'are')} in the split "
         f"({percent(report.rows_out / read)})",
         changed_in_short=_changed_in_short(report),

@@ -42,6 +42,7 @@ def test_the_funnel_says_how_many_rows_went_where_and_why(made):
     assert reason.command == "tuneloop show ingest --reason empty_prompt --recipe tiny -n 20"
     (row,) = reason.examples
     assert (row.origin, row.detail) == ("questions.jsonl:8", "column 'q' is empty")
+    assert "tuneloop duplicates --border --recipe tiny<" in data_page(report)
     assert row.text == '{"q": "", "a": "nothing to answer"}'
 
 
