@@ -34,6 +34,8 @@ for _target, _help in (
     ("pipeline.store_commands:show", "show rows of a stage, kept or dropped"),
     ("pipeline.duplicates_command:duplicates", "show what dedupe dropped beside what it kept"),
     ("pipeline.store_commands:diff", "compare two versions"),
+    ("pipeline.report_command:report", "write a page about the data: what went, what is left, what changed"),
+    ("pipeline.browse_command:browse", "write pages to look through rows, kept and dropped"),
     ("pipeline.store_commands:explain", "tell the whole story of one row"),
     ("pipeline.commands:fsck", "check every byte of the store"),
     ("pipeline.commands:gc", "remove old versions"),

@@ -11,10 +11,11 @@ from importlib.resources import files
 import yaml
 from jinja2 import Environment, StrictUndefined
 
+from pipeline.page import visible
 from schemas.method import Family
 from schemas.report import ARM_MEANINGS, Reading, Report
 from train.evidence_words import finds_from
-from train.figure import Interval, number, signed, visible
+from train.figure import Interval, number, signed
 from train.measures_view import measured
 from train.methods import METHODS
 from train.page import Checked, Standing, change, duration, forgetting

@@ -7,12 +7,12 @@ square is worse. All figures are `WIDTH` units wide: on a phone the same picture
 """
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from pipeline.page import visible
 from schemas.report import MORE_IS_BETTER, Arm, Comparison, CurvePoint, Mean, Measure, Reading, reading_of
 
 Limits = tuple[float, float]
@@ -24,11 +24,6 @@ _ROW = 40
 _BAR_ROW = 26
 _BAR = (72, 340)  # after the arm's name, before its value
 _CURVE = (44, 34, WIDTH - _EDGE, 196)  # left, top, right, bottom of the plotting area
-# Control, bidirectional, invisible and half characters. Joiners stay: Persian and emoji need them.
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufe00-\ufe0e"
-    "\ufeff\ufff0-\ufffc\ufffe\uffff\ud800-\udfff\U000e0000-\U000e0fff]"
-)
 
 
 @dataclass(frozen=True)
@@ -56,11 +51,6 @@ class Interval:
 
     def __str__(self) -> str:
         return f"{signed(self.value)} ({signed(self.low)} to {signed(self.high)})"
-
-
-def visible(text: str) -> str:
-    """Return the text with every character that hides, reorders or rings a bell written as its code point."""
-    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text.replace("\r\n", "\n"))
 
 
 def number(value: float) -> str:

@@ -3,18 +3,17 @@
 Report(verdict="better than base", samples=[... "<script>alert(1)</script>" ...])  ->  a page that shows that text
 """
 
-import base64
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from pipeline.page import csp_hash, visible
 from pipeline.word_diff import Piece, word_diff
 from schemas.report import ARM_MEANINGS, ARMS, Comparison, DoubtfulRow, Forgetting, Measure, Reading, Report, Sample
 from train.doubtful import MOST_CREDIBLE
-from train.figure import Interval, arm_plot, curve, interval_plot, number, signed, visible
+from train.figure import Interval, arm_plot, curve, interval_plot, number, signed
 from train.measures_view import measured
 from train.methods import METHODS
 from train.slices_page import slice_tables, tested
@@ -177,7 +176,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
-        "csp_hash": _csp_hash,
+        "csp_hash": csp_hash,
         "name": lambda text: _short(text, MAX_NAME_CHARS),
         "number": number,
         "signed": signed,
@@ -185,11 +184,6 @@ def environment() -> Environment:
         "whole": lambda count: f"{count:,}",
     }
     return environment
-
-
-def _csp_hash(style: str) -> str:
-    """Return the one style sheet the page's policy lets in."""
-    return f"sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}"
 
 
 def _short(text: str, most: int) -> str:
