@@ -30,6 +30,8 @@ from pipeline.reading import (
     lookup,
     values_of,
 )
+from pipeline.removed import FILE as REMOVED_FILE
+from pipeline.removed import REASON, Removed, removed_by, removed_file
 from pipeline.snapshot import BATCH_ROWS, Snapshot
 from pipeline.sources import Source, Survey, raise_together, survey
 from pipeline.stage import Inputs, Mapped, Part, Place, Settings, Slice
@@ -37,7 +39,9 @@ from pipeline.strict_json import MalformedError, canonical
 from schemas import ConfigError, DataError, Ingested, Quarantined, SourceError, Strict
 
 _BATCH_CHARS = 16 << 20  # Arrow's text columns hold 2 GiB; a batch stays far below, and small in memory
-NOT_TAKEN = "where"  # the one reason that makes no row bad
+NOT_TAKEN = "where"
+_NO_FAULT = (NOT_TAKEN, REASON)  # the reasons that make no row bad
+_ON_REQUEST = "removed on request"
 _RAW = pa.schema(
     [
         pa.field("n", pa.int64(), nullable=False),
@@ -96,8 +100,10 @@ class Ingest(Settings):
             except DataError as error:
                 problems.append(error)
         raise_together(sorted(problems, key=lambda error: not isinstance(error, ConfigError)))
+        removed = removed_file(place.data_root)
         return Inputs(
-            files={name: path for found in surveys.values() for name, path in found.files.items()},
+            files={name: path for found in surveys.values() for name, path in found.files.items()}
+            | ({REMOVED_FILE: removed} if removed else {}),
             values={
                 f"reading of {name}": {
                     "files": list(found.files),
@@ -129,15 +135,16 @@ class Ingest(Settings):
         return {"repair": self.repair, "pii": self.pii, **part.settings}
 
     def map_inputs(self, inputs: Inputs) -> Inputs:
-        """Return the files alone: what was surveyed of its source travels with each part."""
-        return Inputs(files=inputs.files)
+        """Return the files: what was surveyed of its source travels with each part, what was removed concerns all."""
+        removed = inputs.files.get(REMOVED_FILE)
+        return Inputs(files=inputs.files, values={REASON: file_digest(removed)} if removed else {})
 
     def read(self, part: Part, inputs: Inputs) -> Iterator[pa.RecordBatch]:
         """Yield rows as they stand in the files, each once for every template; at most 8,192 in a batch."""
         settings: Any = part.settings
         source, left = Source.model_validate(settings["source"]), settings["source"]["limit"]
         readings = [Reading.model_validate(reading) for reading in settings["readings"]]
-        columns = _columns_read(source, readings)
+        columns = _columns_read(source, readings, _removed(inputs).columns)
         for name in settings["files"]:
             path = inputs.files[name]
             layout = layout_of(path, name, source.encoding, source.delimiter)
@@ -158,7 +165,7 @@ class Ingest(Settings):
 
     def map(self, batch: pa.RecordBatch, state: Slice) -> Mapped:
         """Return the examples in a batch, and the rows that cannot be one."""
-        del state
+        removed = _removed(state.inputs)
         plan = _plan_in(batch.schema.metadata[b"plan"])
         source = plan.source.name
         examples, drops, counts = Examples(), Drops(), Counter[str]()
@@ -167,18 +174,26 @@ class Ingest(Settings):
         for n, offset, raw, reason, detail, which in zip(*columns, strict=True):
             example, origin = None, f"{plan.name}:{n}"
             try:
+                if removed and removed.refuses_raw(source, raw):
+                    raise RowError(REASON, _ON_REQUEST)
                 if reason:
                     raise RowError(reason, detail)
                 if n != n_parsed:
-                    row, n_parsed = _row_of(raw, plan), n
+                    row, n_parsed = _row_of(raw, plan, removed), n
                 reading = plan.readings[which]
                 values = values_of(reading, row)
                 example = _id_of(plan.source, reading, row, values)
+                if example in removed.ids:
+                    raise RowError(REASON, _ON_REQUEST)
                 turns = conversation_of(reading, values, to_write=plan.source.to_write)
                 fields = fields_of(reading, values, to_write=plan.source.to_write)
             except RowError as problem:
-                drops.add(example, source, origin, offset, raw, problem.reason, str(problem))
-                if problem.reason != NOT_TAKEN:
+                # Of a removed row nothing is kept but its place.
+                kept = "" if problem.reason == REASON else raw
+                drops.add(example, source, origin, offset, kept, problem.reason, str(problem))
+                if problem.reason == REASON:
+                    counts[f"removed:{source}"] += 1
+                if problem.reason not in _NO_FAULT:
                     counts[f"bad:{source}:{problem.reason}"] += 1
                 continue
             counts[f"kept:{source}"] += 1
@@ -203,7 +218,8 @@ class Ingest(Settings):
             kept = counts.get(f"kept:{source.name}", 0)
             reasons = _counted(counts, f"bad:{source.name}:")
             bad = sum(reasons.values())
-            if not kept or bad > self.max_bad_share * (bad + kept):
+            gone = counts.get(f"removed:{source.name}", 0)
+            if not (kept or gone) or bad > self.max_bad_share * (bad + kept + gone):
                 first = self._first_bad(source, inputs, set(reasons))
                 problems.append(_too_bad(source, kept, reasons, first))
             found: Any = inputs.values[f"reading of {source.name}"]
@@ -221,12 +237,13 @@ class Ingest(Settings):
     def _first_bad(self, source: Source, inputs: Inputs, reasons: set[str]) -> dict[str, str]:
         """Return place and detail of the first row dropped for each reason, read again: the run keeps nothing."""
         found: dict[str, str] = {}
+        files = self.map_inputs(inputs)
         for part in self.parts({}, inputs):
             settings: Any = part.settings
             if settings["source"]["name"] != source.name:
                 continue
-            for batch in self.read(part, inputs):
-                for row in self.map(batch, Slice(None, {}, inputs)).dropped.to_pylist():
+            for batch in self.read(part, files):
+                for row in self.map(batch, Slice(None, {}, files)).dropped.to_pylist():
                     found.setdefault(row["reason"], f"{row['origin']}: {row['detail']}")
                 if reasons <= set(found):
                     return found
@@ -247,22 +264,29 @@ def _plan_in(text: bytes) -> Plan:
     return Plan.model_validate_json(text)
 
 
-def _columns_read(source: Source, readings: list[Reading]) -> set[str]:
+def _columns_read(source: Source, readings: list[Reading], removed: frozenset[str]) -> set[str]:
     """Return every column that is looked at, and the first step of those that are paths."""
-    named = {*source.columns_named}
+    named = {*source.columns_named, *removed}
     for reading in readings:
         named |= {*reading.columns.values(), *reading.watched}
     return named | {column.split(".")[0] for column in named}
 
 
-def _row_of(raw: str, plan: Plan) -> dict[str, Any]:
-    """Return the columns of a row that is asked for, or raise `RowError`: malformed, wrong_type, where."""
+def _removed(inputs: Inputs) -> Removed:
+    path = inputs.files.get(REMOVED_FILE)
+    return removed_by(path, str(inputs.values[REASON])) if path else Removed()
+
+
+def _row_of(raw: str, plan: Plan, removed: Removed) -> dict[str, Any]:
+    """Return the columns of a row that is asked for, or raise `RowError`: malformed, wrong_type, where, removed."""
     try:
         row = parse_row(raw, plan.layout)
     except MalformedError as error:
         raise RowError("malformed", str(error)) from None
     if not isinstance(row, dict):
         raise RowError("wrong_type", "the row is no object with columns")
+    if removed.columns and removed.refuses_row(row):
+        raise RowError(REASON, _ON_REQUEST)
     for column, allowed in plan.source.where.items():
         value = lookup(row, column)
         text = "" if value is ABSENT or value is None else as_text(value)
