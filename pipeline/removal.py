@@ -87,7 +87,7 @@ def _request(data_root: Path, wanted: Wanted, reason: str) -> tuple[Request, Sel
     selection = select(data_root, wanted, salt)
     now = datetime.now(UTC)
     return Request(
-        request=value_digest([salt, sorted(selection.ids), sorted(selection.raws), now.isoformat()])[:12],
+        request=value_digest([salt, *sorted(selection.ids), *sorted(selection.raws), now.isoformat()])[:12],
         date=now.date().isoformat(),
         reason=reason,
         salt=salt,

@@ -1,7 +1,8 @@
 """What was removed for good: `data/removed.jsonl`, a line for each request; no text of the removed rows is in it.
 
     {"request": "41c7...", "date": "2026-11-28", "reason": "erasure request 17", "ids": ["9f3c..."],
-     "raws": ["be01..."], "seen": ["51aa..."], "values": [["customer_id", "77d0..."]], "versions": ["split/60de..."], "salt": "..."}
+     "raws": ["be01..."], "seen": ["51aa..."], "values": [["customer_id", "77d0..."]], "versions": ["split/60de..."],
+     "salt": "..."}
 
 Ingest refuses rows by id, by the digest of their raw text, and by the digest of a value that a request named; pull and
 import refuse answers by id and by what was seen. Lines are only ever added, and nothing takes a removal back.

@@ -1,8 +1,8 @@
 """Which rows a request to remove means: those it names, and what in the store is the same text under another id.
 
-    --where meta.customer_id=4711   rows with that value in a kept column, and quarantined rows with it in their raw text
+    --where meta.customer_id=4711   rows with that value in a kept column; quarantined ones by their raw text
     --where fields.question=Who?    rows whose field is just that
-    --id 9f3c...                    the row; the first digits will do, and so does its origin such as tickets.jsonl:812
+    --id 9f3c...                    the row; its first digits will do, or its origin, tickets.jsonl:812
     --source tickets                every row of a source
 
 A row takes with it what was made from the same line of its source under other templates, and what dedupe dropped as
@@ -52,14 +52,15 @@ class Wanted:
         Raises:
             ConfigError: A word that cannot be read; all at once.
         """
+        given, named = list(wheres), list(ids)
         problems = [
             ConfigError(f"{one!r} names no column and value", where="--where", fix="write it as meta.customer_id=4711")
-            for one in (given := list(wheres))
+            for one in given
             if not one.partition("=")[0].strip() or not one.partition("=")[2]
         ]
         problems += [
             ConfigError(f"{one!r} is too short for an id", where="--id", fix=f"give {_LEAST_DIGITS} digits or more")
-            for one in (named := list(ids))
+            for one in named
             if ":" not in one and len(one) < _LEAST_DIGITS
         ]
         if problem := ConfigError.of(problems):
@@ -153,9 +154,7 @@ def not_found(data_root: Path, wanted: Wanted) -> ConfigError:
             f'keep = ["{missing[0]}"] in its source, then `tuneloop data`'
         )
     else:
-        fix = (
-            "look with `tuneloop show ingest` and `tuneloop explain`; a gone version or another --data-root may have it"
-        )
+        fix = "look with `tuneloop show ingest` and `tuneloop explain ID`; is it another --data-root?"
     # The value stays unsaid: a message ends in logs.
     told = [*(f"--where {column}=..." for column, _ in wanted.wheres), *(f"--id {one}" for one in wanted.ids)]
     return ConfigError(
