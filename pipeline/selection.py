@@ -209,11 +209,13 @@ def _with_value(batch: pa.RecordBatch, column: str, value: str) -> pa.Array:
 
 
 def _says(raw: str, column: str, value: str) -> bool:
-    """Return whether a quarantined row has the value: in that column, or anywhere where it has no columns."""
+    """Return whether a quarantined row has the value: in that column, or anywhere where its columns cannot be told."""
     row = _read(raw)
     name = column.removeprefix(_META).removeprefix(_FIELDS)
-    # A row that ingest could not use is worth nothing, so that it rather goes.
-    return _has(row, name, value) if row and lookup(row, name) is not ABSENT else value in raw
+    if row:
+        return _has(row, name, value)
+    # A row that ingest could not use is worth nothing, so that it rather goes. One of csv names no column.
+    return value in raw and (not raw.lstrip().startswith("{") or name.split(".")[-1] in raw)
 
 
 def _has(row: dict[str, Any], path: str, value: str) -> bool:
