@@ -50,6 +50,7 @@ class Certificate(Strict):
     unfinished_runs: list[str] = Field(title="stopped training runs that may have seen them; only weights are left")
     links: list[str] = Field(title="links and tags that named destroyed versions")
     made_again: list[str] = Field(title="indexes, caches, reports and pages that were destroyed whole")
+    records: list[str] = Field(title="records of runs in which quotes of what people saw were cut off")
     tasks: dict[str, int] = Field(default={}, title="Label Studio, and how many tasks were deleted there")
     backups: dict[str, int] = Field(default={}, title="backups of Label Studio, and how many tasks were taken out")
     files: list[str] = Field(default=[], title="files of the local Label Studio that were destroyed or rewritten")
@@ -77,6 +78,7 @@ def begin(
         unfinished_runs=found.unfinished,
         links=found.links,
         made_again=found.made_again,
+        records=found.records,
         out_of_reach=[*unknown, *ALWAYS_OUT_OF_REACH],
     )
     folder = make_folder(data_root / REMOVALS)
@@ -127,6 +129,7 @@ def told(one: Certificate) -> list[str]:
         ("stopped training runs that may have seen them", [f"runs/{key}" for key in one.unfinished_runs]),
         ("links and tags taken away", one.links),
         ("indexes, caches, reports and pages destroyed", one.made_again),
+        ("records of runs in which quotes were cut off", one.records),
         ("still in your source files, at these lines: take them out there", one.source_lines),
         ("out of reach", one.out_of_reach),
     ):
@@ -145,6 +148,7 @@ def dry_told(found: Holdings, ids: int, named: int, quarantined: int, origins: s
     lines += [f"runs/{key}  was never finished, may have seen them" for key in found.unfinished]
     lines += [f"{name}  names one of these versions" for name in found.links]
     lines += [f"{name}  goes whole, is made again" for name in found.made_again]
+    lines += [f"{name}  loses what it quotes of people's answers" for name in found.records]
     lines += [f"{name}  is none of ours: look yourself" for name in found.unknown]
     shown = sorted(origins)[:_SHOWN]
     lines += [f"{origin}  in your source: take it out there" for origin in shown]

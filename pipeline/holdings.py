@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
+from pydantic import JsonValue
 
 from pipeline import refs
 from pipeline.ledger import STAGE as LEDGER
@@ -27,11 +28,12 @@ from pipeline.removed import FILE as REMOVED_FILE
 from pipeline.removed import Removed
 from pipeline.selection import among, names_of, present
 from pipeline.snapshot import MANIFEST, Snapshot, sync, write_whole
-from schemas import Annotation, SnapshotError
+from schemas import Annotation, RunRecord, SnapshotError
 
 REMOVALS = "removals"
 # A run that was trained on removed rows is no finished run any more; this says still what it came from.
 RUN_STUB = "manifest.removed.json"
+_ANNOTATE, _QUOTE = "annotate", ": "
 _MADE_AGAIN = ("cache", "reports", "pages")
 _LEFT_BY_STAGES = ("index", "tmp", "damaged")
 _KNOWN = (
@@ -57,6 +59,7 @@ class Holdings:
         unfinished: Training runs that were never finished and may have seen them.
         links: Links to those versions, and tags.
         made_again: Files and folders that may quote the rows and that commands make anew.
+        records: Records of runs that quote the beginning of answers without an example; the quotes are cut off.
         unknown: What lies in the store and is none of ours.
     """
 
@@ -67,6 +70,7 @@ class Holdings:
     unfinished: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     made_again: list[str] = field(default_factory=list)
+    records: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
 
     @property
@@ -120,6 +124,7 @@ def find_holdings(data_root: Path, removed: Removed) -> Holdings:
     found.made_again += [name for name in _MADE_AGAIN if (data_root / name).exists()]
     pages = [*(data_root / "people").rglob("*.html"), *(data_root / "runs").glob("*/compare-*.html")]
     found.made_again += sorted({str(page.relative_to(data_root)) for page in pages if not page.parent.is_symlink()})
+    found.records = [str(path.relative_to(data_root)) for path in _quoting_records(data_root)]
     ours = {*_KNOWN, *refs.stages_in(data_root)}
     found.unknown = sorted(path.name for path in data_root.glob("*") if path.name not in ours)
     return found
@@ -146,6 +151,8 @@ def destroy(data_root: Path, found: Holdings, removed: Removed, *, models: bool 
         _rewrite(data_root / "annotations" / name, removed)
     for key in (*found.runs, *found.unfinished):
         _strip(data_root / "runs" / key, models=models)
+    for name in found.records:
+        _cut_quotes(data_root / name)
     for name in found.made_again:
         path = data_root / name
         if path.is_dir() and not path.is_symlink():
@@ -204,6 +211,25 @@ def _rewrite(path: Path, removed: Removed) -> None:
         write_whole(path, "".join(line + "\n" for line in lines))
     else:
         path.unlink()
+
+
+def _quoting_records(data_root: Path) -> Iterator[Path]:
+    """Yield the records of annotate that quote what people saw: its first words stand after the answer's key."""
+    for recipe in refs.recipes_with(data_root, _ANNOTATE):
+        for path in refs.record_paths(data_root, _ANNOTATE, recipe):
+            if any(_QUOTE in line for line in _orphans(refs.read_record(path))):
+                yield path
+
+
+def _orphans(record: RunRecord) -> list[str]:
+    told = record.facts.get("orphans", [])
+    return [str(line) for line in told] if isinstance(told, list) else []
+
+
+def _cut_quotes(path: Path) -> None:
+    record = refs.read_record(path)
+    cut: list[JsonValue] = [line.partition(_QUOTE)[0] for line in _orphans(record)]
+    write_whole(path, record.model_copy(update={"facts": {**record.facts, "orphans": cut}}).model_dump_json(indent=1))
 
 
 def _find_runs(data_root: Path, versions: frozenset[str] | set[str], found: Holdings) -> None:

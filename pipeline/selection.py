@@ -15,11 +15,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipeline import refs
+from pipeline.annotations import annotation_files, read_annotations
 from pipeline.reading import ABSENT, as_text, lookup
 from pipeline.removed import REASON, SOURCE, hidden
 from pipeline.screen import screen, seen_digest
@@ -101,8 +103,9 @@ def select(data_root: Path, wanted: Wanted, salt: str) -> Selection:
     """
     found = Selection(values=_values(data_root, wanted, salt))
     for path in parts_in(data_root):
-        for batch in Snapshot.read_part(path, [name for name in _LOOKED_AT if name in names_of(path)]):
+        for batch in Snapshot.read_part(path, _columns(names_of(path), wanted)):
             _take(found, batch.filter(_fits(batch, wanted)), salt)
+    found.ids |= _answered(data_root, wanted)
     _refuse_ambiguous(found, wanted)
     found.named = len(found.ids)
     before = (-1, -1)
@@ -164,12 +167,16 @@ def not_found(data_root: Path, wanted: Wanted) -> ConfigError:
     )
 
 
-_LOOKED_AT = ("id", "source", "origin", "fields", "meta", "raw", "reason")
+def _columns(there: list[str], wanted: Wanted) -> list[str]:
+    """Return the columns of a part that must be read: texts are long, so only where a request speaks of them."""
+    spoken_of = {"fields" if column.startswith(_FIELDS) else "meta" for column, _ in wanted.wheres}
+    looked_at = {"id", "source", "origin", "raw", "reason", *spoken_of}
+    return [name for name in there if name in looked_at]
 
 
 def _fits(batch: pa.RecordBatch, wanted: Wanted) -> pa.Array:
     """Return which rows of a batch the request names; what is left of a row that was removed before fits nothing."""
-    fits = pa.array([False] * batch.num_rows)
+    fits = _all(batch, value=False)
     for column, value in wanted.wheres:
         fits = pc.or_(fits, _with_value(batch, column, value))
     for one in wanted.ids:
@@ -185,27 +192,35 @@ def _fits(batch: pa.RecordBatch, wanted: Wanted) -> pa.Array:
 def present(batch: pa.RecordBatch) -> pa.Array:
     """Return which rows are more than the note that a row was removed."""
     if "reason" not in batch.schema.names:
-        return pa.array([True] * batch.num_rows)
+        return _all(batch, value=True)
     return pc.invert(pc.equal(batch["reason"], REASON))
 
 
 def _with_value(batch: pa.RecordBatch, column: str, value: str) -> pa.Array:
     names = batch.schema.names
     if column in ("source", "origin"):
-        return pc.equal(batch[column], value) if column in names else pa.array([False] * batch.num_rows)
+        return pc.equal(batch[column], value) if column in names else _all(batch, value=False)
     if "raw" in names:
         return pa.array([_says(raw, column, value) for raw in batch["raw"].to_pylist()], pa.bool_())
-    if "meta" not in names:
-        return pa.array([False] * batch.num_rows)
     if column.startswith(_FIELDS):
+        if "fields" not in names:
+            return _all(batch, value=False)
         items, name = pc.list_flatten(batch["fields"]), column.removeprefix(_FIELDS)
         same = pc.and_(pc.equal(pc.struct_field(items, "name"), name), pc.equal(pc.struct_field(items, "value"), value))
         rows = pc.unique(pc.list_parent_indices(batch["fields"]).filter(same))
-        return pc.is_in(pa.array(range(batch.num_rows), rows.type), value_set=rows)
+        return pc.is_in(pa.array(np.arange(batch.num_rows), rows.type), value_set=rows)
+    if "meta" not in names:
+        return _all(batch, value=False)
     path, written = column.removeprefix(_META), json.dumps(value, ensure_ascii=False)[1:-1]
-    fits = pc.match_substring(batch["meta"], written).to_pylist()
-    metas = batch["meta"]
-    return pa.array([near and _has(_read(metas[n].as_py()), path, value) for n, near in enumerate(fits)], pa.bool_())
+    fits = np.array(pc.match_substring(batch["meta"], written).to_numpy(zero_copy_only=False))
+    # Few have the text anywhere, and only these are read.
+    for n in np.flatnonzero(fits).tolist():
+        fits[n] = _has(_read(batch["meta"][n].as_py()), path, value)
+    return pa.array(fits)
+
+
+def _all(batch: pa.RecordBatch, *, value: bool) -> pa.Array:
+    return pa.array(np.full(batch.num_rows, value))
 
 
 def _says(raw: str, column: str, value: str) -> bool:
@@ -239,6 +254,15 @@ def _take(found: Selection, rows: pa.RecordBatch, salt: str) -> None:
         found.raws |= {hidden(salt, "raw", raw) for raw in rows["raw"].to_pylist() if raw}
 
 
+def _answered(data_root: Path, wanted: Wanted) -> set[str]:
+    """Return the ids that people's answers alone still name: their rows may be long gone."""
+    starts = tuple(one.lower() for one in wanted.ids if ":" not in one)
+    if not starts:
+        return set()
+    answers = read_annotations(annotation_files(data_root).values())
+    return {one.example for one in answers if one.example and one.example.startswith(starts)}
+
+
 def _refuse_ambiguous(found: Selection, wanted: Wanted) -> None:
     for one in wanted.ids:
         fits = sorted(name for name in found.ids if name.startswith(one.lower()))
@@ -248,9 +272,12 @@ def _refuse_ambiguous(found: Selection, wanted: Wanted) -> None:
 
 def _take_same_line(data_root: Path, found: Selection, salt: str) -> None:
     """Take what was made from the same lines: a line is the same only within one run, since files change."""
-    for record in _records(data_root, "ingest"):
-        folder = data_root / "ingest"
-        paths = [*_files(folder / record.version), *(folder / "dropped" / file.name for file in record.dropped)]
+    folder = data_root / "ingest"
+    scopes = {
+        (*_files(folder / record.version), *(folder / "dropped" / file.name for file in record.dropped))
+        for record in _records(data_root, "ingest")
+    }
+    for paths in sorted(scopes):
         there = [path for path in paths if path.is_file()]
         origins: set[str] = set()
         for path in there:
@@ -277,7 +304,7 @@ def _seen(data_root: Path, ids: set[str]) -> set[str]:
     found: set[str] = set()
     for path in parts_in(data_root):
         columns = [name for name in ("id", "prompt", "completion", "edited_from") if name in names_of(path)]
-        if "completion" not in columns:
+        if "completion" not in columns or not _any_of(path, ids):
             continue
         for batch in Snapshot.read_part(path, columns):
             for row in batch.filter(among(batch["id"], ids)).to_pylist():
@@ -286,6 +313,10 @@ def _seen(data_root: Path, ids: set[str]) -> set[str]:
                     before = [*row["completion"][:-1], {**row["completion"][-1], "content": row["edited_from"]}]
                     found.add(seen_digest(screen(row["prompt"], before)))
     return found
+
+
+def _any_of(path: Path, ids: set[str]) -> bool:
+    return any(pc.any(among(batch["id"], ids)).as_py() for batch in Snapshot.read_part(path, ["id"]))
 
 
 def _values(data_root: Path, wanted: Wanted, salt: str) -> set[tuple[str, str]]:

@@ -13,88 +13,98 @@ from annotation.server import database, running, start
 from annotation.task_removal import remove_tasks
 from pipeline.annotations import annotation_files, read_annotations
 from pipeline.cli import run as tuneloop
-from pipeline.removed import Removed, Request, add_request
-from tests.annotation.sums import answer, sum_task
+from pipeline.removed import Removed
+from tests.annotation.sums import answer
 from tests.annotation.test_pull import tasks_of
-from tests.annotation.test_push import send
+from tests.conftest import Project, write_tokenizer
 from tests.needles import files_with
+from tests.pipeline.test_removal import KEEPING, NEEDLE, encoded, stray_texts, with_customers
 
 pytestmark = pytest.mark.slow
-NEEDLE = "Zorblatt Quixwell"
-RECIPE = "tiny-removal"
-GONE, STAYS = f"{7:032x}", f"{3:032x}"
+RECIPE = "tiny"
 
 
-def on_the_list(data: Path) -> None:
-    request = Request(
-        request="41c7", date="2026-11-28", reason="", salt="00" * 16, ids=[GONE], raws=[], seen=[], values=[], versions=[]
-    )  # fmt: skip
-    add_request(data, request)
+@pytest.fixture
+def project(stopped_server: Path, tmp_path: Path) -> Project:
+    """Return a project with a customer's rows that was run, its store beside a Label Studio that does not run."""
+    (tmp_path / "notes.csv").write_text("id,text,short\nn0,The harbour of Lund opened a second pier.,A pier.\n")
+    write_tokenizer(tmp_path / "tokenizer")
+    (tmp_path / "recipe.toml").write_text(KEEPING)
+    assert stopped_server == tmp_path / "data"
+    return with_customers(Project(tmp_path))
 
 
-def test_tasks_answers_drafts_backups_exports_and_logs_go_and_the_server_comes_back(
-    stopped_server: Path, capsys: pytest.CaptureFixture[str]
+def test_a_customer_is_gone_from_every_byte_of_store_and_label_studio_and_does_not_come_back(
+    project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    data = stopped_server
+    monkeypatch.chdir(project.root)
+    data, recipe = project.data, ["--recipe", "recipe.toml"]
     server = start(data, 0)
     connection = Connection(server.url, server.token)
-    send(connection, RECIPE, [sum_task(7, f"eight, says {NEEDLE}"), sum_task(3)])
-    numbers = {
-        task["data"]["example_id"]: task["id"]
-        for number in tasks_of(connection, RECIPE)
-        for task in [connection.get(f"/api/tasks/{number}/")]
-    }
-    answer(connection, numbers[GONE], "edit", f"8, writes {NEEDLE}")
-    answer(connection, numbers[STAYS], "accept")
+    assert tuneloop(["annotate", "push", *recipe]) == 0
+    tasks = {number: connection.get(f"/api/tasks/{number}/")["data"] for number in tasks_of(connection, RECIPE)}
+    (gone,) = (number for number, shown in tasks.items() if NEEDLE in json.dumps(shown))
+    stays = next(number for number, shown in tasks.items() if "Hamlet" in json.dumps(shown))
+    answer(connection, gone, "edit", f"A blue bicycle, says {NEEDLE}.")
+    answer(connection, stays, "accept")
     draft = [{"from_name": "comment", "to_name": "messages", "type": "textarea", "value": {"text": [f"{NEEDLE}?"]}}]
-    connection.send("POST", f"/api/tasks/{numbers[GONE]}/drafts", {"result": draft, "lead_time": 1.0})
-    (project,) = (int(one["id"]) for one in connection.get("/api/projects/")["results"])
-    connection.send("POST", f"/api/projects/{project}/exports/", {"title": "by hand"})
-    pull(connection, data, RECIPE)
+    connection.send("POST", f"/api/tasks/{gone}/drafts", {"result": draft, "lead_time": 1.0})
+    number = next(int(one["id"]) for one in connection.get("/api/projects/")["results"] if one["task_number"])
+    connection.send("POST", f"/api/projects/{number}/exports/", {"title": "by hand"})
+    assert tuneloop(["annotate", "pull", *recipe]) == 0
+    project.run()  # the person's words are in the data now
     back_up(connection, RECIPE, data / "backups" / "monday.jsonl.gz")
-    home = database(data).parent
-    upload = home / "media" / "upload" / "1" / "tasks.json"
+    upload = database(data).parent / "media" / "upload" / "1" / "tasks.json"
     upload.parent.mkdir(parents=True)
-    upload.write_text(json.dumps([sum_task(7, NEEDLE).data]))
+    upload.write_text(json.dumps([tasks[gone]]))
     with (data / "label-studio" / "server.log").open("a") as log:
         log.write(f"a request with {NEEDLE} failed\n")
+    split = project.outcomes["split"].record.version
+    stray_texts(data, split, encoded(data, str(tasks[gone]["example_id"]), split))
     before = files_with(data, NEEDLE)
-    for place in ("annotations/", "backups/", "label-studio/server.log", "label-studio/server/label_studio.sqlite3",
-                  "label-studio/server/media/upload", "label-studio/server/media/export"):  # fmt: skip
+    for place in ("ingest/", "ingest/dropped/", "dedupe/dropped/", "dedupe/index/", "split/", "annotations/", "runs/",
+                  "cache/", "reports/", "backups/", "label-studio/server.log", "label-studio/server/media/upload/",
+                  "label-studio/server/label_studio.sqlite3", "label-studio/server/media/export/"):  # fmt: skip
         assert any(name.startswith(place) for name in before), place
 
-    on_the_list(data)
-    assert tuneloop(["remove", "--again", "--data-root", str(data)]) == 0
+    capsys.readouterr()
+    words = ["remove", "--where", "meta.customer=c-4711"]
+    assert tuneloop(words) == 0
+    assert "1 tasks on the local Label Studio" in capsys.readouterr().out
+    assert files_with(data, NEEDLE) == before
+    assert tuneloop([*words, "--yes"]) == 0
     assert files_with(data, NEEDLE) == set()
     told = json.loads(Path(capsys.readouterr().out.strip()).read_text())
-    assert (told["state"], told["tasks"], told["backups"]) == (
-        "done", {"the local Label Studio": 1}, {"backups/monday.jsonl.gz": 1}
+    assert (told["state"], told["tasks"], told["backups"], told["models"]) == (
+        "done", {"the local Label Studio": 1}, {"backups/monday.jsonl.gz": 1}, ["1055f8c3"]
     )  # fmt: skip
-    assert "label-studio/server/media/upload/1/tasks.json" in told["files"]
+    assert str(upload.relative_to(data)) in told["files"]
 
-    # The others' work stands, in the store, in the backup and on the server, which runs again where it ran.
+    # The others' work stands: in the store, in the backup, and on the server, which runs again where it ran.
     again = running(data)
     assert again is not None
     assert again.url == server.url
-    assert [one.example for one in read_annotations(annotation_files(data).values())] == [STAYS]
+    kept = str(tasks[stays]["example_id"])
+    assert [one.example for one in read_annotations(annotation_files(data).values())] == [kept]
     connection = Connection(again.url, again.token)
-    assert tasks_of(connection, RECIPE) == [numbers[STAYS]]
-    lines = [json.loads(line) for line in gzip.open(data / "backups" / "monday.jsonl.gz", "rt")]
-    assert (lines[0]["tasks"], [one["task"]["data"]["example_id"] for one in lines if "task" in one]) == (1, [STAYS])
+    assert set(tasks_of(connection, RECIPE)) == set(tasks) - {gone}
+    with gzip.open(data / "backups" / "monday.jsonl.gz", "rt") as file:
+        head, *lines = [json.loads(line) for line in file]
+    assert head["tasks"] == len(tasks) - 1 == sum("task" in line for line in lines)
 
-    # A task that comes back by other ways, as from an old backup of the server, gives no answer and goes again.
-    send(connection, RECIPE, [sum_task(7, NEEDLE), sum_task(3)])
-    (back,) = set(tasks_of(connection, RECIPE)) - {numbers[STAYS]}
-    answer(connection, back, "edit", f"8, writes {NEEDLE} again")
+    # Neither the source, which holds the rows still, nor a task from elsewhere brings them back.
+    assert NEEDLE in (project.root / "questions.jsonl").read_text()
+    assert project.run()["ingest"].record.dropped_by_reason["removed"] == 4
+    connection.send("POST", f"/api/projects/{number}/import", [{"data": tasks[gone]}])
+    (back,) = set(tasks_of(connection, RECIPE)) - set(tasks)
+    answer(connection, back, "edit", f"A green bicycle, says {NEEDLE}.")
     assert pull(connection, data, RECIPE).new == 0
-    assert not [name for name in files_with(data, NEEDLE) if name.startswith("annotations/")]
-    assert tuneloop(["remove", "--again", "--data-root", str(data)]) == 0
-    assert files_with(data, NEEDLE) == set()
+    assert {name.split("/")[0] for name in files_with(data, NEEDLE)} == {"label-studio"}
 
 
 def test_a_server_that_does_not_run_is_cleared_all_the_same_and_left_stopped(stopped_server: Path) -> None:
     data = stopped_server
-    removed = Removed(salt="00", ids=frozenset([GONE]))
+    removed = Removed(salt="00", ids=frozenset(["9f3c"]))
     gone = remove_tasks(data, removed, lambda _: None)
     assert gone.tasks == {}
     assert running(data) is None
@@ -103,5 +113,5 @@ def test_a_server_that_does_not_run_is_cleared_all_the_same_and_left_stopped(sto
 def test_a_file_among_the_backups_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "backups").mkdir()
     (tmp_path / "backups" / "x.jsonl.gz").write_bytes(b"no gzip")
-    gone = remove_tasks(tmp_path, Removed(salt="00", ids=frozenset([GONE])), lambda _: None)
+    gone = remove_tasks(tmp_path, Removed(salt="00", ids=frozenset(["9f3c"])), lambda _: None)
     assert gone.out_of_reach == ["backups/x.jsonl.gz: it cannot be read as a backup of ours; delete it yourself"]

@@ -327,6 +327,29 @@ def test_a_request_that_was_done_adds_nothing_to_the_list(project: Project) -> N
     assert (project.data / FILE).read_text() == once
 
 
+def test_an_answer_whose_row_is_long_gone_goes_by_its_id_and_so_does_what_a_record_quotes_of_it(
+    project: Project,
+) -> None:
+    gone = "beef" * 8
+    answer = answer_about(quixwell(project), 1).model_copy(
+        update={
+            "example": gone,
+            "source": "questions",
+            "seen": Seen(prompt=[Message(role="user", content=f"Who is {NEEDLE}?")], response="A customer."),
+        }
+    )
+    add_annotations(project.data, [answer])
+    project.replace("recipe.toml", "[split]", "[annotate]\nmax_orphans = 1.0\n[split]")
+    project.run()
+    assert NEEDLE in str(project.outcomes["annotate"].record.facts["orphans"])
+    remove(project.data)
+    remove(project.data, Wanted.of([], [gone[:9]], []))
+    record = refs.newest(project.data, "annotate", "tiny")
+    assert record is not None
+    assert record.facts["orphans"] == ["ls:1:1 (questions)"]
+    assert files_with(project.data, NEEDLE) == set()
+
+
 def test_models_that_saw_the_rows_go_when_asked_for(project: Project) -> None:
     row, split = quixwell(project), project.outcomes["split"].record.version
     stray_texts(project.data, split, encoded(project.data, str(row["id"]), split))
