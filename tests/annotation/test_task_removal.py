@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,6 @@ from tests.conftest import Project, write_tokenizer
 from tests.needles import files_with
 from tests.pipeline.test_removal import KEEPING, NEEDLE, encoded, stray_texts, with_customers
 
-pytestmark = pytest.mark.slow
 RECIPE = "tiny"
 
 
@@ -34,6 +35,7 @@ def project(stopped_server: Path, tmp_path: Path) -> Project:
     return with_customers(Project(tmp_path))
 
 
+@pytest.mark.slow
 def test_a_customer_is_gone_from_every_byte_of_store_and_label_studio_and_does_not_come_back(
     project: Project, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -102,6 +104,7 @@ def test_a_customer_is_gone_from_every_byte_of_store_and_label_studio_and_does_n
     assert {name.split("/")[0] for name in files_with(data, NEEDLE)} == {"label-studio"}
 
 
+@pytest.mark.slow
 def test_a_server_that_does_not_run_is_cleared_all_the_same_and_left_stopped(stopped_server: Path) -> None:
     data = stopped_server
     removed = Removed(salt="00", ids=frozenset(["9f3c"]))
@@ -115,3 +118,27 @@ def test_a_file_among_the_backups_that_is_none_is_told(tmp_path: Path) -> None:
     (tmp_path / "backups" / "x.jsonl.gz").write_bytes(b"no gzip")
     gone = remove_tasks(tmp_path, Removed(salt="00", ids=frozenset(["9f3c"])), lambda _: None)
     assert gone.out_of_reach == ["backups/x.jsonl.gz: it cannot be read as a backup of ours; delete it yourself"]
+
+
+def test_freed_pages_and_what_points_to_a_deleted_task_are_gone_from_the_database(tmp_path: Path) -> None:
+    path = database(tmp_path)
+    path.parent.mkdir(parents=True)
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
+        file.execute("PRAGMA secure_delete = OFF")
+        file.execute("CREATE TABLE task (id INTEGER PRIMARY KEY, project_id INTEGER, data TEXT)")
+        file.execute(
+            "CREATE TABLE task_completion (id INTEGER PRIMARY KEY, task_id INTEGER REFERENCES task (id), result TEXT)"
+        )
+        file.execute("CREATE TABLE history (id INTEGER, of INTEGER REFERENCES task_completion (id), said TEXT)")
+        file.executemany("INSERT INTO task VALUES (?, 1, ?)", [(1, "{}"), (2, json.dumps({"response": NEEDLE}))])
+        file.executemany("INSERT INTO task_completion VALUES (?, ?, ?)", [(1, 1, "kept"), (2, 2, f"{NEEDLE} again")])
+        file.executemany(
+            "INSERT INTO history VALUES (?, ?, ?)", [(1, 1, "kept"), (2, 2, f"{NEEDLE} before"), (3, None, "")]
+        )
+        file.execute("DELETE FROM task WHERE id = 2")
+    assert NEEDLE.encode() in path.read_bytes()
+    remove_tasks(tmp_path, Removed(salt="00", ids=frozenset(["9f3c"])), lambda _: None)
+    assert NEEDLE.encode() not in path.read_bytes()
+    with closing(sqlite3.connect(path)) as file:
+        assert file.execute("SELECT result FROM task_completion").fetchall() == [("kept",)]
+        assert [number for (number,) in file.execute("SELECT id FROM history ORDER BY id")] == [1, 3]
