@@ -26,7 +26,7 @@ from pipeline.ledger import STAGE as LEDGER
 from pipeline.lock import locked
 from pipeline.removed import FILE as REMOVED_FILE
 from pipeline.removed import Removed
-from pipeline.selection import among, names_of, present
+from pipeline.selection import among, names, names_of, present
 from pipeline.snapshot import MANIFEST, Snapshot, sync, write_whole
 from schemas import Annotation, RunRecord, SnapshotError
 
@@ -176,17 +176,17 @@ def _held(path: Path, removed: Removed) -> int:
 
 
 def _count_held(path: Path, removed: Removed) -> int:
-    names = names_of(path)
-    columns = [name for name in ("id", "partner_id", "raw", "reason", "source") if name in names]
+    there, ids = names_of(path), names(removed.ids)
+    columns = [name for name in ("id", "partner_id", "raw", "reason", "source") if name in there]
     if "id" not in columns:
-        return int(not names)
+        return int(not there)
     if "raw" not in columns:
         columns = [name for name in columns if name != "source"]
     n = 0
     for batch in Snapshot.read_part(path, columns):
-        held = among(batch["id"], removed.ids)
+        held = among(batch["id"], ids)
         if "partner_id" in columns:
-            held = pc.or_(held, among(batch["partner_id"], removed.ids))
+            held = pc.or_(held, among(batch["partner_id"], ids))
         if "raw" in columns:
             rows = zip(batch["source"].to_pylist(), batch["raw"].to_pylist(), strict=True)
             held = pc.or_(held, [bool(raw) and removed.refuses_raw(source, raw) for source, raw in rows])

@@ -128,15 +128,20 @@ def parts_in(data_root: Path) -> Iterator[Path]:
 def names_of(path: Path) -> list[str]:
     """Return the columns of a parquet file; none where it is damaged."""
     try:
-        names: list[str] = pq.read_schema(path).names
+        found: list[str] = pq.read_schema(path).names
     except (pa.ArrowException, OSError):
         return []
-    return names
+    return found
 
 
-def among(column: pa.Array, wanted: Iterable[str]) -> pa.Array:
+def names(wanted: Iterable[str]) -> pa.Array:
+    """Return texts as an array to look among; made once, since there may be millions."""
+    return pa.array(list(wanted), pa.string())
+
+
+def among(column: pa.Array, wanted: pa.Array) -> pa.Array:
     """Return which values are wanted; nulls are not."""
-    return pc.fill_null(pc.is_in(column, value_set=pa.array(sorted(wanted), pa.string())), False)
+    return pc.fill_null(pc.is_in(column, value_set=wanted), False)
 
 
 def not_found(data_root: Path, wanted: Wanted) -> ConfigError:
@@ -185,7 +190,7 @@ def _fits(batch: pa.RecordBatch, wanted: Wanted) -> pa.Array:
         else:
             fits = pc.or_(fits, pc.fill_null(pc.starts_with(batch["id"], one.lower()), False))
     if wanted.sources and "source" in batch.schema.names:
-        fits = pc.or_(fits, among(batch["source"], wanted.sources))
+        fits = pc.or_(fits, among(batch["source"], names(wanted.sources)))
     return pc.and_(fits, present(batch))
 
 
@@ -197,19 +202,19 @@ def present(batch: pa.RecordBatch) -> pa.Array:
 
 
 def _with_value(batch: pa.RecordBatch, column: str, value: str) -> pa.Array:
-    names = batch.schema.names
+    there = batch.schema.names
     if column in ("source", "origin"):
-        return pc.equal(batch[column], value) if column in names else _all(batch, value=False)
-    if "raw" in names:
+        return pc.equal(batch[column], value) if column in there else _all(batch, value=False)
+    if "raw" in there:
         return pa.array([_says(raw, column, value) for raw in batch["raw"].to_pylist()], pa.bool_())
     if column.startswith(_FIELDS):
-        if "fields" not in names:
+        if "fields" not in there:
             return _all(batch, value=False)
         items, name = pc.list_flatten(batch["fields"]), column.removeprefix(_FIELDS)
         same = pc.and_(pc.equal(pc.struct_field(items, "name"), name), pc.equal(pc.struct_field(items, "value"), value))
         rows = pc.unique(pc.list_parent_indices(batch["fields"]).filter(same))
         return pc.is_in(pa.array(np.arange(batch.num_rows), rows.type), value_set=rows)
-    if "meta" not in names:
+    if "meta" not in there:
         return _all(batch, value=False)
     path, written = column.removeprefix(_META), json.dumps(value, ensure_ascii=False)[1:-1]
     fits = np.array(pc.match_substring(batch["meta"], written).to_numpy(zero_copy_only=False))
@@ -280,21 +285,23 @@ def _take_same_line(data_root: Path, found: Selection, salt: str) -> None:
     for paths in sorted(scopes):
         there = [path for path in paths if path.is_file()]
         origins: set[str] = set()
+        ids = names(found.ids)
         for path in there:
             for batch in Snapshot.read_part(path, ["id", "origin"]):
-                origins |= set(batch["origin"].filter(among(batch["id"], found.ids)).to_pylist())
+                origins |= set(batch["origin"].filter(among(batch["id"], ids)).to_pylist())
+        lines = names(origins)
         for path in there if origins else ():
             columns = [name for name in ("id", "origin", "raw", "reason") if name in names_of(path)]
             for batch in Snapshot.read_part(path, columns):
-                _take(found, batch.filter(pc.and_(among(batch["origin"], origins), present(batch))), salt)
+                _take(found, batch.filter(pc.and_(among(batch["origin"], lines), present(batch))), salt)
 
 
 def _take_same_text(data_root: Path, found: Selection) -> None:
     """Take what dedupe found to be the same, whichever of the two it kept."""
     for path in sorted((data_root / "dedupe" / "dropped").glob("*.parquet")):
         for batch in Snapshot.read_part(path, ["id", "partner_id", "reason"]):
-            pairs = batch.filter(among(batch["reason"], _SAME))
-            either = pc.or_(among(pairs["id"], found.ids), among(pairs["partner_id"], found.ids))
+            pairs, ids = batch.filter(among(batch["reason"], names(_SAME))), names(found.ids)
+            either = pc.or_(among(pairs["id"], ids), among(pairs["partner_id"], ids))
             for name in ("id", "partner_id"):
                 found.ids |= set(pc.drop_null(pairs[name].filter(either)).to_pylist())
 
@@ -302,12 +309,22 @@ def _take_same_text(data_root: Path, found: Selection) -> None:
 def _seen(data_root: Path, ids: set[str]) -> set[str]:
     """Return the digests of what reviewers may have been shown of these rows, in any version that is here."""
     found: set[str] = set()
-    for path in parts_in(data_root):
+    done: set[str] = set()
+    wanted = names(ids)
+    # All texts that reviewers are shown are format's; later stages show others only where a person has edited.
+    for path in sorted(parts_in(data_root), key=lambda path: not path.is_relative_to(data_root / "format")):
         columns = [name for name in ("id", "prompt", "completion", "edited_from") if name in names_of(path)]
-        if "completion" not in columns or not _any_of(path, ids):
+        if "completion" not in columns or not _any_of(path, wanted):
             continue
+        is_format, known = path.is_relative_to(data_root / "format"), names(done)
         for batch in Snapshot.read_part(path, columns):
-            for row in batch.filter(among(batch["id"], ids)).to_pylist():
+            rows = batch.filter(among(batch["id"], wanted))
+            if not is_format:
+                new = pc.invert(among(rows["id"], known))
+                edited = pc.is_valid(rows["edited_from"]) if "edited_from" in columns else new
+                rows = rows.filter(pc.or_(new, edited))
+            for row in rows.to_pylist():
+                done.add(row["id"])
                 found.add(seen_digest(screen(row["prompt"], row["completion"])))
                 if row.get("edited_from") is not None:
                     before = [*row["completion"][:-1], {**row["completion"][-1], "content": row["edited_from"]}]
@@ -315,7 +332,7 @@ def _seen(data_root: Path, ids: set[str]) -> set[str]:
     return found
 
 
-def _any_of(path: Path, ids: set[str]) -> bool:
+def _any_of(path: Path, ids: pa.Array) -> bool:
     return any(pc.any(among(batch["id"], ids)).as_py() for batch in Snapshot.read_part(path, ["id"]))
 
 
