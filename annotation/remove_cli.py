@@ -23,12 +23,18 @@ def remove(
     *,
     where: Annotated[
         list[str] | None,
-        Parameter(help="rows with a value in a kept column (meta.customer_id=4711) or field (fields.question=Who?)"),
+        Parameter(
+            negative="",
+            help="rows with a value in a kept column (meta.customer_id=4711) or field (fields.question=Who?)",
+        ),
     ] = None,
     ids: Annotated[
-        list[str] | None, Parameter(name="--id", help="rows by id, its first digits, or origin (tickets.jsonl:812)")
+        list[str] | None,
+        Parameter(name="--id", negative="", help="rows by id, its first digits, or origin (tickets.jsonl:812)"),
     ] = None,
-    source: Annotated[list[str] | None, Parameter(help="all rows of a source, by its name in the recipe")] = None,
+    source: Annotated[
+        list[str] | None, Parameter(negative="", help="all rows of a source, by its name in the recipe")
+    ] = None,
     reason: Annotated[str, Parameter(help="why, such as the number of the request; kept for ever: name nobody")] = "",
     yes: Annotated[bool, Parameter(help="do it; without this all it would do is listed")] = False,
     tombstone_only: Annotated[
