@@ -90,7 +90,7 @@ def find_projects(connection: Connection, recipe: str) -> dict[Slot, Project]:
         ServiceError: The server does not answer, or refuses.
     """
     found: dict[Slot, Project] = {}
-    for raw in sorted(_all_projects(connection), key=lambda one: int(one["id"])):
+    for raw in sorted(all_projects(connection), key=lambda one: int(one["id"])):
         project = _read(raw, recipe)
         if project:
             found.setdefault(project.slot, project)
@@ -159,7 +159,8 @@ def _digest(config: str) -> str:
     return value_digest(" ".join(config.split()))[:8]
 
 
-def _all_projects(connection: Connection) -> Iterable[dict[str, Any]]:
+def all_projects(connection: Connection) -> Iterable[dict[str, Any]]:
+    """Yield every project on the server that we may see, ours or not, as it tells them."""
     page = 1
     while True:
         answer = connection.get("/api/projects/", page=page, page_size=100)

@@ -133,6 +133,11 @@ def stop(data_root: Path) -> bool:
     return True
 
 
+def database(data_root: Path) -> Path:
+    """Return where the local server has, or would have, its database."""
+    return data_root / "label-studio" / _DATABASE
+
+
 def program() -> Path:
     """Return where the server's own environment has, or would have, its command."""
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")

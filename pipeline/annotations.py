@@ -7,7 +7,6 @@ are to be given again (`pipeline.reopening`).
 """
 
 import json
-import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,7 +14,8 @@ from pydantic import ValidationError
 
 from pipeline.digest import value_digest
 from pipeline.lock import locked
-from pipeline.snapshot import make_folder, sync
+from pipeline.removed import removed_in
+from pipeline.snapshot import make_folder, write_whole
 from schemas import Annotation, AnnotationError
 
 PEOPLE = "people.json"
@@ -65,7 +65,7 @@ def read_annotations(files: Iterable[Path]) -> list[Annotation]:
 def add_annotations(data_root: Path, answers: Iterable[Annotation]) -> tuple[Path | None, int]:
     """Write the records that are not there yet into a new file; return it and how many they are.
 
-    Idempotent: the same records again add nothing and give (None, 0).
+    Idempotent: the same records again add nothing and give (None, 0). Answers about removed rows are left out.
 
     Raises:
         AnnotationError: `people.json` cannot be read.
@@ -75,7 +75,8 @@ def add_annotations(data_root: Path, answers: Iterable[Annotation]) -> tuple[Pat
     with locked(folder, "the folder of people's answers"):
         files = annotation_files(data_root)
         known = {_in_full(line) for _, line in _lines(files.values(), [])}
-        lines = [answer.model_dump_json() for answer in answers]
+        removed = removed_in(data_root)
+        lines = [answer.model_dump_json() for answer in answers if not removed.refuses_answer(answer)]
         # People first: a name without answers harms nobody, an answer without a name would. Known
         # records are named too, so that importing again mends a lost `people.json`.
         _name_people(folder, (json.loads(line)["annotator"] for line in lines))
@@ -149,13 +150,3 @@ def _name_people(folder: Path, annotators: Iterable[str]) -> dict[str, str]:
     if len(names) > before:
         write_whole(folder / PEOPLE, json.dumps(names, indent=1, ensure_ascii=False) + "\n")
     return names
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Put the whole text in place by one rename, synced."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    # newline: Windows would turn the end of each line into two characters.
-    draft.write_text(text, encoding="utf-8", newline="\n")
-    sync(draft)
-    draft.replace(path)
-    sync(path.parent)

@@ -39,6 +39,7 @@ for _target, _help in (
     ("pipeline.store_commands:explain", "tell the whole story of one row"),
     ("pipeline.commands:fsck", "check every byte of the store"),
     ("pipeline.commands:gc", "remove old versions"),
+    ("annotation.remove_cli:remove", "remove rows for good, with all that holds them"),
     ("pipeline.commands:tag", "give the newest split a name that stays"),
     ("annotation.publish_cli:publish", "hand a split over: to a folder, a bucket or a hub"),
     ("pipeline.fetch_command:fetch", "bring a published split here, checked"),

@@ -7,12 +7,16 @@ from typing import Annotated
 
 from cyclopts import Parameter, validators
 
+from pipeline.certificate import finish
 from pipeline.doctor import findings
 from pipeline.fsck import fsck as find_damage
 from pipeline.fsck import repair as set_aside
 from pipeline.gc import collect, find_garbage
+from pipeline.holdings import find_holdings
 from pipeline.recipe import load_recipe
 from pipeline.reference import recipe_reference
+from pipeline.removal import destroy_listed
+from pipeline.removed import removed_in
 from pipeline.run import Outcome, plan_data, run_data
 from pipeline.tags import tag as tag_split
 from pipeline.talk import Talk, summary
@@ -102,12 +106,18 @@ def gc(
         int, Parameter(help="runs of every stage and recipe to keep, at least 1", validator=validators.Number(gte=1))
     ] = 3,
     dry_run: Annotated[bool, Parameter(help="only list what would go")] = False,
+    removed: Annotated[
+        bool, Parameter(help="instead, destroy all in the store that holds rows which `tuneloop remove` has listed")
+    ] = False,
     data_root: DataRoot = Path("data"),
 ) -> None:
     """Remove old versions; tagged, linked and trained-on ones always stay, people's answers too.
 
     Example: tuneloop gc --keep 2 --dry-run
     """
+    if removed:
+        _destroy_removed(data_root, dry_run=dry_run)
+        return
     garbage = find_garbage(data_root, keep) if dry_run else collect(data_root, keep)
     for path in garbage.paths:
         sys.stdout.write(f"{path}\n")
@@ -134,6 +144,21 @@ def doctor(*, data_root: DataRoot = Path("data")) -> int:
         if not finding.ok:
             sys.stdout.write(f"    fix: {finding.fix}\n")
     return 0 if all(finding.ok for finding in found) else 2
+
+
+def _destroy_removed(data_root: Path, *, dry_run: bool) -> None:
+    if dry_run:
+        found = find_holdings(data_root, removed_in(data_root))
+        for name in (*found.versions, *found.dropped, *(f"annotations/{file}" for file in found.answers), *found.links):
+            sys.stdout.write(f"{data_root / name}\n")
+        return
+    path, certificate = destroy_listed(data_root)
+    if (data_root / "label-studio").exists() or (data_root / "backups").exists():
+        # Only that command knows Label Studio; the certificate stays begun until it is done there.
+        sys.stderr.write("the store is done; for Label Studio and its backups: tuneloop remove --again\n")
+    else:
+        finish(path, certificate)
+    sys.stdout.write(f"{path}\n")
 
 
 def _locked_versions(name: str) -> dict[str, str]:

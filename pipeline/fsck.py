@@ -7,6 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from pipeline import refs
+from pipeline.certificate import destroyed
 from pipeline.digest import file_digest
 from pipeline.snapshot import Snapshot, content_version, set_aside
 from schemas import PartFile, SnapshotError
@@ -98,8 +99,9 @@ def _check_records(data_root: Path, stage: str) -> Iterator[Damage]:
 
 
 def _check_newest(folder: Path, version: str, dropped: list[PartFile], record: Path) -> Iterator[Damage]:
-    if not (folder / version).is_dir():
+    gone = destroyed(folder.parent)
+    if not (folder / version).is_dir() and f"{folder.name}/{version}" not in gone:
         yield Damage(record, f"names version {version}, which is not there")
     for file in dropped:
-        if not (folder / "dropped" / file.name).is_file():
+        if not (folder / "dropped" / file.name).is_file() and f"{folder.name}/dropped/{file.name}" not in gone:
             yield Damage(record, f"names dropped rows {file.name}, which are not there")

@@ -14,6 +14,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from pipeline.cleaning import CLEANED_OUT, cleaned, load_function
+from pipeline.digest import file_digest
 from pipeline.examples import Drops, Examples
 from pipeline.identity import content_id, keyed_id
 from pipeline.language_id import LANGUAGE, language_of
@@ -29,6 +30,8 @@ from pipeline.reading import (
     lookup,
     values_of,
 )
+from pipeline.removed import FILE as REMOVED_FILE
+from pipeline.removed import REASON, Removed, removed_by
 from pipeline.row import Layout, Row, parse_row
 from pipeline.source import Source
 from pipeline.stage import Inputs
@@ -40,7 +43,8 @@ from schemas import Strict
 Languages = Literal["off", "find"]
 Clean = Callable[[dict[str, Any]], dict[str, Any] | None]
 NOT_TAKEN = "where"
-_CHOSEN_AWAY = (NOT_TAKEN, CLEANED_OUT, LANGUAGE)  # reasons that make no row bad: it was asked for
+_ON_REQUEST = "removed on request"
+_CHOSEN_AWAY = (NOT_TAKEN, CLEANED_OUT, LANGUAGE, REASON)  # reasons that make no row bad: it was asked for
 _RAW = pa.schema(
     [
         pa.field("n", pa.int64(), nullable=False),
@@ -71,6 +75,12 @@ def raw_batch(rows: list[Row], plan: Plan) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(arrays, schema=_RAW.with_metadata({"plan": plan.model_dump_json()}))
 
 
+def removed_from(inputs: Inputs) -> Removed:
+    """Return what was removed for good, as the stage's `map` may read it."""
+    path = inputs.files.get(REMOVED_FILE)
+    return removed_by(path, str(inputs.values.get(REASON) or file_digest(path))) if path else Removed()
+
+
 def gather(
     batch: pa.RecordBatch, inputs: Inputs, languages: Languages, keep: Sequence[str]
 ) -> tuple[Examples, Drops, Counter[str]]:
@@ -86,36 +96,39 @@ def gather(
     source, clean = plan.source, None
     if source.clean and source.clean_file:
         clean = load_function(inputs.files[source.clean_file], source.clean.rpartition(":")[2])
+    removed = removed_from(inputs)
     examples, drops, counts = Examples(), Drops(), Counter[str]()
     columns = [batch.column(name).to_pylist() for name in _RAW.names]
-    n_parsed: tuple[int, RowError | None] = (0, None)
-    row: dict[str, Any] = {}
+    n_parsed, row, unusable = 0, dict[str, Any](), None
     for n, offset, raw, reason, detail, which in zip(*columns, strict=True):
         example, origin = None, f"{plan.name}:{n}"
         try:
+            if removed and removed.refuses_raw(source.name, raw):
+                raise RowError(REASON, _ON_REQUEST)
             if reason:
                 raise RowError(reason, detail)
-            if n != n_parsed[0]:  # the templates of a row follow each other: it is parsed once
-                row, unusable = _row_or_problem(raw, plan, clean)
-                n_parsed = n, unusable
-            if n_parsed[1]:
-                raise n_parsed[1]
+            if n != n_parsed:  # the templates of a row follow each other: it is parsed once
+                row, unusable, n_parsed = *_row_or_problem(raw, plan, clean, removed), n
+            if unusable:
+                raise unusable
             reading = plan.readings[which]
             values = values_of(reading, row)
             example = _id_of(source, reading, row, values)
+            if example in removed.ids:
+                raise RowError(REASON, _ON_REQUEST)
             values = as_conversation(reading, values)
             turns = conversation_of(reading, values, to_write=source.to_write)
             fields = fields_of(reading, values, to_write=source.to_write)
             language = None if languages == "off" else _told(fields, turns, keep)
         except RowError as problem:
-            drops.add(example, source.name, origin, offset, raw, problem.reason, str(problem))
-            if problem.reason not in _CHOSEN_AWAY:
-                counts[f"bad:{source.name}:{problem.reason}"] += 1
+            # Of a removed row nothing is kept but its place.
+            kept = "" if problem.reason == REASON else raw
+            drops.add(example, source.name, origin, offset, kept, problem.reason, str(problem))
+            _count_dropped(source, problem.reason, counts)
             continue
-        counts[f"kept:{source.name}"] += 1
-        if languages != "off":
-            counts[f"language:{language or 'unclear'}"] += 1
-        counts[f"to_write:{source.name}"] += not has_response(reading, fields, turns)
+        _count_kept(
+            source, counts, language, is_asked=languages != "off", is_open=not has_response(reading, fields, turns)
+        )
         plain = (example, source.name, origin, reading.declaration.task, reading.template, source.license)
         examples.add(plain, fields, turns, _meta_of(source, row, language))
         if source.synthetic:
@@ -123,28 +136,47 @@ def gather(
     return examples, drops, counts
 
 
+def _count_dropped(source: Source, reason: str, counts: Counter[str]) -> None:
+    if reason == REASON:
+        counts[f"removed:{source.name}"] += 1
+    if reason not in _CHOSEN_AWAY:
+        counts[f"bad:{source.name}:{reason}"] += 1
+
+
 @lru_cache(maxsize=64)
 def _plan_in(text: bytes) -> Plan:
     return Plan.model_validate_json(text)
 
 
-def _row_or_problem(raw: str, plan: Plan, clean: Clean | None) -> tuple[dict[str, Any], RowError | None]:
+def _row_or_problem(
+    raw: str, plan: Plan, clean: Clean | None, removed: Removed
+) -> tuple[dict[str, Any], RowError | None]:
     """Return a row, or why it cannot be used: then each of its templates has it for a reason."""
     try:
-        return _row_of(raw, plan, clean), None
+        return _row_of(raw, plan, clean, removed), None
     except RowError as problem:
         return {}, problem
 
 
-def _row_of(raw: str, plan: Plan, clean: Clean | None) -> dict[str, Any]:
-    """Return the columns of a row that is asked for, or raise `RowError`: malformed, wrong_type, where, cleaned_out."""
+def _row_of(raw: str, plan: Plan, clean: Clean | None, removed: Removed) -> dict[str, Any]:
+    """Return the columns of a row that is asked for.
+
+    Raises:
+        RowError: malformed, wrong_type, removed, where, cleaned_out.
+    """
     try:
-        row = parse_row(raw, plan.layout)
+        parsed = parse_row(raw, plan.layout)
     except MalformedError as error:
         raise RowError("malformed", str(error)) from None
-    if not isinstance(row, dict):
+    if not isinstance(parsed, dict):
         raise RowError("wrong_type", "the row is no object with columns")
-    row = cleaned(clean, row) if clean else row
+    row: dict[str, Any] = parsed
+    if removed.columns and removed.refuses_row(row):
+        raise RowError(REASON, _ON_REQUEST)
+    if clean:
+        row = cleaned(clean, row)
+        if removed.columns and removed.refuses_row(row):
+            raise RowError(REASON, _ON_REQUEST)
     for column, allowed in plan.source.where.items():
         value = lookup(row, column)
         text = "" if value is ABSENT or value is None else as_text(value)

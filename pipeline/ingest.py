@@ -14,10 +14,12 @@ from pydantic import BaseModel, Field, JsonValue, field_validator, model_validat
 
 from pipeline.care import Pii, take_care
 from pipeline.digest import file_digest, value_digest
-from pipeline.gathering import Languages, Plan, gather, raw_batch
+from pipeline.gathering import Languages, Plan, gather, raw_batch, removed_from
 from pipeline.language_id import known_languages
 from pipeline.readers import Row, kind_of, read_rows
 from pipeline.reading import Reading
+from pipeline.removed import FILE as REMOVED_FILE
+from pipeline.removed import REASON, removed_file
 from pipeline.snapshot import BATCH_ROWS, Snapshot
 from pipeline.source import STDIN, Source
 from pipeline.source_files import raise_together
@@ -83,6 +85,8 @@ class Ingest(Settings):
         for source in self.sources:
             if source.clean_file and (path := surveys[source.name].clean_file):
                 files[source.clean_file] = path
+        if removed := removed_file(place.data_root):
+            files[REMOVED_FILE] = removed
         return Inputs(
             files=files,
             values={
@@ -120,15 +124,16 @@ class Ingest(Settings):
         return {**care, **part.settings}
 
     def map_inputs(self, inputs: Inputs) -> Inputs:
-        """Return the files alone: what was surveyed of its source travels with each part."""
-        return Inputs(files=inputs.files)
+        """Return the files: what was surveyed of its source travels with each part, what was removed concerns all."""
+        removed = inputs.files.get(REMOVED_FILE)
+        return Inputs(files=inputs.files, values={REASON: file_digest(removed)} if removed else {})
 
     def read(self, part: Part, inputs: Inputs) -> Iterator[pa.RecordBatch]:
         """Yield rows as they stand in the files, each once for every template; at most 8,192 in a batch."""
         settings: Any = part.settings
         source, left = Source.model_validate(settings["source"]), settings["source"]["limit"]
         readings = [Reading.model_validate(reading) for reading in settings["readings"]]
-        columns = None if source.clean else _columns_read(source, readings)
+        columns = None if source.clean else _columns_read(source, readings, removed_from(inputs).columns)
         for name in settings["files"]:
             path = inputs.files[name]
             layout = layout_for(source, path, name)
@@ -167,7 +172,8 @@ class Ingest(Settings):
             kept = counts.get(f"kept:{source.name}", 0)
             reasons = _counted(counts, f"bad:{source.name}:")
             bad = sum(reasons.values())
-            if not kept or bad > self.max_bad_share * (bad + kept):
+            gone = counts.get(f"removed:{source.name}", 0)
+            if not (kept or gone) or bad > self.max_bad_share * (bad + kept + gone):
                 first = self._first_bad(source, inputs, set(reasons))
                 problems.append(_too_bad(source, kept, reasons, first))
             found: Any = inputs.values[f"reading of {source.name}"]
@@ -186,21 +192,22 @@ class Ingest(Settings):
     def _first_bad(self, source: Source, inputs: Inputs, reasons: set[str]) -> dict[str, str]:
         """Return place and detail of the first row dropped for each reason, read again: the run keeps nothing."""
         found: dict[str, str] = {}
+        files = self.map_inputs(inputs)
         for part in self.parts({}, inputs):
             settings: Any = part.settings
             if settings["source"]["name"] != source.name:
                 continue
-            for batch in self.read(part, inputs):
-                for row in self.map(batch, Slice(None, {}, inputs)).dropped.to_pylist():
+            for batch in self.read(part, files):
+                for row in self.map(batch, Slice(None, {}, files)).dropped.to_pylist():
                     found.setdefault(row["reason"], f"{row['origin']}: {row['detail']}")
                 if reasons <= set(found):
                     return found
         return found
 
 
-def _columns_read(source: Source, readings: list[Reading]) -> set[str]:
+def _columns_read(source: Source, readings: list[Reading], removed: frozenset[str]) -> set[str]:
     """Return every column that is looked at, and the first step of those that are paths."""
-    named = {*source.columns_named}
+    named = {*source.columns_named, *removed}
     for reading in readings:
         named |= {*reading.columns.values(), *reading.watched}
     return named | {column.split(".")[0] for column in named}

@@ -13,9 +13,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from pipeline.annotations import write_whole
 from pipeline.lock import locked
-from pipeline.snapshot import make_folder
+from pipeline.snapshot import make_folder, write_whole
 from schemas import Annotation, AnnotationError
 from schemas.annotation import Moment
 

@@ -16,11 +16,10 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError
 
-from pipeline.annotations import write_whole
 from pipeline.joining import AnsweredRow, Joined
 from pipeline.lock import locked
 from pipeline.screen import seen_digest
-from pipeline.snapshot import make_folder
+from pipeline.snapshot import make_folder, write_whole
 from schemas import Annotation, AnnotationError, Strict
 from schemas.annotation import Moment
 

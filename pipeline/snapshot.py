@@ -139,6 +139,16 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def write_whole(path: Path, text: str) -> None:
+    """Put the whole text in place by one rename, synced."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    # newline: Windows would turn the end of each line into two characters.
+    draft.write_text(text, encoding="utf-8", newline="\n")
+    sync(draft)
+    draft.replace(path)
+    sync(path.parent)
+
+
 def make_folder(path: Path) -> Path:
     """Return the folder, made with its missing parents, writable by the group.
 
