@@ -93,10 +93,7 @@ def gather(
         keep: Languages to take; empty for all.
     """
     plan = _plan_in(batch.schema.metadata[b"plan"])
-    source, clean = plan.source, None
-    if source.clean and source.clean_file:
-        clean = load_function(inputs.files[source.clean_file], source.clean.rpartition(":")[2])
-    removed = removed_from(inputs)
+    source, clean, removed = plan.source, _function_of(plan.source, inputs), removed_from(inputs)
     examples, drops, counts = Examples(), Drops(), Counter[str]()
     columns = [batch.column(name).to_pylist() for name in _RAW.names]
     n_parsed, row, unusable = 0, dict[str, Any](), None
@@ -126,14 +123,21 @@ def gather(
             drops.add(example, source.name, origin, offset, kept, problem.reason, str(problem))
             _count_dropped(source, problem.reason, counts)
             continue
-        _count_kept(
-            source, counts, language, is_asked=languages != "off", is_open=not has_response(reading, fields, turns)
-        )
+        counts[f"kept:{source.name}"] += 1
+        counts[f"to_write:{source.name}"] += not has_response(reading, fields, turns)
+        if languages != "off":
+            counts[f"language:{language or 'unclear'}"] += 1
         plain = (example, source.name, origin, reading.declaration.task, reading.template, source.license)
         examples.add(plain, fields, turns, _meta_of(source, row, language))
         if source.synthetic:
             examples.marks[-1].add(SYNTHETIC)
     return examples, drops, counts
+
+
+def _function_of(source: Source, inputs: Inputs) -> Clean | None:
+    if not source.clean or not source.clean_file:
+        return None
+    return load_function(inputs.files[source.clean_file], source.clean.rpartition(":")[2])
 
 
 def _count_dropped(source: Source, reason: str, counts: Counter[str]) -> None:
