@@ -36,14 +36,14 @@ def _articles(folder):
 def _own_template(folder):
     text = (ROOT / "pipeline/templates/summarize.yaml").read_text("utf-8")
     (folder / "own").mkdir()
-    text = text.replace("name: summarize", "name: headline").replace("task: summarize", "task: headline")
-    (folder / "own" / "headline.yaml").write_text(text.replace("summary", "headline"), encoding="utf-8")
+    text = text.replace("name: summarize", "name: teaser").replace("task: summarize", "task: teaser")
+    (folder / "own" / "teaser.yaml").write_text(text.replace("summary", "headline"), encoding="utf-8")
 
 
 def test_from_an_unknown_csv_to_data_in_two_commands(command, tmp_path):
     _articles(tmp_path)
     _own_template(tmp_path)
-    words = ["source", "inspect", "articles.csv", "--template", "summarize", "--template", "headline"]
+    words = ["source", "inspect", "articles.csv", "--template", "summarize", "--template", "teaser"]
     code, out, err = command(*words, "--template-dir", "own", "--recipe", "my.toml")
     assert (code, out) == (0, "")
     assert "encoding cp1252" in err
@@ -53,7 +53,7 @@ def test_from_an_unknown_csv_to_data_in_two_commands(command, tmp_path):
     assert source == {
         "name": "articles",
         "path": "articles.csv",
-        "templates": ["summarize", "headline"],
+        "templates": ["summarize", "teaser"],
         "fields": {"document": "article", "summary": "highlights", "headline": "title"},
         "encoding": "cp1252",
         "delimiter": ";",
@@ -82,6 +82,7 @@ def test_what_a_person_reads(command, tmp_path):
         "\n"
         "template maths fits, recognised as fields: question = question, answer = answer\n"
         "template instruct fits, recognised as prompt_completion: instruction = question, response = answer\n"
+        "template invert fits, by names that are alike: response = answer, instruction = question\n"
         "\n"
         "to paste into a recipe:\n"
         "\n"
