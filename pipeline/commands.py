@@ -12,7 +12,7 @@ from pipeline.fsck import fsck as find_damage
 from pipeline.fsck import repair as set_aside
 from pipeline.gc import collect, find_garbage
 from pipeline.recipe import load_recipe
-from pipeline.reference import recipe_reference
+from pipeline.reference import recipe_markdown, recipe_reference
 from pipeline.run import Outcome, plan_data, run_data
 from pipeline.tags import tag as tag_split
 from pipeline.talk import Talk, summary
@@ -60,12 +60,14 @@ def check(*, recipe: RecipePath = None, data_root: DataRoot = Path("data")) -> N
         sys.stdout.write(f"{stage:<9} {'would run: ' + '; '.join(why) if why else 'is up to date'}\n")
 
 
-def recipe() -> None:
+def recipe(
+    *, markdown: Annotated[bool, Parameter(help="as the page docs/recipe.md, with types and bounds")] = False
+) -> None:
     """Print every setting of a recipe with its meaning and default.
 
-    Example: tuneloop recipe
+    Example: tuneloop recipe --markdown
     """
-    sys.stdout.write(recipe_reference())
+    sys.stdout.write(recipe_markdown() if markdown else recipe_reference())
 
 
 def fsck(
@@ -120,15 +122,21 @@ def tag(name: str, *, recipe: RecipePath = None, data_root: DataRoot = Path("dat
     sys.stdout.write(f"{tag_split(data_root, load_recipe(recipe).name, name)}\n")
 
 
-def doctor(*, data_root: DataRoot = Path("data")) -> int:
+def doctor(
+    *,
+    recipe: Annotated[Path | None, Parameter(help="also check this recipe, its templates and sources")] = None,
+    data_root: DataRoot = Path("data"),
+) -> int:
     """Check the installation and the store; every problem comes with its cure.
 
-    Example: tuneloop doctor
+    Lines begin with ok, with see for something to think of, or with BAD; exits with 2 if there is one of these.
+
+    Example: tuneloop doctor --recipe my.toml
     """
-    found = findings(data_root)
+    found = findings(data_root, recipe)
     for finding in found:
-        sys.stdout.write(f"{'ok ' if finding.ok else 'BAD'} {finding.what}\n")
-        if not finding.ok:
+        sys.stdout.write(f"{finding.mark} {finding.what}\n")
+        if finding.fix:
             sys.stdout.write(f"    fix: {finding.fix}\n")
     return 0 if all(finding.ok for finding in found) else 2
 

@@ -107,7 +107,9 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = shell(folder, "make data && tuneloop annotate tasks --to tasks.json --limit 60")
     assert done.returncode == 0, done.stderr
     write_answers(folder / "tasks.json", folder / "export.json")
-    done = shell(folder, "tuneloop annotate import export.json && make data train && tuneloop data --recipe my.toml")
+    done = shell(folder, "tuneloop annotate import export.json && make data train")
+    assert done.returncode == 0, done.stderr
+    done = shell(folder, "tuneloop data --recipe my.toml && tuneloop train --recipe my.toml")
     assert done.returncode == 0, done.stderr
     return folder
 
