@@ -114,7 +114,12 @@ def gc(
     sys.stderr.write(f"{len(garbage.paths)} {done}, {garbage.bytes / 1e6:,.1f} MB\n")
 
 
-def tag(name: str, *, recipe: RecipePath = None, data_root: DataRoot = Path("data")) -> None:
+def tag(
+    name: Annotated[str, Parameter(help="letters, digits, dots, dashes; never moves again")],
+    *,
+    recipe: RecipePath = None,
+    data_root: DataRoot = Path("data"),
+) -> None:
     """Give the newest split of a recipe a name that stays, such as v1.
 
     Example: tuneloop tag v1

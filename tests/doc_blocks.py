@@ -46,8 +46,10 @@ class Block:
 
     @property
     def n_commands(self) -> int:
-        """The number of commands: lines but for comments and what goes on from the line before."""
-        lines = [line for line in self.script.replace("\\\n", " ").splitlines() if line.strip()]
+        """The number of commands: lines but for comments, what goes on from the line before, and texts given to one."""
+        script = re.sub(r"(<<'(\w+)').*?^\2$", r"\1", self.script, flags=re.DOTALL | re.MULTILINE)
+        script = re.sub(r'"\n.*?\n"', '""', script, flags=re.DOTALL)
+        lines = [line for line in script.replace("\\\n", " ").splitlines() if line.strip()]
         return sum(not line.lstrip().startswith("#") for line in lines)
 
 
