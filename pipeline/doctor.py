@@ -1,7 +1,9 @@
 """doctor: will the commands work here, with this store and this recipe? Every finding comes with its cure.
 
-    BAD recipe my.toml: no source file matches 'notes-*.csv'
-        fix: mend path
+    BAD recipe my.toml: no file at 'nws.csv' (recipe my, source news, /home/ann/nws.csv)
+        fix: mend `path`: did you mean 'news.csv'?
+
+What is installed is looked at in `pipeline.installation`.
 """
 
 import os

@@ -1,6 +1,8 @@
 """What a doctor says: something was looked at, and here is the cure if it is not well.
 
     Finding(ok=False, what="torch missing", fix="run `make setup`")
+
+It is printed as `BAD torch missing`, with the fix under it.
 """
 
 from dataclasses import dataclass

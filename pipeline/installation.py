@@ -1,6 +1,8 @@
 """Whether what is installed will do: packages, Python, dependencies, torch, Label Studio, git, telemetry.
 
-    -> Finding(True, "Python 3.11.2"), Finding(True, "torch 2.13.0+cpu, for training, built for CPUs"), ...
+    torch 2.13.0+cpu  ->  Finding(True, "torch 2.13.0+cpu, for training, built for CPUs")
+
+Nothing heavy is imported to find it out.
 """
 
 import importlib
@@ -103,7 +105,7 @@ def _git() -> Finding:
     if changed:
         return Finding(
             True,
-            f"git commit {done[0].stdout.strip()} with {changed:,} changed files: records of runs name the commit alone",
+            f"git commit {done[0].stdout.strip()} with {changed:,} changed files: records name the commit alone",
             "commit what others shall be able to run again",
         )
     return Finding(True, f"git commit {done[0].stdout.strip()}, nothing changed since")

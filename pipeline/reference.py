@@ -2,6 +2,8 @@
 
     class Dedupe:  near: float = Field(default=0.9, ge=0.5, le=1, title="score from which two texts count as the same")
     ->  | `near` | number, 0.5 to 1 | `0.9` | score from which two texts count as the same |
+
+The meaning is the title of the field, beside the code that reads it.
 """
 
 import json
@@ -23,9 +25,9 @@ _TOP = """\
 <!-- Made by `tuneloop recipe --markdown > docs/recipe.md` from the models; change the titles there, not this page. -->
 
 A recipe is one TOML file. Every table and every key may be left out but `name` and the sources; a key that nobody knows
-is refused, with the nearest known one. `tuneloop recipe` prints the same on a terminal, `tuneloop check --recipe my.toml`
-reads your file and says what would run. Relative paths start from the folder you run the command in.
-A default of *none* means: as if left out.
+is refused, with the nearest known one. `tuneloop recipe` prints the same on a terminal,
+`tuneloop check --recipe my.toml` reads your file and says what would run. Relative paths start from the folder you run
+the command in. A default of *none* means: as if left out.
 """
 
 

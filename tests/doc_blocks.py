@@ -3,7 +3,7 @@
 A block of commands is an indented or fenced block whose first word is a program. Before it may stand
 
     <!-- not run: needs a GPU -->        the next block is not run, and why
-    <!-- with Label Studio -->           the next block needs a server
+    <!-- with Label Studio -->           the next block needs a server, and a setup before it too
     <!-- exit: 4 -->                     the next block ends with this code
     <!-- setup: cp a.toml my.toml -->    is run here; the reader has that already
     <!-- here: 9f3c = ls data/runs -->   from here on 9f3c stands for what this command prints
@@ -45,12 +45,12 @@ class Block:
     here: str = ""
 
     @property
-    def n_commands(self) -> int:
-        """The number of commands: lines but for comments, what goes on from the line before, and texts given to one."""
+    def commands(self) -> list[str]:
+        """The commands: lines but for comments, what goes on from the line before, and texts given to one."""
         script = re.sub(r"(<<'(\w+)').*?^\2$", r"\1", self.script, flags=re.DOTALL | re.MULTILINE)
         script = re.sub(r'"\n.*?\n"', '""', script, flags=re.DOTALL)
         lines = [line for line in script.replace("\\\n", " ").splitlines() if line.strip()]
-        return sum(not line.lstrip().startswith("#") for line in lines)
+        return [line for line in lines if not line.lstrip().startswith("#")]
 
 
 def blocks_of(page: Path) -> list[Block]:
@@ -69,7 +69,7 @@ def blocks_of(page: Path) -> list[Block]:
         elif said := DIRECTIVE.match(text):
             name, value = said[1], said[2] or ""
             if name == "setup":
-                found.append(Block(line, value, hidden=True))
+                found.append(Block(line, value, needs_server="with Label Studio" in about, hidden=True))
             elif name == "here":
                 here, _, script = value.partition(" = ")
                 found.append(Block(line, script, hidden=True, here=here))

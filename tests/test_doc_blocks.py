@@ -57,8 +57,14 @@ def test_a_page_is_read_with_its_invisible_comments(tmp_path: Path) -> None:
     assert found[1] == Block(16, "accelerate launch x", why_not="needs a GPU")
     assert found[2] == Block(18, "ls data/runs", hidden=True, here="9f3c")
     assert found[3] == Block(22, "tuneloop explain 9f3c", needs_server=True, exit_code=4)
-    assert found[4].script == '\npython -c "\nif True:\n    print(1)\n"\n'.lstrip()
-    assert [block.n_commands for block in found if not block.hidden] == [3, 1, 1, 1, 1]
+    assert found[4].script == 'python -c "\nif True:\n    print(1)\n"'
+    assert [len(block.commands) for block in found if not block.hidden] == [3, 1, 1, 1, 1]
+
+
+def test_a_setup_before_a_block_that_needs_a_server_has_it_too(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("<!-- with Label Studio -->\n<!-- setup: tuneloop annotate push -->\n\n    tuneloop annotate pull\n")
+    assert [(block.hidden, block.needs_server) for block in blocks_of(page)] == [(True, True), (False, True)]
 
 
 def test_what_stands_before_a_block_holds_for_it_alone(tmp_path: Path) -> None:

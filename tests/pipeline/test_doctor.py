@@ -23,7 +23,11 @@ def about(word: str, found: Iterator[Finding] | list[Finding]) -> Finding:
 
 
 def test_a_finding_is_well_or_to_be_thought_of_or_bad():
-    assert [Finding(True, "a").mark, Finding(True, "a", "b").mark, Finding(False, "a", "b").mark] == ["ok ", "see", "BAD"]
+    assert [Finding(True, "a").mark, Finding(True, "a", "b").mark, Finding(False, "a", "b").mark] == [
+        "ok ",
+        "see",
+        "BAD",
+    ]
 
 
 def test_python_torch_git_and_telemetry_are_told(tmp_path, monkeypatch):
