@@ -63,7 +63,9 @@ def test_a_page_is_read_with_its_invisible_comments(tmp_path: Path) -> None:
 
 def test_a_setup_before_a_block_that_needs_a_server_has_it_too(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    page.write_text("<!-- with Label Studio -->\n<!-- setup: tuneloop annotate push -->\n\n    tuneloop annotate pull\n")
+    page.write_text(
+        "<!-- with Label Studio -->\n<!-- setup: tuneloop annotate push -->\n\n    tuneloop annotate pull\n"
+    )
     assert [(block.hidden, block.needs_server) for block in blocks_of(page)] == [(True, True), (False, True)]
 
 
