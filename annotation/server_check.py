@@ -15,7 +15,7 @@ import httpx
 from annotation.connection import TOKEN, Connection, connect
 from annotation.projects import MODEL_VERSION, find_projects
 from annotation.server import VERSION, running
-from pipeline.doctor import Finding
+from pipeline.finding import Finding
 from schemas import DataError
 
 _MOST_SKEW = 120  # seconds

@@ -50,6 +50,8 @@ app.command("pipeline.source_cli:app", name="source", help="look at a source, an
 app.command("annotation.cli:app", name="annotate", help="tasks out to Label Studio, people's answers in")
 app.command("pipeline.template_cli:app", name="template", help="make, check, look at, list and import templates")
 app.command("annotation.feedback_cli:feedback", name="feedback", help="what a training run found, back to people")
+# Bash, zsh and fish are told which commands and options there are; writes to the shell's own start-up file, once.
+app.register_install_completion_command(help="let the shell complete commands and options")
 
 USAGE, BUG, INTERRUPTED, READER_GONE = 2, 1, 130, 141
 
@@ -57,7 +59,7 @@ USAGE, BUG, INTERRUPTED, READER_GONE = 2, 1, 130, 141
 def main(words: list[str] | None = None) -> None:
     """Run one command and exit: 0 ok, 1 bug, 2 usage or recipe, 3 input, 4 gate, 5 service, 6 store."""
     # Libraries that would call home are told not to, before any of them is imported.
-    os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1", DATAFOG_NO_TELEMETRY="1")
+    os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1", DATAFOG_NO_TELEMETRY="1")  # doctor looks
     # Threads of a product wait for each other in a loop, and programs on the same cores so hinder one another;
     # measured on two cores, two runs at once train 2.5 times as fast with short loops, one alone as fast as before.
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
@@ -67,6 +69,8 @@ def main(words: list[str] | None = None) -> None:
 def run(words: list[str]) -> int:
     """Run one command and return its exit code; errors are told on stderr."""
     try:
+        if {"--help", "-h"} & set(words):
+            _show_docstrings(words)
         code = app(words, exit_on_error=False, result_action="return_value")
     except CycloptsError:
         return USAGE  # cyclopts has printed what is wrong and the nearest option
@@ -85,3 +89,11 @@ def run(words: list[str]) -> int:
         sys.stderr.write("this is a bug in tuneloop: please report it with the lines above\n")
         return BUG
     return code if isinstance(code, int) else 0
+
+
+def _show_docstrings(words: list[str]) -> None:
+    """Let the help of a command be its docstring, with its example; the line above is for lists of commands."""
+    _, found, _ = app.parse_commands(words)
+    for one in found[1:]:
+        if one.default_command is not None:
+            one.help = None

@@ -14,7 +14,7 @@ from pipeline.fsck import repair as set_aside
 from pipeline.gc import collect, find_garbage
 from pipeline.holdings import find_holdings
 from pipeline.recipe import load_recipe
-from pipeline.reference import recipe_reference
+from pipeline.reference import recipe_markdown, recipe_reference
 from pipeline.removal import destroy_listed
 from pipeline.removed import removed_in
 from pipeline.run import Outcome, plan_data, run_data
@@ -67,12 +67,14 @@ def check(*, recipe: RecipePath = None, data_root: DataRoot = Path("data")) -> N
         sys.stdout.write(f"{stage:<9} {'would run: ' + '; '.join(why) if why else 'is up to date'}\n")
 
 
-def recipe() -> None:
+def recipe(
+    *, markdown: Annotated[bool, Parameter(help="as the page docs/recipe.md, with types and bounds")] = False
+) -> None:
     """Print every setting of a recipe with its meaning and default.
 
-    Example: tuneloop recipe
+    Example: tuneloop recipe --markdown
     """
-    sys.stdout.write(recipe_reference())
+    sys.stdout.write(recipe_markdown() if markdown else recipe_reference())
 
 
 def fsck(
@@ -125,7 +127,12 @@ def gc(
     sys.stderr.write(f"{len(garbage.paths)} {done}, {garbage.bytes / 1e6:,.1f} MB\n")
 
 
-def tag(name: str, *, recipe: RecipePath = None, data_root: DataRoot = Path("data")) -> None:
+def tag(
+    name: Annotated[str, Parameter(help="letters, digits, dots, dashes; never moves again")],
+    *,
+    recipe: RecipePath = None,
+    data_root: DataRoot = Path("data"),
+) -> None:
     """Give the newest split of a recipe a name that stays, such as v1.
 
     Example: tuneloop tag v1
@@ -133,15 +140,21 @@ def tag(name: str, *, recipe: RecipePath = None, data_root: DataRoot = Path("dat
     sys.stdout.write(f"{tag_split(data_root, load_recipe(recipe).name, name)}\n")
 
 
-def doctor(*, data_root: DataRoot = Path("data")) -> int:
+def doctor(
+    *,
+    recipe: Annotated[Path | None, Parameter(help="also check this recipe, its templates and sources")] = None,
+    data_root: DataRoot = Path("data"),
+) -> int:
     """Check the installation and the store; every problem comes with its cure.
 
-    Example: tuneloop doctor
+    Lines begin with ok, with see for something to think of, or with BAD; exits with 2 if there is one of these.
+
+    Example: tuneloop doctor --recipe my.toml
     """
-    found = findings(data_root)
+    found = findings(data_root, recipe)
     for finding in found:
-        sys.stdout.write(f"{'ok ' if finding.ok else 'BAD'} {finding.what}\n")
-        if not finding.ok:
+        sys.stdout.write(f"{finding.mark} {finding.what}\n")
+        if finding.fix:
             sys.stdout.write(f"    fix: {finding.fix}\n")
     return 0 if all(finding.ok for finding in found) else 2
 

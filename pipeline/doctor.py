@@ -1,80 +1,30 @@
-"""doctor: is this checkout installed so that the commands will work? Every finding comes with its cure."""
+"""doctor: will the commands work here, with this store and this recipe? Every finding comes with its cure.
 
-import importlib
-import platform
+    BAD recipe my.toml: no file at 'nws.csv' (recipe my, source news, /home/ann/nws.csv)
+        fix: mend `path`: did you mean 'news.csv'?
+
+What is installed is looked at in `pipeline.installation`.
+"""
+
+import os
 import shutil
-import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
 from pipeline import refs
-from pipeline.code import FIRST_PARTY, ROOT
+from pipeline.finding import Finding
+from pipeline.installation import installation
+from pipeline.recipe import load_recipe
+from pipeline.run import plan_data
 from schemas import DataError
 
 _LITTLE_DISK = 5 << 30
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at.
-
-    Attributes:
-        ok: False means something will not work.
-        what: A sentence.
-        fix: One command or edit; empty where all is well.
-    """
-
-    ok: bool
-    what: str
-    fix: str = ""
-
-
-def findings(data_root: Path) -> list[Finding]:
-    """Return everything doctor looked at, in order."""
-    return [*_packages(), *_python(), *_dependencies(), *_disk(data_root), *_store(data_root)]
-
-
-def _packages() -> Iterator[Finding]:
-    for name in FIRST_PARTY:
-        place = Path(str(importlib.import_module(name).__file__)).resolve()
-        if place.is_relative_to(ROOT):
-            yield Finding(True, f"package {name} comes from this checkout")
-        else:
-            yield Finding(
-                False,
-                f"package {name} comes from {place.parent}, not from {ROOT}",
-                "another installed project has a package of that name: use this project's own .venv (`make setup`)",
-            )
-
-
-def _python() -> Iterator[Finding]:
-    ok = sys.version_info >= (3, 11)
-    yield Finding(ok, f"Python {platform.python_version()}", "" if ok else "install Python 3.11 or newer")
-
-
-def _dependencies() -> Iterator[Finding]:
-    try:
-        wanted = [Requirement(line) for line in requires("tuneloop") or []]
-    except PackageNotFoundError:
-        yield Finding(False, "tuneloop itself is not installed", "run `make setup`")
-        return
-    wrong = []
-    for need in wanted:
-        if need.marker is None or need.marker.evaluate({"extra": ""}):
-            try:
-                if not need.specifier.contains(version(need.name), prereleases=True):
-                    wrong.append(f"{need.name} {version(need.name)} (need {need.specifier})")
-            except PackageNotFoundError:
-                wrong.append(f"{need.name} missing")
-    yield Finding(not wrong, f"dependencies: {', '.join(wrong) or 'all there'}", "run `make setup`" if wrong else "")
-    try:
-        yield Finding(True, f"torch {version('torch')}, for training")
-    except PackageNotFoundError:
-        yield Finding(True, "torch is not here; only training needs it (`make setup` installs it)")
+def findings(data_root: Path, recipe: Path | None = None) -> list[Finding]:
+    """Return everything doctor looked at, in order; the recipe, its templates and sources too if one is named."""
+    found = [*installation(), *_disk(data_root), *_store(data_root), *_labels(data_root)]
+    return found if recipe is None else [*found, *_recipe(recipe, data_root)]
 
 
 def _disk(data_root: Path) -> Iterator[Finding]:
@@ -82,6 +32,12 @@ def _disk(data_root: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(there).free
     ok = free >= _LITTLE_DISK
     yield Finding(ok, f"{free >> 30} GiB free under {there}", "" if ok else "free space or choose another --data-root")
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        yield Finding(
+            False,
+            f"{there} cannot be written by user {os.getuid()}",
+            f"`chmod g+rwxs {there}` by its owner, and your group must be its group; or choose another --data-root",
+        )
 
 
 def _store(data_root: Path) -> Iterator[Finding]:
@@ -93,3 +49,32 @@ def _store(data_root: Path) -> Iterator[Finding]:
                 yield Finding(False, error.what, error.fix)
     recipes = refs.recipes_with(data_root, "split")
     yield Finding(True, f"finished splits: {', '.join(recipes) or 'none yet'} in {data_root}")
+
+
+def _labels(data_root: Path) -> Iterator[Finding]:
+    """Say whether people's answers are newer than the last backup: the one thing that cannot be made again."""
+    answers = [path.stat().st_mtime for path in (data_root / "annotations").glob("*.jsonl")]
+    backups = [path.stat().st_mtime for path in (data_root / "backups").glob("*.jsonl.gz")]
+    if not answers:
+        return
+    if not backups or max(answers) > max(backups):
+        told = "there is no backup" if not backups else "the last backup is older"
+        yield Finding(
+            True,
+            f"people's answers in {data_root / 'annotations'}: {told}",
+            "`tuneloop annotate backup`, and copy the folder to another disk",
+        )
+    else:
+        yield Finding(True, f"people's answers in {data_root / 'annotations'} are in the last backup")
+
+
+def _recipe(path: Path, data_root: Path) -> Iterator[Finding]:
+    """Say all that is wrong with a recipe, its templates and the files it names."""
+    try:
+        stages = plan_data(load_recipe(path), data_root)
+    except DataError as error:
+        for one in (error, *error.also):
+            yield Finding(False, f"recipe {path}: {one.what} ({one.where})", one.fix)
+        return
+    n = sum(bool(why) for _, why in stages)
+    yield Finding(True, f"recipe {path}, its templates and sources are in order; {n} of {len(stages)} stages would run")

@@ -26,7 +26,7 @@ _IDS_SHOWN = 5
 
 
 def log(
-    stage: str | None = None,
+    stage: Annotated[str | None, Parameter(help="one stage; all if left out")] = None,
     *,
     recipe: RecipeName = None,
     data_root: DataRoot = Path("data"),
@@ -48,7 +48,7 @@ def log(
 
 
 def show(
-    stage: str,
+    stage: Annotated[str, Parameter(help="ingest, dedupe, format, annotate or split")],
     *,
     n: Annotated[int, Parameter(name=["-n", "--rows"], help="rows to show", validator=validators.Number(gte=0))] = 3,
     dropped: Annotated[bool, Parameter(help="show dropped rows instead of kept ones")] = False,
@@ -82,8 +82,8 @@ def show(
 
 
 def diff(
-    older: str,
-    newer: str | None = None,
+    older: Annotated[str, Parameter(help="a version, or the beginning of it; or a stage")],
+    newer: Annotated[str | None, Parameter(help="the version to compare with, if the first is no stage")] = None,
     *,
     recipe: RecipeName = None,
     data_root: DataRoot = Path("data"),
@@ -112,7 +112,12 @@ def diff(
         _out(f"  {count:,} differ in {column}")
 
 
-def explain(row: str, *, recipe: RecipeName = None, data_root: DataRoot = Path("data")) -> None:
+def explain(
+    row: Annotated[str, Parameter(help="id, its first digits, or origin file:line")],
+    *,
+    recipe: RecipeName = None,
+    data_root: DataRoot = Path("data"),
+) -> None:
     """Tell the whole story of a row, by its id (or the first digits of it) or its origin file:line.
 
     Example: tuneloop explain tickets.jsonl:12

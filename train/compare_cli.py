@@ -92,7 +92,9 @@ def _asked(recipe: str, data_root: Path, run_a: str | None, run_b: str | None) -
     if run_a:
         return found_run(data_root, run_a), b
     records = [read_record(path) for path in (data_root / RUNS).glob("*") if path.is_dir() and not path.is_symlink()]
-    others = [one for one in records if one and one.recipe == b.recipe and one.parents["split"] != b.parents["split"]]
+    # What `tuneloop evaluate` judged comes from other hands, whatever data it was judged on.
+    trained = [one for one in records if one and one.recipe == b.recipe and not one.external]
+    others = [one for one in trained if one.parents["split"] != b.parents["split"]]
     if not others:
         raise ConfigError(
             f"recipe {b.recipe!r} has no finished run on other data than {b.parents['split']}",

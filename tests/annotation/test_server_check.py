@@ -12,7 +12,7 @@ from annotation.connection import TOKEN, URL
 from annotation.projects import Project, find_projects
 from annotation.server_check import findings
 from pipeline.cli import run
-from pipeline.doctor import Finding
+from pipeline.finding import Finding
 from tests.annotation.answering_server import AnsweringServer
 from tests.annotation.conftest import LabelStudio
 from tests.annotation.sums import sum_task

@@ -42,6 +42,17 @@ def test_two_runs_are_named_by_the_beginning_of_their_keys(store, capsys):
     assert f"compare-{B}.html" in capsys.readouterr().out
 
 
+def test_what_evaluate_judged_is_no_run_before(store, capsys):
+    old = store.split(sums(60))
+    store.run(A, old, lambda _: 0.25, started="2026-01-01T00:00:00+00:00")
+    store.run(C, old, lambda _: 0.25, started="2026-01-02T00:00:00+00:00")
+    manifest = store.project.data / RUNS / C / "manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text("utf-8")) | {"external": "answers in answers.jsonl"}))
+    store.run(B, store.split(sums(61)), lambda _: 0.5, started="2026-01-03T00:00:00+00:00")
+    assert call(store) == 0
+    assert f"compare-{A}.html" in capsys.readouterr().out
+
+
 def test_a_single_data_version_is_told_what_is_missing(store, capsys):
     store.run(A, store.split(sums(60)), lambda _: 0.25)
     assert call(store) == 2
