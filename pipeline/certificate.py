@@ -45,6 +45,7 @@ class Certificate(Strict):
     versions: dict[str, int] = Field(title="destroyed versions, and how many of the rows each held")
     dropped: dict[str, int] = Field(title="destroyed dropped parts, likewise")
     answers: dict[str, int] = Field(title="files of people's answers, and how many were taken out of each")
+    drafts: dict[str, int] = Field(default={}, title="files of drafts, and how many lines were taken out of each")
     models: list[str] = Field(title="training runs that saw the rows; their reports are destroyed")
     models_destroyed: bool = Field(title="whether the weights of these went too")
     unfinished_runs: list[str] = Field(title="stopped training runs that may have seen them; only weights are left")
@@ -73,6 +74,7 @@ def begin(
         versions=found.versions,
         dropped=found.dropped,
         answers=found.answers,
+        drafts=found.drafts,
         models=found.runs,
         models_destroyed=models,
         unfinished_runs=found.unfinished,
@@ -122,6 +124,7 @@ def told(one: Certificate) -> list[str]:
         ("versions destroyed", [f"{name}  {n:,} rows" for name, n in one.versions.items()]),
         ("dropped parts destroyed", [f"{name}  {n:,} rows" for name, n in one.dropped.items()]),
         ("people's answers taken out", [f"annotations/{name}  {n:,}" for name, n in one.answers.items()]),
+        ("drafts taken out", [f"drafts/{name}  {n:,}" for name, n in one.drafts.items()]),
         ("tasks deleted in Label Studio", [f"{name}  {n:,}" for name, n in one.tasks.items()]),
         ("tasks taken out of backups", [f"{name}  {n:,}" for name, n in one.backups.items()]),
         ("files of the local Label Studio rewritten or destroyed", one.files),
@@ -144,6 +147,7 @@ def dry_told(found: Holdings, ids: int, named: int, quarantined: int, origins: s
     lines = [f"{ids:,} examples and {quarantined:,} quarantined rows would go{alike}"]
     lines += [f"{name}  {n:,} rows" for name, n in {**found.versions, **found.dropped}.items()]
     lines += [f"annotations/{name}  {n:,} answers" for name, n in found.answers.items()]
+    lines += [f"drafts/{name}  {n:,} drafts" for name, n in found.drafts.items()]
     lines += [f"runs/{key}  was trained on them" for key in found.runs]
     lines += [f"runs/{key}  was never finished, may have seen them" for key in found.unfinished]
     lines += [f"{name}  names one of these versions" for name in found.links]

@@ -40,6 +40,8 @@ def read_drafts(path: Path) -> list[dict[str, Any]]:
     lines = path.read_bytes().split(b"\n")
     found = []
     for number, line in enumerate(lines[:-1], start=1):
+        if not line:
+            continue  # what was removed for good leaves an empty line
         try:
             found.append(json.loads(line))
         except ValueError as error:

@@ -1,7 +1,7 @@
 """What in a store holds removed rows, and its destruction.
 
     versions and dropped parts   destroyed whole: `tuneloop data` makes them again without the rows
-    people's answers             rewritten without those about the rows: nobody can make the others again
+    people's answers, drafts     rewritten without those about the rows: nobody can make the others again
     training runs                what quotes rows goes; weights stay, and are listed, unless they are to go too
     what is made again           indexes, caches, reports, pages and leftovers of stopped runs go whole
     tags and links               those to a destroyed version go
@@ -11,6 +11,7 @@ Nothing here depends on what an earlier call got done, so that one that was kill
 """
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -26,7 +27,7 @@ from pipeline.ledger import STAGE as LEDGER
 from pipeline.lock import locked
 from pipeline.removed import FILE as REMOVED_FILE
 from pipeline.removed import Removed
-from pipeline.selection import among, names, names_of, present
+from pipeline.selection import DRAFTS, among, names, names_of, present
 from pipeline.snapshot import MANIFEST, Snapshot, sync, write_whole
 from schemas import Annotation, RunRecord, SnapshotError
 
@@ -34,12 +35,14 @@ REMOVALS = "removals"
 # A run that was trained on removed rows is no finished run any more; this says still what it came from.
 RUN_STUB = "manifest.removed.json"
 _ANNOTATE, _QUOTE = "annotate", ": "
-_MADE_AGAIN = ("cache", "reports", "pages")
+# `hub` and `stdin` are copies of sources, which come again from where they came.
+_MADE_AGAIN = ("cache", "hub", "pages", "reports", "stdin")
 _LEFT_BY_STAGES = ("index", "tmp", "damaged")
 _KNOWN = (
-    *_MADE_AGAIN, "annotations", "backups", "bases", "label-studio", "people", REMOVALS, REMOVED_FILE, "runs", "sample",
-    "sweeps", "tags",
+    *_MADE_AGAIN, "annotations", "backups", "bases", DRAFTS, "label-studio", "people", REMOVALS, REMOVED_FILE, "runs",
+    "sample", "sweeps", "tags",
 )  # fmt: skip
+_ID = re.compile(r"\b[0-9a-f]{32}\b")
 _WEIGHTS = (
     "*.safetensors", "config.json", "generation_config.json", "adapter_config.json", "chat_template.jinja",
     "tokenizer*", "special_tokens_map.json", "vocab*", "merges.txt", "added_tokens.json", "state.json", "tuned.json",
@@ -55,6 +58,7 @@ class Holdings:
         versions: stage/version to how many of the rows it holds.
         dropped: Dropped part to how many.
         answers: File of people's answers to how many are about the rows.
+        drafts: File of drafts to how many lines are those rows or were written from them.
         runs: Training runs that saw them.
         unfinished: Training runs that were never finished and may have seen them.
         links: Links to those versions, and tags.
@@ -66,6 +70,7 @@ class Holdings:
     versions: dict[str, int] = field(default_factory=dict)
     dropped: dict[str, int] = field(default_factory=dict)
     answers: dict[str, int] = field(default_factory=dict)
+    drafts: dict[str, int] = field(default_factory=dict)
     runs: list[str] = field(default_factory=list)
     unfinished: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
@@ -76,7 +81,7 @@ class Holdings:
     @property
     def rows(self) -> bool:
         """Whether any version, dropped part, answer or run holds them."""
-        return bool(self.versions or self.dropped or self.answers or self.runs)
+        return bool(self.versions or self.dropped or self.answers or self.drafts or self.runs)
 
 
 @contextmanager
@@ -119,6 +124,7 @@ def find_holdings(data_root: Path, removed: Removed) -> Holdings:
                 found.dropped[f"{stage}/dropped/{part.name}"] = n
         found.made_again += [f"{stage}/{left}" for left in _LEFT_BY_STAGES if any((folder / left).glob("*"))]
     found.answers = dict(_answers(data_root, removed))
+    found.drafts = dict(_drafts(data_root, removed))
     _find_runs(data_root, removed.versions | set(found.versions), found)
     found.links = sorted(_links(data_root, removed.versions | set(found.versions), set(found.runs)))
     found.made_again += [name for name in _MADE_AGAIN if (data_root / name).exists()]
@@ -147,8 +153,7 @@ def destroy(data_root: Path, found: Holdings, removed: Removed, *, models: bool 
         shutil.rmtree(data_root / name, ignore_errors=False)
     for name in found.dropped:
         (data_root / name).unlink(missing_ok=True)
-    for name in found.answers:
-        _rewrite(data_root / "annotations" / name, removed)
+    _rewrite_all(data_root, found, removed)
     for key in (*found.runs, *found.unfinished):
         _strip(data_root / "runs" / key, models=models)
     for name in found.records:
@@ -205,12 +210,37 @@ def _is_about(line: str, removed: Removed) -> bool:
     return removed.refuses_answer(Annotation.model_validate_json(line))
 
 
+def _rewrite_all(data_root: Path, found: Holdings, removed: Removed) -> None:
+    for name in found.answers:
+        _rewrite(data_root / "annotations" / name, removed)
+    for name in found.drafts:
+        _blank(data_root / DRAFTS / name, removed)
+
+
 def _rewrite(path: Path, removed: Removed) -> None:
     lines = [line for line in path.read_text("utf-8").split("\n") if line and not _is_about(line, removed)]
     if lines:
         write_whole(path, "".join(line + "\n" for line in lines))
     else:
         path.unlink()
+
+
+def _drafts(data_root: Path, removed: Removed) -> Iterator[tuple[str, int]]:
+    for path in sorted((data_root / DRAFTS).glob("*/*.jsonl")):
+        n = sum(_is_drafted(line, removed) for line in path.read_text("utf-8").split("\n"))
+        if n:
+            yield f"{path.parent.name}/{path.name}", n
+
+
+def _is_drafted(line: str, removed: Removed) -> bool:
+    """Whether a line of drafts was written from a removed row, or is one."""
+    return bool(line) and (not removed.ids.isdisjoint(_ID.findall(line)) or removed.refuses_raw("", line))
+
+
+def _blank(path: Path, removed: Removed) -> None:
+    """Leave an empty line for each that goes: the places of the others, by which rows are told, stay as they are."""
+    lines = path.read_text("utf-8").split("\n")
+    write_whole(path, "\n".join("" if _is_drafted(line, removed) else line for line in lines))
 
 
 def _quoting_records(data_root: Path) -> Iterator[Path]:

@@ -5,8 +5,8 @@
     --id 9f3c...                    the row; its first digits will do, or its origin, tickets.jsonl:812
     --source tickets                every row of a source
 
-A row takes with it what was made from the same line of its source under other templates, and what dedupe dropped as
-the same as it, or kept in its place: they hold the same text.
+A row takes with it what was made from the same line of its source under other templates, what dedupe dropped as the
+same as it, or kept in its place, and what a model wrote from it: they hold its text, or speak of it.
 """
 
 import json
@@ -22,14 +22,17 @@ import pyarrow.parquet as pq
 
 from pipeline import refs
 from pipeline.annotations import annotation_files, read_annotations
+from pipeline.meta import meta_values
 from pipeline.reading import ABSENT, as_text, lookup
 from pipeline.removed import REASON, SOURCE, hidden
 from pipeline.screen import screen, seen_digest
 from pipeline.snapshot import Snapshot
+from pipeline.synthetic import SYNTHETIC, is_marked, parents_in
 from schemas import ConfigError, RunRecord, nearest
 
 _SAME = ("exact_duplicate", "near_duplicate")
 _LEAST_DIGITS = 6
+DRAFTS = "drafts"
 _META, _FIELDS = "meta.", "fields."
 
 
@@ -112,6 +115,8 @@ def select(data_root: Path, wanted: Wanted, salt: str) -> Selection:
     while before != (before := (len(found.ids), len(found.raws))):
         _take_same_line(data_root, found, salt)
         _take_same_text(data_root, found)
+        _take_written_from(data_root, found)
+    _take_draft_lines(data_root, found, salt)
     found.seen = _seen(data_root, found.ids)
     return found
 
@@ -185,9 +190,9 @@ def _fits(batch: pa.RecordBatch, wanted: Wanted) -> pa.Array:
     for column, value in wanted.wheres:
         fits = pc.or_(fits, _with_value(batch, column, value))
     for one in wanted.ids:
-        if ":" in one:
+        if ":" in one and "origin" in batch.schema.names:
             fits = pc.or_(fits, pc.or_(pc.equal(batch["origin"], one), pc.ends_with(batch["origin"], f"/{one}")))
-        else:
+        elif ":" not in one:
             fits = pc.or_(fits, pc.fill_null(pc.starts_with(batch["id"], one.lower()), False))
     if wanted.sources and "source" in batch.schema.names:
         fits = pc.or_(fits, among(batch["source"], names(wanted.sources)))
@@ -304,6 +309,36 @@ def _take_same_text(data_root: Path, found: Selection) -> None:
             either = pc.or_(among(pairs["id"], ids), among(pairs["partner_id"], ids))
             for name in ("id", "partner_id"):
                 found.ids |= set(pc.drop_null(pairs[name].filter(either)).to_pylist())
+
+
+def _take_written_from(data_root: Path, found: Selection) -> None:
+    """Take what a model wrote from these rows: its meta names them as parents."""
+    for path in parts_in(data_root):
+        if path.is_relative_to(data_root / "ingest") and {"marks", "meta"} <= set(names_of(path)):
+            for batch in Snapshot.read_part(path, ["id", "origin", "marks", "meta"]):
+                written = batch.filter(is_marked(batch["marks"], SYNTHETIC))
+                row, parent = parents_in(*meta_values(written["meta"], SYNTHETIC))
+                mine = row[among(parent, names(found.ids)).to_numpy(zero_copy_only=False)]
+                for column, taken in (("id", found.ids), ("origin", found.origins)):
+                    taken |= set(written[column].take(pa.array(mine)).to_pylist())
+
+
+def _take_draft_lines(data_root: Path, found: Selection, salt: str) -> None:
+    """Take the digests of drafts that are to go, as they stand in their files: their lines hold no id of their own."""
+    numbers: dict[str, set[int]] = {}
+    for origin in found.origins:
+        name, _, number = origin.rpartition(":")
+        numbers.setdefault(name, set()).add(int(number))
+    for path in sorted((data_root / DRAFTS).glob("*/*.jsonl")):
+        wanted = {
+            n
+            for name, some in numbers.items()
+            if name.endswith(f"{DRAFTS}/{path.parent.name}/{path.name}")
+            for n in some
+        }
+        if wanted:
+            lines = path.read_text("utf-8").split("\n")
+            found.raws |= {hidden(salt, "raw", lines[n - 1]) for n in wanted if n <= len(lines) and lines[n - 1]}
 
 
 def _seen(data_root: Path, ids: set[str]) -> set[str]:

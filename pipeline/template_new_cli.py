@@ -16,7 +16,7 @@ from schemas.validation import config_error
 
 
 def new(
-    name: str,
+    name: Annotated[str, Parameter(help="its name, and its file's: small letters, digits and hyphens")],
     *,
     fields: Annotated[
         list[str] | None, Parameter(help="names of what the model is given, such as document", consume_multiple=True)

@@ -14,6 +14,7 @@ from pipeline.annotations import add_annotations, annotation_files, name_people,
 from pipeline.certificate import finish, read_certificates
 from pipeline.cli import run as tuneloop
 from pipeline.doctor import findings
+from pipeline.drafts import REFUSED, add_drafts, drafts_folder, read_drafts
 from pipeline.fsck import fsck
 from pipeline.lock import locked
 from pipeline.removal import destroy_listed, list_rows, sketch
@@ -374,3 +375,34 @@ def test_people_keep_their_pseudonyms(project: Project) -> None:
     add_annotations(project.data, [answer_about(quixwell(project), 1)])
     remove(project.data)
     assert name_people(project.data, ["ann@example.org"]) == {"ann@example.org": "a1"}
+
+
+def test_what_a_model_wrote_from_the_rows_goes_too_and_other_drafts_keep_their_lines(project: Project) -> None:
+    (project.root / "recipe.toml").write_text(f'{KEEPING}\n[draft]\nmodel = "m"\nendpoint = "http://127.0.0.1:1/v1"\n')
+    parent = next(row["id"] for row in project.rows("ingest") if NEEDLE in str(row["fields"]))
+    path = drafts_folder(project.data, "tiny") / "questions.instruct.jsonl"
+
+    def line(instruction: str, *parents: str) -> dict[str, object]:
+        fields = {"instruction": instruction, "response": "5"}
+        note = {"kind": "inversion", "model": "m", "prompt": "d", "parents": list(parents)}
+        return {
+            "source": "questions",
+            "template": "instruct",
+            "fields": fields,
+            "synthetic": note,
+            "asked": [],
+            "at": "",
+        }
+
+    add_drafts(path, [line("Add 2 and 3."), line(f"Greet {NEEDLE}.", parent), line("Take 2 from 7."), line(NEEDLE)])
+    add_drafts(
+        path.with_name(REFUSED), [{"reason": "refusal", "answer": f"No, {NEEDLE}.", "synthetic": {"parents": [parent]}}]
+    )
+    project.run()
+    # The last one, which is nobody's child, is named by where it stands.
+    remove(project.data, Wanted.of(["meta.customer=c-4711"], [f"{path.name}:4"], []))
+    assert files_with(project.data, NEEDLE) == set()
+    assert [one["fields"]["instruction"] for one in read_drafts(path)] == ["Add 2 and 3.", "Take 2 from 7."]
+    project.run()
+    written = [row for row in project.rows("ingest") if row["source"] == "draft-questions-instruct"]
+    assert [row["origin"].rpartition(":")[2] for row in written] == ["1", "3"]
