@@ -61,8 +61,8 @@ annotate-stop: setup  ## Stop the local Label Studio
 annotate-tasks: setup  ## Write tasks.json, ready to import into Label Studio
 	@$(RUN) annotate tasks --to tasks.json $(OPTIONS)
 
-report: setup  ## Show the funnel and the runs of every stage
-	@$(RUN) log $(OPTIONS)
+report: setup  ## Write the page about the data, and name the page of the newest training run
+	@$(RUN) report $(OPTIONS)
 
 test: setup lint  ## Run the whole offline test suite, linters and types
 	@$(BIN)/pytest -n $(shell nproc) --dist loadfile
