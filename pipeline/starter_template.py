@@ -1,6 +1,6 @@
 """A new template that already passes every check, for its author to edit.
 
-name "headline", fields [document], response "headline"  ->  three paraphrases, two examples, a guideline
+name "slogan", fields [document], response "slogan"  ->  three paraphrases, two examples, a guideline
 """
 
 import re

@@ -1,7 +1,7 @@
 """What is wrong with a template file, and what is likely wrong though it loads.
 
 prompts:                                         two paraphrases are nearly the same: 'plain' and 'short', 95 %
-  plain: "Summarize this text: {{ document }}"     where: my_templates/headline.yaml:14, prompts.short
+  plain: "Summarize this text: {{ document }}"     where: my_templates/slogan.yaml:14, prompts.short
   short: "Summarize the text: {{ document }}"      fix:   change the words, or where the field stands; ...
 """
 

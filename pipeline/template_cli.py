@@ -1,6 +1,6 @@
 """`tuneloop template`: make, check, look at, list and import templates.
 
-tuneloop template new headline --fields document --response headline  ->  my_templates/headline.yaml
+tuneloop template new slogan --fields document --response slogan  ->  my_templates/slogan.yaml
 """
 
 from cyclopts import App

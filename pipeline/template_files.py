@@ -1,6 +1,6 @@
 """Which template files a person means by a name, a file or a folder.
 
-"headline" in my_templates/  ->  my_templates/headline.yaml
+"slogan" in my_templates/  ->  my_templates/slogan.yaml
 "my_templates"               ->  every .yaml in it
 """
 

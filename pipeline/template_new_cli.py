@@ -30,7 +30,7 @@ def new(
 ) -> None:
     """Write a template of your own that already passes the checks; asks for what is missing on a terminal.
 
-    Example: tuneloop template new headline --fields document --response headline
+    Example: tuneloop template new slogan --fields document --response slogan
     """
     path = folder / f"{name}.yaml"
     if path.exists() or (BUILT_IN / f"{name}.yaml").exists():

@@ -1,7 +1,7 @@
 r"""Rows rendered through a template, piece by piece, so that a reader sees what came from the row.
 
-Row("press.csv:1", fields={"document": "Rain.", "headline": "Wet"}) through "headline", paraphrase "plain"
-->  Preview(parts=[("user", [Piece("Write a headline.\n\n", False), Piece("Rain.", True)]), ("assistant", ...)])
+Row("press.csv:1", fields={"document": "Rain.", "slogan": "Wet"}) through "slogan", paraphrase "plain"
+->  Preview(parts=[("user", [Piece("Write a slogan.\n\n", False), Piece("Rain.", True)]), ("assistant", ...)])
 """
 
 import re

@@ -1,7 +1,7 @@
 r"""Previews for the terminal, the row's own text in colour, and as one HTML page with that text marked.
 
-Preview("press.csv:1", "plain", [user: "Write a headline.\n\n" + value "Rain."])
-->  <p dir="auto">Write a headline.\n\n<mark>Rain.</mark></p>
+Preview("press.csv:1", "plain", [user: "Write a slogan.\n\n" + value "Rain."])
+->  <p dir="auto">Write a slogan.\n\n<mark>Rain.</mark></p>
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,6 @@
 r"""A template as the text of its file: keys in the order of the model, texts of several lines as blocks.
 
-Template(name="headline", prompts={"plain": "Write.\n\n{{ document }}\n"})  ->  name: headline
+Template(name="slogan", prompts={"plain": "Write.\n\n{{ document }}\n"})  ->  name: slogan
                                                                               prompts:
                                                                                 plain: |
                                                                                   Write.
