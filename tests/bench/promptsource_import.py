@@ -1,15 +1,17 @@
 """How much of promptsource is taken over, and whether it renders as promptsource itself would.
 
-    python tests/bench/promptsource_import.py FOLDER [--choose-first] [--rows 24] [--show]
+    python tests/bench/promptsource_import.py FOLDER [--choose-first] [--rows 24] [--show] [--by-rule]
 
-FOLDER holds promptsource's templates. Beside each text of ours stands a rendering by promptsource's own rule:
-plain Jinja2, answer choices and text rendered with a lenient environment, cut at |||, each piece stripped,
-|||  in a value hidden meanwhile. Rows are made up from the columns each text reads, some with blank space, braces,
+FOLDER holds promptsource's templates. Beside each text of ours stands the rendering by promptsource's own package, in
+an environment of its own. With `--by-rule` or `--choose-first` its rule is followed here instead: plain Jinja2, answer
+choices and text rendered with a lenient environment, cut at |||, each piece stripped, ||| in a value hidden meanwhile. Rows are made up from the columns each text reads, some with blank space, braces,
 |||, or right-to-left text in their values. Asserts nothing.
 """
 
 import argparse
+import json
 import random
+import subprocess
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -18,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, TemplateError, UndefinedError
+from peers.venv import python_of
 
 from pipeline.promptsource_file import Foreign, promptsource_files, read_promptsource
 from pipeline.promptsource_import import Made, Refused, Taken, make_templates, take
@@ -53,20 +56,51 @@ def escaped(value: Any) -> Any:
     return {key: escaped(item) for key, item in value.items()} if isinstance(value, dict) else value
 
 
-def theirs(foreign: Foreign, row: dict[str, Any], jinja: Environment) -> list[str]:
-    """Return the stripped pieces of promptsource's rendering."""
-    hidden = escaped(row)
-    if foreign.choices:
+class Rule:
+    """Promptsource's rule, followed here."""
+
+    def __init__(self, *, choose_first: bool) -> None:
+        self._jinja = environment(choose_first=choose_first)
+
+    def pieces(self, foreign: Foreign, row: dict[str, Any]) -> list[str]:
+        """Return the stripped pieces of the rendering, or what was wrong as the only one."""
         try:
-            listed = jinja.from_string(foreign.choices).render(**hidden)
-        except UndefinedError:
-            listed = ""  # choices that the text does not use, of columns that were not made up
-        hidden["answer_choices"] = [piece.strip().replace(PIPE, "|||") for piece in listed.split("|||")]
-        hidden["answer_choices"] = escaped(hidden["answer_choices"])
-    else:
-        hidden["answer_choices"] = None
-    whole = jinja.from_string(foreign.jinja).render(**hidden)
-    return [piece.strip().replace(PIPE, "|||") for piece in whole.split("|||")]
+            return self._pieces(foreign, row)
+        except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
+            return [f"{error}"]
+
+    def _pieces(self, foreign: Foreign, row: dict[str, Any]) -> list[str]:
+        hidden = escaped(row)
+        if foreign.choices:
+            try:
+                listed = self._jinja.from_string(foreign.choices).render(**hidden)
+            except UndefinedError:
+                listed = ""  # choices that the text does not use, of columns that were not made up
+            hidden["answer_choices"] = [piece.strip().replace(PIPE, "|||") for piece in listed.split("|||")]
+            hidden["answer_choices"] = escaped(hidden["answer_choices"])
+        else:
+            hidden["answer_choices"] = None
+        whole = self._jinja.from_string(foreign.jinja).render(**hidden)
+        return [piece.strip().replace(PIPE, "|||") for piece in whole.split("|||")]
+
+
+class Package:
+    """Promptsource's own package, in a process of its own."""
+
+    def __init__(self) -> None:
+        words = [str(python_of("promptsource")), str(Path(__file__).parent / "peers" / "run_promptsource.py")]
+        self._child = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+
+    def pieces(self, foreign: Foreign, row: dict[str, Any]) -> list[str]:
+        """Return the pieces of the rendering, or what was wrong as the only one."""
+        assert self._child.stdin is not None
+        assert self._child.stdout is not None
+        self._child.stdin.write(json.dumps({"jinja": foreign.jinja, "choices": foreign.choices, "row": row}) + "\n")
+        self._child.stdin.flush()
+        said = json.loads(self._child.stdout.readline())
+        return said["pieces"] if "pieces" in said else [said["error"]]
 
 
 def odd(value: Any, place: int) -> Any:
@@ -89,13 +123,10 @@ def rows_for(taken: Taken, most: int) -> Iterator[dict[str, Any]]:
 
 
 def outcome(
-    one: Taken, renderer: Renderer, paraphrase: str, row: dict[str, Any], jinja: Environment
+    one: Taken, renderer: Renderer, paraphrase: str, row: dict[str, Any], peer: Rule | Package
 ) -> tuple[str, Any]:
     """Return how the two renderings of a row compare, in a word, and both."""
-    try:
-        pieces = theirs(one.foreign, row, jinja)
-    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError) as error:
-        pieces = [f"{error}"]
+    pieces = peer.pieces(one.foreign, row)
     pair = tuple(pieces) if len(pieces) == 2 and all(pieces) else None
     fields = {key: text for key, text in one.fields_of(row).items() if text}
     try:
@@ -121,8 +152,10 @@ def main() -> None:
     parser.add_argument("--choose-first", action="store_true")
     parser.add_argument("--rows", type=int, default=24)
     parser.add_argument("--show", action="store_true")
+    parser.add_argument("--by-rule", action="store_true")
     options = parser.parse_args()
-    jinja = environment(choose_first=options.choose_first)
+    by_rule = options.by_rule or options.choose_first
+    peer = Rule(choose_first=options.choose_first) if by_rule else Package()
     began = time.monotonic()
     files = promptsource_files(options.folder)
     reasons: Counter[str] = Counter()
@@ -146,7 +179,7 @@ def main() -> None:
                 continue
             n_made += 1
             good += len(made.taken)
-            words = compare(made, jinja, options.rows, shown)
+            words = compare(made, peer, options.rows, shown)
             told.update(words)
             n_clean += sum(1 for paraphrase in made.taken if (paraphrase not in BAD))
             BAD.clear()
@@ -158,6 +191,7 @@ def main() -> None:
     )
     for reason, n in reasons.most_common():
         print(f"  {n:5} refused: {reason}")
+    print("beside " + ("promptsource's rule" if by_rule else "promptsource 0.2.3"))
     print(f"rows rendered by both: {told['equal']:,} equal, {told['different']:,} different")
     print(
         f"rows without a pair: {told['neither']:,} by both, {told['only theirs']:,} dropped by ours, {told['only ours']:,} by theirs"
@@ -172,13 +206,13 @@ def main() -> None:
 BAD: set[str] = set()
 
 
-def compare(made: Made, jinja: Environment, most: int, shown: dict[str, list[Any]]) -> Counter[str]:
+def compare(made: Made, peer: Rule | Package, most: int, shown: dict[str, list[Any]]) -> Counter[str]:
     """Return how many rows compare how; paraphrases with a difference are added to `BAD`."""
     told: Counter[str] = Counter()
     renderer = Renderer(made.template)
     for paraphrase, one in made.taken.items():
         for row in rows_for(one, most):
-            word, both = outcome(one, renderer, paraphrase, row, jinja)
+            word, both = outcome(one, renderer, paraphrase, row, peer)
             told[word] += 1
             if word in ("different", "only ours"):
                 BAD.add(paraphrase)

@@ -47,7 +47,9 @@ def python_of(peer: str) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     _run(peer, [sys.executable, "-m", "venv", str(folder)])
     # The lists are whole; what a peer names and its deduplication never imports (spark, unisim) is left out of them.
+    # promptsource says that it needs an older Python, for the sake of its app; its templates run on this one.
     install = [str(python), "-m", "pip", "--disable-pip-version-check", "-q", "install", "--no-deps"]
+    install += ["--ignore-requires-python"]
     _run(peer, [*install, "-r", str(REQUIREMENTS / f"{peer}.txt")])
     done.touch()
     return python
