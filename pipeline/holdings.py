@@ -23,12 +23,13 @@ import pyarrow.compute as pc
 from pydantic import JsonValue
 
 from pipeline import refs
+from pipeline.alike_rows import DRAFTS
 from pipeline.ledger import STAGE as LEDGER
 from pipeline.lock import locked
 from pipeline.removed import FILE as REMOVED_FILE
 from pipeline.removed import Removed
-from pipeline.selection import DRAFTS, among, names, names_of, present
 from pipeline.snapshot import MANIFEST, Snapshot, sync, write_whole
+from pipeline.stored_rows import among, names, names_of, present
 from schemas import Annotation, RunRecord, SnapshotError
 
 REMOVALS = "removals"

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pipeline.alike_rows import Selection
 from pipeline.certificate import Certificate, begin
 from pipeline.digest import value_digest
 from pipeline.holdings import Holdings, all_held, destroy, find_holdings
 from pipeline.removed import FILE, Removed, Request, add_request, new_salt, read_requests, removed_in, together
-from pipeline.selection import Selection, Wanted, not_found, select
+from pipeline.selection import Wanted, not_found, select
 from schemas import ConfigError
 
 

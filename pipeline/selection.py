@@ -10,29 +10,25 @@ same as it, or kept in its place, and what a model wrote from it: they hold its 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from pipeline import refs
+from pipeline.alike_rows import Selection, records_of, take, take_along
 from pipeline.annotations import annotation_files, read_annotations
-from pipeline.meta import meta_values
 from pipeline.reading import ABSENT, as_text, lookup
-from pipeline.removed import REASON, SOURCE, hidden
+from pipeline.removed import SOURCE, hidden
 from pipeline.screen import screen, seen_digest
 from pipeline.snapshot import Snapshot
-from pipeline.synthetic import SYNTHETIC, is_marked, parents_in
+from pipeline.stored_rows import all_of, among, names, names_of, parts_in, present
 from schemas import ConfigError, RunRecord, nearest
 
-_SAME = ("exact_duplicate", "near_duplicate")
 _LEAST_DIGITS = 6
-DRAFTS = "drafts"
 _META, _FIELDS = "meta.", "fields."
 
 
@@ -74,30 +70,6 @@ class Wanted:
         return Wanted(tuple(pairs), tuple(named), tuple(sources))
 
 
-@dataclass
-class Selection:
-    """Rows that are to go.
-
-    Attributes:
-        ids: Of examples.
-        named: How many of them the request itself names; the others are the same text.
-        raws: Salted digests of quarantined rows.
-        seen: Digests of what reviewers were shown.
-        origins: Where the rows stand in their sources, file:line.
-        values: Columns and salted digests of values that ingest is to refuse from now on.
-    """
-
-    ids: set[str] = field(default_factory=set)
-    named: int = 0
-    raws: set[str] = field(default_factory=set)
-    seen: set[str] = field(default_factory=set)
-    origins: set[str] = field(default_factory=set)
-    values: set[tuple[str, str]] = field(default_factory=set)
-
-    def __bool__(self) -> bool:
-        return bool(self.ids or self.raws)
-
-
 def select(data_root: Path, wanted: Wanted, salt: str) -> Selection:
     """Return the rows that a request means, in every version and dropped part of the store.
 
@@ -107,46 +79,13 @@ def select(data_root: Path, wanted: Wanted, salt: str) -> Selection:
     found = Selection(values=_values(data_root, wanted, salt))
     for path in parts_in(data_root):
         for batch in Snapshot.read_part(path, _columns(names_of(path), wanted)):
-            _take(found, batch.filter(_fits(batch, wanted)), salt)
+            take(found, batch.filter(_fits(batch, wanted)), salt)
     found.ids |= _answered(data_root, wanted)
     _refuse_ambiguous(found, wanted)
     found.named = len(found.ids)
-    before = (-1, -1)
-    while before != (before := (len(found.ids), len(found.raws))):
-        _take_same_line(data_root, found, salt)
-        _take_same_text(data_root, found)
-        _take_written_from(data_root, found)
-    _take_draft_lines(data_root, found, salt)
+    take_along(data_root, found, salt)
     found.seen = _seen(data_root, found.ids)
     return found
-
-
-def parts_in(data_root: Path) -> Iterator[Path]:
-    """Yield every parquet file of versions and dropped parts that has rows with an id."""
-    for stage in refs.stages_in(data_root):
-        paths = [*(data_root / stage).glob("*/*.parquet"), *(data_root / stage / "tmp").rglob("*.parquet")]
-        for path in sorted(paths):
-            if not path.parent.is_symlink() and "id" in names_of(path):
-                yield path
-
-
-def names_of(path: Path) -> list[str]:
-    """Return the columns of a parquet file; none where it is damaged."""
-    try:
-        found: list[str] = pq.read_schema(path).names
-    except (pa.ArrowException, OSError):
-        return []
-    return found
-
-
-def names(wanted: Iterable[str]) -> pa.Array:
-    """Return texts as an array to look among; made once, since there may be millions."""
-    return pa.array(list(wanted), pa.string())
-
-
-def among(column: pa.Array, wanted: pa.Array) -> pa.Array:
-    """Return which values are wanted; nulls are not."""
-    return pc.fill_null(pc.is_in(column, value_set=wanted), False)
 
 
 def not_found(data_root: Path, wanted: Wanted) -> ConfigError:
@@ -186,7 +125,7 @@ def _columns(there: list[str], wanted: Wanted) -> list[str]:
 
 def _fits(batch: pa.RecordBatch, wanted: Wanted) -> pa.Array:
     """Return which rows of a batch the request names; what is left of a row that was removed before fits nothing."""
-    fits = _all(batch, value=False)
+    fits = all_of(batch, value=False)
     for column, value in wanted.wheres:
         fits = pc.or_(fits, _with_value(batch, column, value))
     for one in wanted.ids:
@@ -199,38 +138,27 @@ def _fits(batch: pa.RecordBatch, wanted: Wanted) -> pa.Array:
     return pc.and_(fits, present(batch))
 
 
-def present(batch: pa.RecordBatch) -> pa.Array:
-    """Return which rows are more than the note that a row was removed."""
-    if "reason" not in batch.schema.names:
-        return _all(batch, value=True)
-    return pc.invert(pc.equal(batch["reason"], REASON))
-
-
 def _with_value(batch: pa.RecordBatch, column: str, value: str) -> pa.Array:
     there = batch.schema.names
     if column in ("source", "origin"):
-        return pc.equal(batch[column], value) if column in there else _all(batch, value=False)
+        return pc.equal(batch[column], value) if column in there else all_of(batch, value=False)
     if "raw" in there:
         return pa.array([_says(raw, column, value) for raw in batch["raw"].to_pylist()], pa.bool_())
     if column.startswith(_FIELDS):
         if "fields" not in there:
-            return _all(batch, value=False)
+            return all_of(batch, value=False)
         items, name = pc.list_flatten(batch["fields"]), column.removeprefix(_FIELDS)
         same = pc.and_(pc.equal(pc.struct_field(items, "name"), name), pc.equal(pc.struct_field(items, "value"), value))
         rows = pc.unique(pc.list_parent_indices(batch["fields"]).filter(same))
         return pc.is_in(pa.array(np.arange(batch.num_rows), rows.type), value_set=rows)
     if "meta" not in there:
-        return _all(batch, value=False)
+        return all_of(batch, value=False)
     path, written = column.removeprefix(_META), json.dumps(value, ensure_ascii=False)[1:-1]
     fits = np.array(pc.match_substring(batch["meta"], written).to_numpy(zero_copy_only=False))
     # Few have the text anywhere, and only these are read.
     for n in np.flatnonzero(fits).tolist():
         fits[n] = _has(_read(batch["meta"][n].as_py()), path, value)
     return pa.array(fits)
-
-
-def _all(batch: pa.RecordBatch, *, value: bool) -> pa.Array:
-    return pa.array(np.full(batch.num_rows, value))
 
 
 def _says(raw: str, column: str, value: str) -> bool:
@@ -256,14 +184,6 @@ def _read(text: str) -> dict[str, Any]:
     return row if isinstance(row, dict) else {}
 
 
-def _take(found: Selection, rows: pa.RecordBatch, salt: str) -> None:
-    found.ids |= set(pc.drop_null(rows["id"]).to_pylist())
-    if "origin" in rows.schema.names:
-        found.origins |= set(rows["origin"].to_pylist())
-    if "raw" in rows.schema.names:
-        found.raws |= {hidden(salt, "raw", raw) for raw in rows["raw"].to_pylist() if raw}
-
-
 def _answered(data_root: Path, wanted: Wanted) -> set[str]:
     """Return the ids that people's answers alone still name: their rows may be long gone."""
     starts = tuple(one.lower() for one in wanted.ids if ":" not in one)
@@ -278,67 +198,6 @@ def _refuse_ambiguous(found: Selection, wanted: Wanted) -> None:
         fits = sorted(name for name in found.ids if name.startswith(one.lower()))
         if ":" not in one and len(fits) > 1:
             raise ConfigError(f"{len(fits)} ids begin with {one!r}", where="--id", fix=f"give more digits: {fits[0]}")
-
-
-def _take_same_line(data_root: Path, found: Selection, salt: str) -> None:
-    """Take what was made from the same lines: a line is the same only within one run, since files change."""
-    folder = data_root / "ingest"
-    scopes = {
-        (*_files(folder / record.version), *(folder / "dropped" / file.name for file in record.dropped))
-        for record in _records(data_root, "ingest")
-    }
-    for paths in sorted(scopes):
-        there = [path for path in paths if path.is_file()]
-        origins: set[str] = set()
-        ids = names(found.ids)
-        for path in there:
-            for batch in Snapshot.read_part(path, ["id", "origin"]):
-                origins |= set(batch["origin"].filter(among(batch["id"], ids)).to_pylist())
-        lines = names(origins)
-        for path in there if origins else ():
-            columns = [name for name in ("id", "origin", "raw", "reason") if name in names_of(path)]
-            for batch in Snapshot.read_part(path, columns):
-                _take(found, batch.filter(pc.and_(among(batch["origin"], lines), present(batch))), salt)
-
-
-def _take_same_text(data_root: Path, found: Selection) -> None:
-    """Take what dedupe found to be the same, whichever of the two it kept."""
-    for path in sorted((data_root / "dedupe" / "dropped").glob("*.parquet")):
-        for batch in Snapshot.read_part(path, ["id", "partner_id", "reason"]):
-            pairs, ids = batch.filter(among(batch["reason"], names(_SAME))), names(found.ids)
-            either = pc.or_(among(pairs["id"], ids), among(pairs["partner_id"], ids))
-            for name in ("id", "partner_id"):
-                found.ids |= set(pc.drop_null(pairs[name].filter(either)).to_pylist())
-
-
-def _take_written_from(data_root: Path, found: Selection) -> None:
-    """Take what a model wrote from these rows: its meta names them as parents."""
-    for path in parts_in(data_root):
-        if path.is_relative_to(data_root / "ingest") and {"marks", "meta"} <= set(names_of(path)):
-            for batch in Snapshot.read_part(path, ["id", "origin", "marks", "meta"]):
-                written = batch.filter(is_marked(batch["marks"], SYNTHETIC))
-                row, parent = parents_in(*meta_values(written["meta"], SYNTHETIC))
-                mine = row[among(parent, names(found.ids)).to_numpy(zero_copy_only=False)]
-                for column, taken in (("id", found.ids), ("origin", found.origins)):
-                    taken |= set(written[column].take(pa.array(mine)).to_pylist())
-
-
-def _take_draft_lines(data_root: Path, found: Selection, salt: str) -> None:
-    """Take the digests of drafts that are to go, as they stand in their files: their lines hold no id of their own."""
-    numbers: dict[str, set[int]] = {}
-    for origin in found.origins:
-        name, _, number = origin.rpartition(":")
-        numbers.setdefault(name, set()).add(int(number))
-    for path in sorted((data_root / DRAFTS).glob("*/*.jsonl")):
-        wanted = {
-            n
-            for name, some in numbers.items()
-            if name.endswith(f"{DRAFTS}/{path.parent.name}/{path.name}")
-            for n in some
-        }
-        if wanted:
-            lines = path.read_text("utf-8").split("\n")
-            found.raws |= {hidden(salt, "raw", lines[n - 1]) for n in wanted if n <= len(lines) and lines[n - 1]}
 
 
 def _seen(data_root: Path, ids: set[str]) -> set[str]:
@@ -387,10 +246,10 @@ def _columns_of(data_root: Path, column: str) -> set[str]:
     if not column.startswith(_FIELDS):
         name = column.removeprefix(_META)
         # A source's key stands in meta under this name.
-        keys = {one.get("key") for record in _records(data_root, "ingest") for one in _sources(record)}
+        keys = {one.get("key") for record in records_of(data_root, "ingest") for one in _sources(record)}
         return {name} | ({key for key in keys if key} if name == "key" else set())
     name, found = column.removeprefix(_FIELDS), set()
-    for record in _records(data_root, "ingest"):
+    for record in records_of(data_root, "ingest"):
         told: Any = record.facts.get("sources", {})
         for source in told.values():
             found |= {columns[name] for columns in source["columns"].values() if name in columns}
@@ -400,12 +259,3 @@ def _columns_of(data_root: Path, column: str) -> set[str]:
 def _sources(record: RunRecord) -> Sequence[Any]:
     sources: Any = record.settings.get("sources", [])
     return sources  # type: ignore[no-any-return]
-
-
-def _records(data_root: Path, stage: str) -> Iterator[RunRecord]:
-    for recipe in refs.recipes_with(data_root, stage):
-        yield from map(refs.read_record, refs.record_paths(data_root, stage, recipe))
-
-
-def _files(version: Path) -> list[Path]:
-    return sorted(version.glob("*.parquet"))
