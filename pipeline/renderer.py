@@ -30,11 +30,17 @@ class Rendered(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What the texts of rows that have the same fields come to; `response` is None while nobody has written it."""
+    """What the texts of rows that have the same fields come to.
+
+    Attributes:
+        response: None while nobody has written it, or where it takes rendering to know.
+        is_answered: Whether there is a response.
+    """
 
     system: tuple[Piece, ...]
     prompt: tuple[Piece, ...]
     response: tuple[Piece, ...] | None
+    is_answered: bool
 
 
 class Renderer:
@@ -102,7 +108,7 @@ class Renderer:
     def plan(self, paraphrase: str, filled: frozenset[str]) -> Plan | None:
         """Return how to join the texts of rows in which just these fields have values.
 
-        None where a text does more than that, or where `render` would raise for every such row.
+        None where system or prompt does more than that, or where `render` would raise for every such row.
         """
         sides = {side: frozenset(name for name, _ in fields) for side, fields in self._sides.items()}
         answered = bool(filled & sides["response"])
@@ -114,9 +120,13 @@ class Renderer:
         prompt = self._texts[f"prompts.{paraphrase}"].plan(known, filled & known)
         both = known | sides["response"]
         response = self._texts["response"].plan(both, filled & both) if answered else None
-        if system is None or prompt is None or (answered and response is None):
+        if system is None or prompt is None:
             return None
-        return Plan(system, prompt, response)
+        return Plan(system, prompt, response, answered)
+
+    def response(self, fields: Mapping[str, str]) -> str:
+        """Return the response alone; raises as `render` does."""
+        return self._text("response", self._values(fields, "prompt") | self._values(fields, "response"))
 
     def pieces(self, key: str, fields: Mapping[str, str]) -> list[str]:
         """Return the text of `system`, `response` or `prompts.<name>` in pieces; those from a row are of type `Value`.

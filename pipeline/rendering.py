@@ -1,4 +1,4 @@
-r"""Renders a batch: rows whose texts only put fields between words by whole columns, the others one by one.
+r"""Renders a batch: texts that only put fields between words by whole columns, the others one by one.
 
     {instruction: "Add.", input: "2 and 3", response: "5"}, paraphrase "plain"
     ->  prompt [{user, "Add.\n\n2 and 3"}], completion [{assistant, "5"}]
@@ -43,7 +43,8 @@ def render_rows(ids: pa.StringArray, fields: pa.ListArray, renderer: Renderer) -
     order: list[np.ndarray] = []
     alone = np.ones(len(ids), bool)
     for rows, plan, paraphrase in _kinds(values, paraphrases, renderer):
-        made, is_sure = _joined({name: column.take(pa.array(rows)) for name, column in values.items()}, plan)
+        mine = {name: column.take(pa.array(rows)) for name, column in values.items()}
+        made, is_sure = _joined(mine, plan, renderer)
         alone[rows[is_sure]] = False
         sure = pa.array(is_sure)
         n = int(is_sure.sum())
@@ -107,20 +108,37 @@ class _Texts(NamedTuple):
     completion: pa.ListArray
 
 
-def _joined(values: Mapping[str, pa.StringArray], plan: Plan) -> tuple[_Texts, np.ndarray]:
+def _joined(values: Mapping[str, pa.StringArray], plan: Plan, renderer: Renderer) -> tuple[_Texts, np.ndarray]:
     """Return the messages, and which rows are surely as `Renderer.render` makes them: neither long nor blank."""
     n = len(next(iter(values.values())))
-    texts = [_join(part, values, n) for part in (plan.system, plan.prompt, plan.response or ())]
-    is_sure = np.ones(n, bool)
-    for text, part in zip(texts, plan, strict=True):
-        is_sure &= pc.binary_length(text).to_numpy(zero_copy_only=False) <= MAX_CHARS
-        if part and part is not plan.system:
-            is_sure &= _says_something(text)
-    is_sure &= bool(plan.prompt) and plan.response != ()
-    system, prompt, response = texts
-    roles = ["system", "user"] if plan.system else ["user"]
-    completion = messages_of(["assistant"], [response]) if plan.response else message_lists([0] * n, [], [])
-    return _Texts(messages_of(roles, [system, prompt] if plan.system else [prompt]), completion), is_sure
+    system, prompt = _join(plan.system, values, n), _join(plan.prompt, values, n)
+    texts, roles, completion = [prompt], ["user"], message_lists([0] * n, [], [])
+    is_sure = _is_sure(prompt)
+    if plan.system:
+        texts, roles = [system, prompt], ["system", "user"]
+        is_sure &= pc.binary_length(system).to_numpy(zero_copy_only=False) <= MAX_CHARS
+    if plan.is_answered:
+        response = _join(plan.response, values, n) if plan.response is not None else _responses(values, renderer)
+        completion = messages_of(["assistant"], [response])
+        is_sure &= _is_sure(response)
+    return _Texts(messages_of(roles, texts), completion), is_sure
+
+
+def _is_sure(text: pa.StringArray) -> np.ndarray:
+    """Return which texts are as `Renderer.render` makes them for sure: neither long nor blank."""
+    is_short = np.asarray(pc.binary_length(text)) <= MAX_CHARS
+    return is_short & _says_something(text)
+
+
+def _responses(values: Mapping[str, pa.StringArray], renderer: Renderer) -> pa.StringArray:
+    """Return responses rendered one by one, empty where one cannot be."""
+    made = []
+    for row in zip(*(column.to_pylist() for column in values.values()), strict=True):
+        try:
+            made.append(renderer.response(dict(zip(values, row, strict=True))))
+        except RenderError:
+            made.append("")
+    return pa.array(made, pa.string())
 
 
 def _join(pieces: tuple[Piece, ...], values: Mapping[str, pa.StringArray], n: int) -> pa.StringArray:

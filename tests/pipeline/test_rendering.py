@@ -77,10 +77,11 @@ def check_equal(rows: list[dict[str, str]], one: Template) -> list[dict[str, Any
 @given(
     st.lists(BITS, min_size=1, max_size=6).map("".join),
     st.sampled_from(["", "Be {{ b }}", "{{ b }}", "Short."]),
+    st.sampled_from(["{{ r }}{{ s }}", "{{ r|upper }}{{ s }}", "{{ r[1] }}", "{{ r|trim }}{{ b }}"]),
     st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys("abrs", VALUES)), max_size=6),
 )
-def test_whole_columns_come_to_the_text_of_single_rows(prompt, system, rows):
-    check_equal(rows, template({"plain": prompt, "short": "{{ a }}"}, system))
+def test_whole_columns_come_to_the_text_of_single_rows(prompt, system, response, rows):
+    check_equal(rows, template({"plain": prompt, "short": "{{ a }}"}, system, response))
 
 
 @pytest.mark.parametrize("one", SINGLE, ids=lambda one: one.name)
