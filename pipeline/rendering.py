@@ -126,7 +126,7 @@ def _joined(values: Mapping[str, pa.StringArray], plan: Plan, renderer: Renderer
 
 def _is_sure(text: pa.StringArray) -> np.ndarray:
     """Return which texts are as `Renderer.render` makes them for sure: neither long nor blank."""
-    is_short = np.asarray(pc.binary_length(text)) <= MAX_CHARS
+    is_short: np.ndarray = np.asarray(pc.binary_length(text)) <= MAX_CHARS
     return is_short & _says_something(text)
 
 
