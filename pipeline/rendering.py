@@ -126,8 +126,7 @@ def _joined(values: Mapping[str, pa.StringArray], plan: Plan, renderer: Renderer
 
 def _is_sure(text: pa.StringArray) -> np.ndarray:
     """Return which texts are as `Renderer.render` makes them for sure: neither long nor blank."""
-    is_short: np.ndarray = np.asarray(pc.binary_length(text)) <= MAX_CHARS
-    return is_short & _says_something(text)
+    return np.logical_and(np.asarray(pc.binary_length(text)) <= MAX_CHARS, _says_something(text))
 
 
 def _responses(values: Mapping[str, pa.StringArray], renderer: Renderer) -> pa.StringArray:
