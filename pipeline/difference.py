@@ -126,15 +126,23 @@ def read_lists() -> None:
 def forget_texts() -> None:
     """Free the texts that were kept taken apart for the next pairs."""
     _kept.cache_clear()
+    _kept_plain.cache_clear()
 
 
 def _both_read(left: str, right: str) -> tuple[Reading, Reading]:
     """Return both texts taken apart, as far as they need be."""
-    ours, theirs = plain_text(left), plain_text(right)
+    ours, theirs = _plain(left), _plain(right)
     parts = differing_parts(ours, theirs)
     if parts is not None:
         return Reading(ours, parts[0]), Reading(theirs, parts[1])
     return _read(ours), _read(theirs)
+
+
+def _plain(text: str) -> str:
+    return _kept_plain(text) if len(text) <= _KEPT_CHARS else plain_text(text)
+
+
+_kept_plain = lru_cache(maxsize=1 << 12)(plain_text)
 
 
 def _read(plain: str) -> Reading:

@@ -126,7 +126,8 @@ def _joined(values: Mapping[str, pa.StringArray], plan: Plan, renderer: Renderer
 
 def _is_sure(text: pa.StringArray) -> np.ndarray:
     """Return which texts are as `Renderer.render` makes them for sure: neither long nor blank."""
-    return np.logical_and(np.asarray(pc.binary_length(text)) <= MAX_CHARS, _says_something(text))
+    sure: np.ndarray = np.logical_and(np.asarray(pc.binary_length(text)) <= MAX_CHARS, _says_something(text))
+    return sure
 
 
 def _responses(values: Mapping[str, pa.StringArray], renderer: Renderer) -> pa.StringArray:

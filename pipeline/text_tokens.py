@@ -109,8 +109,7 @@ def plain_text(text: str) -> str:
     spans = [*span, *(match.span() for rule in (_NAME, _TICKED, _KEY) for match in rule.finditer(composed))]
     if not spans:
         return " ".join(composed.casefold().split())
-    code = _covered(composed, spans)
-    folded = "".join(char if inside else char.casefold() for char, inside in zip(composed, code, strict=True))
+    folded = _folded_outside(composed, spans)
     if not span:
         return " ".join(folded.split())
     first, *rest = folded.split("\n")
@@ -140,6 +139,15 @@ def _code_span(text: str, *, with_word_before: bool = True) -> list[tuple[int, i
     start = text.rfind(" ", 0, start) + 1
     stop = text.find(" ", signs[-1].end() + 1)
     return [(start, stop if stop >= 0 else len(text))]
+
+
+def _folded_outside(text: str, spans: Sequence[tuple[int, int]]) -> str:
+    """Return the text in lower case, but for what a span covers."""
+    pieces, end = [], 0
+    for start, stop in sorted(spans):
+        pieces += [text[end:start].casefold(), text[max(start, end) : stop]]
+        end = max(end, stop)
+    return "".join([*pieces, text[end:].casefold()])
 
 
 def _covered(text: str, spans: Sequence[tuple[int, int]]) -> bytearray:
