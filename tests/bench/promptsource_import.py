@@ -1,6 +1,6 @@
 """How much of promptsource is taken over, and whether it renders as promptsource itself would.
 
-    python tests/bench/promptsource_import.py FOLDER [--choose-first] [--rows 24] [--show] [--by-rule]
+    python tests/bench/promptsource_import.py [FOLDER] [--choose-first] [--rows 24] [--show] [--by-rule]
 
 FOLDER holds promptsource's templates. Beside each text of ours stands the rendering by promptsource's own package, in
 an environment of its own. With `--by-rule` or `--choose-first` its rule is followed here instead: plain Jinja2, answer
@@ -10,6 +10,7 @@ choices and text rendered with a lenient environment, cut at |||, each piece str
 
 import argparse
 import json
+import os
 import random
 import subprocess
 import time
@@ -148,7 +149,8 @@ def outcome(
 def main() -> None:
     """Print the shares, the reasons and the comparison."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
+    shared = Path(os.environ.get("TUNELOOP_SHARED", Path(__file__).resolve().parents[3] / "shared" / "data"))
+    parser.add_argument("folder", type=Path, nargs="?", default=shared / "promptsource" / "templates")
     parser.add_argument("--choose-first", action="store_true")
     parser.add_argument("--rows", type=int, default=24)
     parser.add_argument("--show", action="store_true")
