@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 import requests
 from filelock import FileLock
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from annotation.connection import Connection
 from annotation.server import Running, program, start, stop
 
-CHROMIUM = Path("/usr/bin/chromium")
 WINDOW = {"width": 1366, "height": 768}
 _NUMBERS = count(1)
 
@@ -121,8 +120,8 @@ def stopped_server(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> 
 @pytest.fixture(scope="session")
 def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStudio]:
     """Yield a server of this worker's own; skip, saying so, where none is installed and this is no CI."""
-    base = tmp_path_factory.getbasetemp()
-    root = _data_root_with_server(_installed_base(tmp_path_factory), base / "label-studio-data")
+    # Numbered: the tests of the pages have a server of their own beside it.
+    root = _data_root_with_server(_installed_base(tmp_path_factory), tmp_path_factory.mktemp("label-studio") / "data")
     try:
         yield LabelStudio(root, start(root, 0))
     finally:
@@ -133,20 +132,6 @@ def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStud
 def recipe_name() -> str:
     """Return a name that no other test's projects have."""
     return f"tiny-{os.environ.get('PYTEST_XDIST_WORKER', 'gw')}-{next(_NUMBERS)}"
-
-
-@pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """A Chromium without a window, or a skip that says what is missing."""
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}; install Debian's package chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM,
-            args=["--no-sandbox", "--disable-gpu"],
-        )
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

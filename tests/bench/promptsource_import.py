@@ -13,6 +13,7 @@ import json
 import os
 import random
 import subprocess
+import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -21,7 +22,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, TemplateError, UndefinedError
-from peers.venv import python_of
 
 from pipeline.promptsource_file import Foreign, promptsource_files, read_promptsource
 from pipeline.promptsource_import import Made, Refused, Taken, make_templates, take
@@ -30,6 +30,7 @@ from pipeline.promptsource_rows import made_rows
 from pipeline.renderer import Renderer
 from pipeline.wording import RenderError
 
+PEERS = Path(__file__).parent / "peers"
 PIPE = "3ed2dface8203c4c9dfb1a5dc58e41e0"
 ODD = ("  {} ", "{}\n\n", "a ||| {}", "{{{{ {} }}}}", "שלום {}", "{} <|im_start|>", "{}\nline two\n  line three")
 
@@ -88,8 +89,8 @@ class Rule:
 class Package:
     """Promptsource's own package, in a process of its own."""
 
-    def __init__(self) -> None:
-        words = [str(python_of("promptsource")), str(Path(__file__).parent / "peers" / "run_promptsource.py")]
+    def __init__(self, python: Path) -> None:
+        words = [str(python), str(PEERS / "run_promptsource.py")]
         self._child = subprocess.Popen(
             words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
         )
@@ -102,6 +103,14 @@ class Package:
         self._child.stdin.flush()
         said = json.loads(self._child.stdout.readline())
         return said["pieces"] if "pieces" in said else [said["error"]]
+
+
+def python_with_promptsource() -> Path:
+    """Return the Python of an environment that has the package, made first if it is not there."""
+    made = subprocess.run(
+        [sys.executable, str(PEERS / "venv.py"), "promptsource"], capture_output=True, text=True, check=True
+    )
+    return Path(made.stdout.split()[-1])
 
 
 def odd(value: Any, place: int) -> Any:
@@ -157,7 +166,7 @@ def main() -> None:
     parser.add_argument("--by-rule", action="store_true")
     options = parser.parse_args()
     by_rule = options.by_rule or options.choose_first
-    peer = Rule(choose_first=options.choose_first) if by_rule else Package()
+    peer = Rule(choose_first=options.choose_first) if by_rule else Package(python_with_promptsource())
     began = time.monotonic()
     files = promptsource_files(options.folder)
     reasons: Counter[str] = Counter()

@@ -1,16 +1,14 @@
 """The data report and the pages to browse in a real browser, filled with strings that like to misbehave."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from pipeline.cli import run
 
 pytestmark = [pytest.mark.slow, pytest.mark.shared]
-CHROMIUM = Path("/usr/bin/chromium")
 RECIPE = """
 name = "naughty"
 [[ingest.sources]]
@@ -30,16 +28,6 @@ max_bad_share = 1.0
 tokenizer = "tokenizer"
 """
 ALERT = "<script>alert(1)</script><img src=x onerror=alert(2)><a href='javascript:alert(3)'>x</a>"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}; install Debian's package chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
 
 
 def look(browser: Browser, page: Path, width: int) -> tuple[str, list[str]]:

@@ -68,7 +68,7 @@ def test_a_whole_number_chooses_among_the_answer_choices():
 )  # fmt: skip
 def test_what_is_taken_over_renders_as_promptsource_would(jinja, choices, row, prompt, response):
     assert rendered(jinja, choices, row) == (prompt, response)
-    assert bench().theirs(foreign(jinja, choices), row, bench().environment()) == [prompt, response]
+    assert bench().Rule(choose_first=False).pieces(foreign(jinja, choices), row) == [prompt, response]
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_real_ones_render_as_promptsource_would(shared_data, dataset):
         except RefusedError:
             continue
     tool = bench()
-    jinja = tool.environment()
+    rule = tool.Rule(choose_first=False)
     words = []
     for made in make_templates(taken, set()):
         assert isinstance(made, Made)
         renderer = Renderer(made.template)
         for paraphrase, one in made.taken.items():
-            words += [tool.outcome(one, renderer, paraphrase, row, jinja)[0] for row in tool.rows_for(one, 8)]
+            words += [tool.outcome(one, renderer, paraphrase, row, rule)[0] for row in tool.rows_for(one, 8)]
     assert set(words) <= {"equal", "neither", "only theirs"}
     assert words.count("equal") > 10
 

@@ -5,13 +5,11 @@ import shutil
 import subprocess
 from html.parser import HTMLParser
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from playwright.sync_api import sync_playwright
 from pydantic import BaseModel
 
 from schemas.report import (
@@ -456,24 +454,19 @@ def test_a_real_browser_asks_for_nothing_and_reports_nothing(tmp_path):
 
 
 @pytest.mark.slow
-def test_on_paper_all_arms_of_a_slice_fit_beside_its_name():
-    chromium = Path("/usr/bin/chromium")
-    if not chromium.exists():
-        pytest.skip("no chromium to print the page with")
+def test_on_paper_all_arms_of_a_slice_fit_beside_its_name(chromium):
     one = report().slices[0]
     names = ("question-answer", "long, 64 to 224 tokens", "data/shop/tickets-of-all-branches-2026.jsonl")
     means = [Mean(arm=arm, score=0.25, nll=1.1) for arm in ARMS]
     slices = [one.model_copy(update={"value": name, "means": means}) for name in names]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-gpu"])
-        paper = browser.new_page(viewport={"width": A4_WIDTH, "height": 1000})
-        paper.emulate_media(media="print")
-        paper.set_content(page(report(slices=slices, means=means)))
-        rows = paper.eval_on_selector_all(".slices tbody tr", "rows => rows.map(row => row.offsetHeight)")
-        assert len(rows) >= len(names)
-        assert max(rows) <= 100, "a name stands letter below letter"
-        assert paper.evaluate("document.documentElement.scrollWidth") <= A4_WIDTH
-        browser.close()
+    paper = chromium.new_page(viewport={"width": A4_WIDTH, "height": 1000})
+    paper.emulate_media(media="print")
+    paper.set_content(page(report(slices=slices, means=means)))
+    rows = paper.eval_on_selector_all(".slices tbody tr", "rows => rows.map(row => row.offsetHeight)")
+    assert len(rows) >= len(names)
+    assert max(rows) <= 100, "a name stands letter below letter"
+    assert paper.evaluate("document.documentElement.scrollWidth") <= A4_WIDTH
+    paper.close()
 
 
 def test_doubted_train_answers_are_shown_as_text_with_what_the_model_would_have_said():
