@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field
 from pipeline.messages import lengths, says_something, split_turns
 from pipeline.preference import REJECTED
 from pipeline.renderer import TOOLS, Renderer
-from pipeline.rendering import RenderedRows, in_order, render_rows
+from pipeline.rendering import RenderedRows, field_columns, in_order, render_rows
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
 from pipeline.template_file import read_template
@@ -165,14 +165,8 @@ def _render_turns(batch: pa.RecordBatch) -> RenderedRows:
 
 def _field(batch: pa.RecordBatch, name: str) -> pa.StringArray:
     """Return the value of each row's field of this name; null where there is none."""
-    fields = batch.column("fields")
-    flat = fields.flatten()
-    value = pc.struct_field(flat, "value")
-    is_own = pc.and_(pc.equal(pc.struct_field(flat, "name"), name), pc.not_equal(value, ""))
-    rows = np.repeat(np.arange(batch.num_rows), lengths(fields))[is_own.to_numpy(zero_copy_only=False)]
-    found = np.full(batch.num_rows, -1)
-    found[rows] = np.arange(len(rows))
-    return value.filter(is_own).take(pa.array(found, mask=found < 0))
+    value = field_columns(batch.column("fields"), [name])[name]
+    return pc.if_else(pc.equal(value, ""), None, value)
 
 
 def _templates(inputs: Inputs) -> dict[str, Renderer | None]:

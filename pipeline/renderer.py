@@ -102,8 +102,7 @@ class Renderer:
         prompt = self._text(f"prompts.{paraphrase}", values)
         if not any(fields.get(name) for name, _ in self._sides["response"]):
             return Rendered(system, prompt, None, paraphrase)
-        response = self._text("response", values | self._values(fields, "response"))
-        return Rendered(system, prompt, response, paraphrase)
+        return Rendered(system, prompt, self.response(fields), paraphrase)
 
     def plan(self, paraphrase: str, filled: frozenset[str]) -> Plan | None:
         """Return how to join the texts of rows in which just these fields have values.

@@ -38,7 +38,7 @@ class RenderedRows(NamedTuple):
 def render_rows(ids: pa.StringArray, fields: pa.ListArray, renderer: Renderer) -> RenderedRows:
     """Return the rows of a single-turn template, rendered, in their order."""
     paraphrases = list(map(renderer.paraphrase_of, ids.to_pylist()))
-    values = _columns(fields, renderer.fields)
+    values = {name: column.fill_null("") for name, column in field_columns(fields, renderer.fields).items()}
     groups: list[RenderedRows] = []
     order: list[np.ndarray] = []
     alone = np.ones(len(ids), bool)
@@ -159,8 +159,8 @@ def _says_something(text: pa.StringArray) -> np.ndarray:
     return np.asarray(found, bool)
 
 
-def _columns(fields: pa.ListArray, names: Sequence[str]) -> dict[str, pa.StringArray]:
-    """Return each field's values, empty where a row has none."""
+def field_columns(fields: pa.ListArray, names: Sequence[str]) -> dict[str, pa.StringArray]:
+    """Return the values of each of these fields, null where a row has none."""
     flat = fields.flatten()
     name, value = pc.struct_field(flat, "name"), pc.struct_field(flat, "value")
     owner = np.repeat(np.arange(len(fields)), lengths(fields))
@@ -169,7 +169,7 @@ def _columns(fields: pa.ListArray, names: Sequence[str]) -> dict[str, pa.StringA
         is_it = pc.equal(name, each).to_numpy(zero_copy_only=False).astype(bool)
         at = np.full(len(fields), -1)
         at[owner[is_it]] = np.flatnonzero(is_it)
-        found[each] = value.take(pa.array(at, mask=at < 0)).fill_null("")
+        found[each] = value.take(pa.array(at, mask=at < 0))
     return found
 
 

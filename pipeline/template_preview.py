@@ -15,7 +15,6 @@ from pipeline.wording import RenderError
 from schemas import Template
 
 # Controls, and marks that reorder what is read; joiners and direction marks are part of many scripts.
-_UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 class Piece(NamedTuple):
@@ -82,11 +81,6 @@ def example_rows(template: Template) -> list[Row]:
         )
         for number, one in enumerate(template.examples, start=1)
     ]
-
-
-def visible(text: str) -> str:
-    """Return a text with control characters written as code points, so that none acts on a terminal or a page."""
-    return _UNSEEN.sub(lambda found: f"⟨U+{ord(found[0]):04X}⟩", text.replace("\r\n", "\n"))
 
 
 def _part(turn: Mapping[str, Any]) -> Part:

@@ -10,7 +10,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from rich.text import Text
 
-from pipeline.template_preview import Preview, visible
+from pipeline.page import visible
+from pipeline.template_preview import Preview
 from schemas import Template
 
 _STYLES = {"system": "magenta", "user": "cyan", "assistant": "green", "tool": "yellow"}

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import run
+from pipeline.page import visible
 from pipeline.source_rows import Row
 from pipeline.template import BUILT_IN, load_templates
 from pipeline.template_listing import docs_page
-from pipeline.template_preview import Piece, example_rows, previews, visible
+from pipeline.template_preview import Piece, example_rows, previews
 from pipeline.template_preview_page import preview_page
 
 TEMPLATES = {name: template for name, (template, _) in load_templates([]).items()}
