@@ -153,9 +153,9 @@ class Annotate(Settings):
         dropped = _dropped(batch.filter(leave), told.filter(leave), reason)
         return Mapped(kept, dropped, _counts(status, is_stale, is_draft, batch.column("marks")))
 
-    def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int]) -> dict[str, JsonValue]:
+    def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int], state: State) -> dict[str, JsonValue]:
         """Return how many rows wait for people, each under the first reason that applies."""
-        del output, inputs
+        del output, inputs, state
         return {"waiting": {reason: counts.get(f"waiting_{reason}", 0) for reason in WAITING}}
 
     def _keep(self, status: pa.Array, is_confirmed: pa.Array) -> pa.Array:

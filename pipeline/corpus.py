@@ -96,6 +96,7 @@ class Corpus:
         self.names = sorted({name for one in segments for name in _strings(one.facts["names"])})
         self.cells = self._cells(code)
         self.n_texts = len(self._first)
+        self._joined_marks: dict[str, NDArray[np.uint8]] = {}
 
     def ids(self, rows: NDArray[np.integer]) -> pa.LargeStringArray:
         """Return the ids of some rows."""
@@ -182,10 +183,12 @@ class Corpus:
         parts = [segment.arrays[f"{kind}_marks"] for segment in self.segments]
         if len(parts) == 1 or not n:
             return parts[0] if parts else np.zeros((0, N_BINS), np.uint8)
-        with tempfile.NamedTemporaryFile(dir=spill, delete=False) as file:
-            for part in parts:
-                file.write(part.data)
-        return np.memmap(file.name, np.uint8, "r", shape=(n, N_BINS))
+        if kind not in self._joined_marks:
+            with tempfile.NamedTemporaryFile(dir=spill, delete=False) as file:
+                for part in parts:
+                    file.write(part.data)
+            self._joined_marks[kind] = np.memmap(file.name, np.uint8, "r", shape=(n, N_BINS))
+        return self._joined_marks[kind]
 
     def _joined(self, name: str, kind: Any, width: int = 1) -> NDArray[Any]:  # noqa: ANN401 - a numpy type
         parts = [segment.arrays[name] for segment in self.segments]

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
+from pipeline.hashing import chunks_numbered
 from pipeline.lineage import UNKNOWN, Lineage
 from pipeline.lots import lots
 from schemas import SPLITS, Strict
@@ -92,8 +93,8 @@ def assign(
     if lineage is not None:
         made[lineage.made] = True
     own = known_sides(rows.column("id"), known)
-    groups = rows.column("group").combine_chunks().dictionary_encode()
-    code, labels = groups.indices.to_numpy(), groups.dictionary
+    code, first = chunks_numbered(rows.column("group"))
+    labels = rows.column("group").take(pa.array(first))
     group_side = np.full(len(labels), -1, np.int8)
     np.maximum.at(group_side, code[~made], own[~made])
     # Rows in training may be synthetic: what resembles them joins them rather than drive them out.
@@ -139,7 +140,7 @@ def known_sides(ids: pa.ChunkedArray, known: pa.Table) -> npt.NDArray[np.int8]:
     return np.asarray(sides[at], np.int8)
 
 
-def hashed_sides(ids: pa.Array, shares: Shares, salt: str) -> npt.NDArray[np.int8]:
+def hashed_sides(ids: pa.Array | pa.ChunkedArray, shares: Shares, salt: str) -> npt.NDArray[np.int8]:
     """Return the side of each id by its lot: first train's share of [0, 1), then validation's, then test's."""
     bounds = [shares.train, shares.train + shares.validation]
     last = 2 if shares.test else 1 if shares.validation else 0  # so that rounding cannot fill an empty side

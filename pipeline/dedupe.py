@@ -33,7 +33,7 @@ from pipeline.nodes import nodes_of
 from pipeline.pair_memory import Keys, PairMemory
 from pipeline.pairing import Nodes, candidates
 from pipeline.prompt_views import repeats
-from pipeline.segments import open_segments
+from pipeline.segments import Cutting, open_segments
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
 from pipeline.text_verdicts import VerdictMemory
@@ -108,7 +108,7 @@ class Dedupe(Settings):
         cache = cache or spill / "index"
         sides = cast(dict[str, list[tuple[str, str]]], inputs.values["sides"])
         documents = cast(dict[str, list[str]], inputs.values["documents"])
-        opened = open_segments(parent, sides, documents, cache.parent / "segments")
+        opened = open_segments(parent, Cutting.by_field(sides, documents), cache.parent / "segments")
         with ThreadPoolExecutor(1) as pool:
             # Reading lists would keep the threads above from their work; here little else is done.
             lists = pool.submit(read_lists)

@@ -18,7 +18,8 @@ from pipeline import ledger, refs
 from pipeline.code import ROOT
 from pipeline.engine import default_workers, map_parts
 from pipeline.lock import locked
-from pipeline.parts import PartJob, partition, run_part
+from pipeline.partition import Partition, dealt_before
+from pipeline.parts import PartJob, run_part
 from pipeline.plan import Outcome, StagePlan
 from pipeline.reuse import part_keys, reusable, take_over
 from pipeline.snapshot import Snapshot, commit, content_version, make_folder
@@ -57,12 +58,16 @@ def run_stage(run: StagePlan, data_root: Path, progress: Progress, workers: int 
             run.parents[ledger.STAGE] = ledger.keep(data_root, run.recipe, state.ledger, work)
             # The decisions just kept are decisions the next run will find: its key must equal ours.
             run.update_key()
-        records, reused = _map(run, parts, state, work, data_root, progress, workers)
+        if stage.partition:
+            records, reused, files = _deal(run, parts, state, work, data_root, progress)
+        else:
+            records, reused = _map(run, parts, state, work, data_root, progress, workers)
+            records, files = _named(records, work)
         counts: Counter[str] = Counter(dict(state.counts))
         for record in records:
             counts.update(record.counts)
-        snapshot, records = _publish(run, records, work, counts)
-        facts = {**state.notes, **stage.check(snapshot, run.inputs, counts)}
+        snapshot = _drafted(run, files, work, counts)
+        facts = {**state.notes, **stage.check(snapshot, run.inputs, counts, state)}
         snapshot = _commit(run, snapshot, records, work)
         done = _record(run, snapshot, records, counts, facts, started_at)
         refs.add(data_root, done)
@@ -123,7 +128,7 @@ def _map(
     """Return the record of every part, in order, and how many were taken over from earlier runs."""
     given = run.stage.map_inputs(run.inputs)
     keys = part_keys(run, given, parts, state)
-    known = {} if run.stage.partition else reusable(data_root, run)
+    known = reusable(data_root, run)
     found: dict[int, PartRecord] = {}
     jobs: list[PartJob] = []
     for index, (part, key) in enumerate(zip(parts, keys, strict=True)):
@@ -139,42 +144,63 @@ def _map(
     return [found[index] for index in range(len(parts))], reused
 
 
+def _deal(
+    run: StagePlan, parts: list[Part], state: State, work: Path, data_root: Path, progress: Progress
+) -> tuple[list[PartRecord], int, list[PartFile]]:
+    """Return the record of every part, how many were taken over, and the files that their rows were dealt to."""
+    stage = run.stage
+    assert stage.partition
+    given = stage.map_inputs(run.inputs)
+    keys = part_keys(run, given, parts, state)
+    before = dealt_before(data_root, run, keys, SPLITS)
+    known = before.parts if before else []
+    records = [take_over(part, before.folder, index, work) for index, part in enumerate(known)] if before else []
+    with Partition(make_folder(work / "version"), stage.partition, SPLITS, arrow_schema(stage.makes)) as dealt:
+        if before:
+            dealt.go_on_from(before)
+        for index in range(len(known), len(parts)):
+            n = dict(dealt.n)
+            record = run_part(
+                PartJob(stage, parts[index], keys[index], index, given, state.rows, state.facts, work), dealt
+            )
+            by_value = {value: dealt.n[value] - n[value] for value in n}
+            records.append(record.model_copy(update={"by_value": by_value}))
+            progress.part(stage.name, index + 1, len(parts), record.rows_in)
+        return records, len(known), dealt.close()
+
+
 def _likely_rows(part: Part) -> int:
     """Return a guess for a source file: instruction rows take about 500 bytes."""
     return part.path.stat().st_size // 500
 
 
-def _publish(
-    run: StagePlan, records: list[PartRecord], work: Path, counts: Mapping[str, int]
-) -> tuple[Snapshot, list[PartRecord]]:
-    """Give the kept files their final names in a folder of their own; return it as an uncommitted snapshot."""
-    schema = arrow_schema(run.stage.makes)
+def _named(records: list[PartRecord], work: Path) -> tuple[list[PartRecord], list[PartFile]]:
+    """Give the kept files their final names in a folder of their own; return the records with them."""
     final = make_folder(work / "version")
     files: list[PartFile] = []
-    if run.stage.partition:
-        paths = [work / file.name for record in records for file in record.files]
-        files = partition(paths, run.stage.partition, schema, final, SPLITS)
-        records = [record.model_copy(update={"files": []}) for record in records]
-    else:
-        renamed = []
-        for record in records:
-            mine = []
-            for file in record.files:
-                name = f"part-{len(files):05d}.parquet"
-                (work / file.name).rename(final / name)
-                mine.append(file.model_copy(update={"name": name}))
-                files.append(mine[-1])
-            renamed.append(record.model_copy(update={"files": mine}))
-        records = renamed
+    renamed = []
+    for record in records:
+        mine = []
+        for file in record.files:
+            name = f"part-{len(files):05d}.parquet"
+            (work / file.name).rename(final / name)
+            mine.append(file.model_copy(update={"name": name}))
+            files.append(mine[-1])
+        renamed.append(record.model_copy(update={"files": mine}))
+    return renamed, files
+
+
+def _drafted(run: StagePlan, files: list[PartFile], work: Path, counts: Mapping[str, int]) -> Snapshot:
+    """Return the files as an uncommitted snapshot."""
+    schema, final = arrow_schema(run.stage.makes), work / "version"
     if not files:
         if not run.parents:
             # A source of bad rows alone: ingest's own check names the first row of each reason.
             empty = Snapshot(final, Snapshot.draft(run.stage.name, "", schema, []))
-            run.stage.check(empty, run.inputs, counts)
+            run.stage.check(empty, run.inputs, counts, State())
         raise no_rows_left(run.stage.name, _dropped_by_reason(counts))
     version = content_version([final / file.name for file in files], schema)
-    manifest = Snapshot.draft(run.stage.name, version, schema, files)
-    return Snapshot(final, manifest), records
+    return Snapshot(final, Snapshot.draft(run.stage.name, version, schema, files))
 
 
 def _commit(run: StagePlan, draft: Snapshot, records: list[PartRecord], work: Path) -> Snapshot:

@@ -8,7 +8,9 @@ from pathlib import Path
 from pipeline import refs
 from pipeline.ledger import STAGE as LEDGER
 from pipeline.lock import locked
-from pipeline.segments import INDEX, stale_segments
+from pipeline.prompts import INDEX as PROMPT_INDEX
+from pipeline.prompts import prompt_maker
+from pipeline.segments import INDEX, maker, stale_segments
 from schemas import RunRecord
 
 
@@ -35,7 +37,9 @@ def find_garbage(data_root: Path, keep: int) -> Garbage:
         paths += [path for path in versions if path not in wanted]
         paths += [path for path in (folder / "dropped").glob("*.parquet") if path not in wanted]
         paths += [path for path in (folder / "tmp").glob("*") if not _is_running(data_root, stage, path)]
-    paths += stale_segments(data_root / INDEX, [path / "manifest.json" for path in wanted])
+    manifests = [path / "manifest.json" for path in wanted]
+    paths += stale_segments(data_root / INDEX, manifests, maker())
+    paths += stale_segments(data_root / PROMPT_INDEX, manifests, prompt_maker())
     return Garbage(sorted(paths), sum(_size(path) for path in paths))
 
 

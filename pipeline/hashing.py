@@ -172,6 +172,11 @@ def add_up(sums: U64, present: NDArray[np.bool_], row: Codes, value: U64) -> Non
         present[row[at]] = True
 
 
+def chunks_numbered(values: pa.ChunkedArray) -> tuple[Codes, Codes]:
+    """Return the number of each text and the first place of each number, however many bytes the texts have together."""
+    return numbered(np.concatenate([np.zeros((0, 2), np.uint64), *(text_hashes(chunk) for chunk in values.chunks)]))
+
+
 def joined_codes(parts: Sequence[Codes]) -> Codes:
     """Return arrays of codes one after another; none gives an empty one."""
     return np.concatenate(parts) if parts else np.zeros(0, np.int32)

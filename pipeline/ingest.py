@@ -24,7 +24,7 @@ from pipeline.snapshot import BATCH_ROWS, Snapshot
 from pipeline.source import STDIN, Source
 from pipeline.source_files import raise_together
 from pipeline.sources import Survey, layout_for, survey
-from pipeline.stage import Inputs, Mapped, Part, Place, Settings, Slice
+from pipeline.stage import Inputs, Mapped, Part, Place, Settings, Slice, State
 from schemas import ConfigError, DataError, Ingested, Quarantined, SourceError
 
 _TEXTS_IN_PART = 1000
@@ -158,14 +158,14 @@ class Ingest(Settings):
         counts.update(take_care(examples, normalize=self.normalize, repair=self.repair, personal=self.pii))
         return Mapped(examples.batch(), drops.batch(), {name: n for name, n in counts.items() if n})
 
-    def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int]) -> dict[str, JsonValue]:
+    def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int], state: State) -> dict[str, JsonValue]:
         """Return what each source was taken for and how many of its rows were bad.
 
         Raises:
             SourceError: More than `max_bad_share` of a source's rows are bad, or all of them, or none was asked
                 for by its `where`; every such source at once, with the reasons and the first rows of each.
         """
-        del output
+        del output, state
         told: dict[str, JsonValue] = {}
         problems: list[DataError] = []
         for source in self.sources:

@@ -23,7 +23,7 @@ from pipeline.dedupe import Dedupe, fields_of
 from pipeline.hashing import Ints
 from pipeline.pair_memory import Keys, PairMemory
 from pipeline.pairing import Nodes
-from pipeline.segments import INDEX, open_segments
+from pipeline.segments import INDEX, Cutting, open_segments
 from pipeline.shown_rows import Row, RowReader
 from pipeline.sides import Sides
 from pipeline.snapshot import Snapshot
@@ -89,7 +89,7 @@ class Inspection:
         known = fields_of(place)
         sides = cast(dict[str, list[tuple[str, str]]], known["sides"])
         documents = cast(dict[str, list[str]], known["documents"])
-        opened = open_segments(parent, sides, documents, place.data_root / INDEX)
+        opened = open_segments(parent, Cutting.by_field(sides, documents), place.data_root / INDEX)
         corpus = Corpus(opened.segments)
         dropped, rows = _read_dropped(place.data_root / "dedupe" / "dropped", record, parent, corpus)
         stays = np.ones(corpus.n, np.bool_)

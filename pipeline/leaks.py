@@ -6,7 +6,6 @@ test   "explain how self-driving cars work"     stays
 Found are rows of one group, equal prompts whatever their template, and near prompts of the same meaning.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +14,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipeline.difference import SAME, likeness_of, same_meaning
+from pipeline.hashing import Codes, chunks_numbered
 from pipeline.numerals import digits
-from pipeline.similarity import near_pairs, normal, scores
+from pipeline.prompts import Prompts, fields_of, n_fields
+from pipeline.similarity import near_nodes, scores
 
 SAME_GROUP, SAME_PROMPT = range(2)
-# Stands between the fields of a prompt: white space to no one, and in no text.
-_JOINT = "\x01"
 _PAIRS_AT_ONCE = 1 << 16
 
 
@@ -32,7 +31,7 @@ class Leaks:
         partner: Index of the row on the greater side that a row resembles, or -1.
         score: Similarity to the partner, 0 to 1; 1 where the two share a group or a prompt.
         why: Number of a sentence in `sentences`, for rows that leak.
-        n_near: Pairs of near prompts that were found on different sides.
+        n_near: Pairs of distinct near prompts that were found on different sides.
         n_judged: Those of them, near in every field and with equal numbers, whose meaning was compared.
     """
 
@@ -54,7 +53,7 @@ class Leaks:
 
 
 def find_leaks(
-    texts: Sequence[pa.ChunkedArray],
+    prompts: Prompts,
     groups: pa.ChunkedArray,
     sides: npt.NDArray[np.int8],
     threshold: float,
@@ -70,7 +69,7 @@ def find_leaks(
     is left finds nothing either.
 
     Args:
-        texts: First prompt field of each row, second field, and so on, as `split_rows` gives them.
+        prompts: Of the rows.
         groups: Group of each row; a group stands on one side.
         sides: 0 train, 1 validation, 2 test.
         threshold: Least similarity of a look-alike.
@@ -82,48 +81,22 @@ def find_leaks(
     leaks = Leaks(np.full(n, -1, np.int64), np.zeros(n), np.zeros(n, np.int32), ["same group", "the same prompt"])
     there = np.ones(n, bool) if gone is None else ~gone
     _one_side_each(leaks, _codes(groups), sides, there, rank, SAME_GROUP)
-    fields = _from_the_first([normal(field) for field in texts])
-    whole = _whole(fields)
-    unjoined = whole if len(fields) == 1 else pc.replace_substring(whole, _JOINT, " ")
-    _one_side_each(leaks, _codes(unjoined), sides, there, rank, SAME_PROMPT)
-    del unjoined
-    while True:
-        left = np.flatnonzero(there & (leaks.partner < 0))
-        if not _across_texts(leaks, fields, whole, sides, left, threshold, rank):
-            return leaks
+    _one_side_each(leaks, prompts.unjoined(), sides, there, rank, SAME_PROMPT)
+    while _across_texts(leaks, prompts, sides, there & (leaks.partner < 0), threshold, rank):
+        pass
+    return leaks
 
 
-def _codes(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+def _codes(values: pa.ChunkedArray) -> Codes:
     """Return a number for each value, equal for equal values; -1 for empty ones."""
-    whole = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
-    codes: npt.NDArray[np.int64] = whole.dictionary_encode().indices.to_numpy().astype(np.int64)
-    codes[pc.equal(pc.binary_length(whole), 0).to_numpy(zero_copy_only=False)] = -1
+    codes = chunks_numbered(values)[0]
+    codes[pc.equal(pc.binary_length(values), 0).to_numpy()] = -1
     return codes
-
-
-def _from_the_first(fields: list[pa.LargeStringArray]) -> list[pa.LargeStringArray]:
-    """Return the fields without gaps: templates name their fields each in their own way, and some are left empty."""
-    for at in range(len(fields)):
-        for later in range(at + 1, len(fields)):
-            empty = pc.equal(fields[at], "")
-            if pc.any(empty).as_py():
-                first, second = fields[at], fields[later]
-                fields[at] = pc.if_else(empty, second, first)
-                fields[later] = pc.if_else(empty, "", second).cast(pa.large_string())
-    return fields
-
-
-def _whole(fields: list[pa.LargeStringArray]) -> pa.LargeStringArray:
-    """Return the prompts whole; the fields that a row has not leave no trace at the end."""
-    if len(fields) == 1:
-        return fields[0]
-    joined = pc.binary_join_element_wise(*fields, pa.scalar(_JOINT, pa.large_string()))
-    return pc.ascii_rtrim(joined, _JOINT)
 
 
 def _one_side_each(
     leaks: Leaks,
-    code: npt.NDArray[np.int64],
+    code: Codes,
     sides: npt.NDArray[np.int8],
     there: npt.NDArray[np.bool_],
     rank: npt.NDArray[np.uint64],
@@ -147,77 +120,71 @@ def _one_side_each(
 
 def _across_texts(
     leaks: Leaks,
-    fields: list[pa.LargeStringArray],
-    whole: pa.LargeStringArray,
+    prompts: Prompts,
     sides: npt.NDArray[np.int8],
-    left: npt.NDArray[np.int64],
+    there: npt.NDArray[np.bool_],
     threshold: float,
     rank: npt.NDArray[np.uint64],
 ) -> int:
-    """Mark rows among `left` that resemble a row on a greater side; return how many."""
-    if len(np.unique(sides[left])) < 2:
+    """Mark rows among those that are there which resemble a row on a greater side; return how many prompts do."""
+    rows = np.flatnonzero(there & (prompts.text >= 0))
+    # By now rows with one prompt stand on one side. The one of smallest rank, which is written last, stands for all.
+    rows = rows[np.argsort(rank[rows], kind="stable")[::-1]]
+    row_of = np.full(prompts.n_texts, -1, np.int64)
+    row_of[prompts.text[rows]] = rows
+    known = np.flatnonzero(row_of >= 0).astype(np.int32)
+    side = sides[row_of[known]]
+    if not len(known) or side.min() == side.max():
         return 0
-    prompts = whole if len(left) == len(whole) else whole.take(pa.array(left))
-    pairs = near_pairs(prompts, threshold, sides[left])
-    a, b, score = left[pairs.left], left[pairs.right], pairs.score
-    leaks.n_near += len(score)
+    pairs = near_nodes(prompts.nodes(known), threshold, side)
+    leaks.n_near += len(pairs.score)
+    turned = side[pairs.left] > side[pairs.right]
+    lesser = known[np.where(turned, pairs.right, pairs.left)]
+    greater = known[np.where(turned, pairs.left, pairs.right)]
     # Nearly all pairs that share a long field differ in a short one, or in a number: both are told without Python.
-    keep = np.ones(len(score), bool)
-    for start in range(0, len(score), _PAIRS_AT_ONCE):
+    keep = np.ones(len(lesser), bool)
+    for start in range(0, len(lesser), _PAIRS_AT_ONCE):
         some = slice(start, start + _PAIRS_AT_ONCE)
-        keep[some] = _near_in_every_field(a[some], b[some], fields, threshold)
-    a, b, score = a[keep], b[keep], score[keep]
+        keep[some] = _near_in_every_field(prompts.texts(lesser[some]), prompts.texts(greater[some]), threshold)
+    lesser, greater, score = lesser[keep], greater[keep], pairs.score[keep]
     leaks.n_judged += len(score)
-    turned = sides[a] > sides[b]
-    lesser, greater = np.where(turned, b, a), np.where(turned, a, b)
-    # Each row's best partner first, so that the first that means the same is the one to name.
-    order = np.lexsort((rank[greater], -score, lesser))
-    text = _numbered(whole, lesser, greater)
-    judged: dict[tuple[int, int], str | None] = {}
+    # Each prompt's best partner first, so that the first that means the same is the one to name.
+    order = np.lexsort((rank[row_of[greater]], -score, lesser))
+    partner, why = np.full(prompts.n_texts, -1, np.int64), np.zeros(prompts.n_texts, np.int32)
+    likeness = np.zeros(prompts.n_texts)
     numbers_of = {sentence: number for number, sentence in enumerate(leaks.sentences)}
-    found = 0
     for at in order.tolist():
-        row, other = int(lesser[at]), int(greater[at])
-        if leaks.partner[row] >= 0:
-            continue
-        key = (int(text[at]), int(text[at + len(order)]))
-        if key not in judged:
-            judged[key] = _same_in_every_field(fields, row, other)
-        if (why := judged[key]) is not None:
-            found += 1
-            leaks.partner[row], leaks.score[row] = other, score[at]
-            leaks.why[row] = numbers_of.setdefault(why, len(numbers_of))
+        one = int(lesser[at])
+        if partner[one] < 0 and (told := _same_in_every_field(prompts, one, int(greater[at]))) is not None:
+            partner[one], likeness[one] = row_of[greater[at]], score[at]
+            why[one] = numbers_of.setdefault(told, len(numbers_of))
     leaks.sentences = list(numbers_of)
-    return found
+    text = prompts.text[rows]
+    rows, text = rows[partner[text] >= 0], text[partner[text] >= 0]
+    leaks.partner[rows], leaks.score[rows], leaks.why[rows] = partner[text], likeness[text], why[text]
+    return len(rows)
 
 
 def _near_in_every_field(
-    a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], fields: list[pa.LargeStringArray], threshold: float
+    left: pa.LargeStringArray, right: pa.LargeStringArray, threshold: float
 ) -> npt.NDArray[np.bool_]:
-    """Return which pairs of rows have, in every field, two near texts with the same digits, or none."""
-    hopeful = np.ones(len(a), bool)
-    for field in fields:
-        at = np.flatnonzero(hopeful)
-        left, right = field.take(pa.array(a[at])), field.take(pa.array(b[at]))
-        differ = pc.not_equal(left, right)
-        at, left, right = at[differ.to_numpy(zero_copy_only=False)], left.filter(differ), right.filter(differ)
-        numbers = pc.equal(digits(left), digits(right)).to_numpy(zero_copy_only=False)
-        hopeful[at] = numbers & (scores(left, right, threshold) >= threshold)
+    """Return which pairs of prompts have, in every field, two near texts with the same digits, or none."""
+    hopeful = np.ones(len(left), bool)
+    most = max(n_fields(left), n_fields(right)) if len(left) else 0
+    for ours, theirs in zip(fields_of(left, most), fields_of(right, most), strict=True):
+        at = np.flatnonzero(hopeful & pc.not_equal(ours, theirs).to_numpy(zero_copy_only=False))
+        one, other = ours.take(pa.array(at)), theirs.take(pa.array(at))
+        numbers = pc.equal(digits(one), digits(other)).to_numpy(zero_copy_only=False)
+        hopeful[at] = numbers & (scores(one, other, threshold) >= threshold)
     return hopeful
 
 
-def _numbered(
-    texts: pa.LargeStringArray, left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
-) -> npt.NDArray[np.int64]:
-    """Return a number for each text of some rows, then of others; equal texts have equal numbers."""
-    return _codes(texts.take(pa.array(np.concatenate([left, right]))))
-
-
-def _same_in_every_field(fields: list[pa.LargeStringArray], one: int, other: int) -> str | None:
+def _same_in_every_field(prompts: Prompts, one: int, other: int) -> str | None:
     """Return what differs, or None if it changes the meaning of a field."""
+    whole = prompts.texts(np.array([one, other]))
     told = []
-    for field in fields:
-        left, right = field[one].as_py(), field[other].as_py()
+    for field in fields_of(whole, n_fields(whole)):
+        left, right = field.to_pylist()
         if left != right:
             if likeness_of(left, right) != SAME:
                 return None

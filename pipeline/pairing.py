@@ -137,6 +137,10 @@ def _of_band(
 ) -> list[NDArray[np.uint64]]:
     keys = table.keys(band)
     rows = None if new is None else touched(keys, new, band % _LARGE_IN == 0)
+    if side is not None and rows is None:
+        # A bucket gives pairs only if it holds a text of another side than most are on.
+        few = side[table.node] != np.bincount(side).argmax()
+        rows = members(keys, np.unique(keys[few]))
     order = _ordered(table, nodes, band, keys, rows)
     if changed is not None:
         changed.hot[table.node[order[sizes_of(order, keys) > FULL_BUCKET]]] = True

@@ -4,12 +4,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import JsonValue
 
-from pipeline.snapshot import PART_ROWS, PartWriter, Snapshot
+from pipeline.snapshot import PART_ROWS, PartWriter
 from pipeline.stage import Inputs, Part, Slice, Stage
 from schemas import PartFile, PartRecord, arrow_schema, dropped_schema
 
@@ -26,6 +27,14 @@ class PartJob:
     state_rows: Path | None
     facts: Mapping[str, JsonValue]
     work: Path
+
+
+class Sink(Protocol):
+    """Where kept rows go."""
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Take rows."""
+        ...
 
 
 class _Rolling:
@@ -54,8 +63,12 @@ class _Rolling:
         return self.files
 
 
-def run_part(job: PartJob) -> PartRecord:
+def run_part(job: PartJob, sink: Sink | None = None) -> PartRecord:
     """Return the record of one part, its kept and dropped rows written into the job's folder.
+
+    Args:
+        job: What to run.
+        sink: Takes the kept rows instead; the record names no kept files then.
 
     Raises:
         ValueError: The stage broke its contract: rows in are not rows kept plus rows dropped.
@@ -77,7 +90,7 @@ def run_part(job: PartJob) -> PartRecord:
         if mapped.dropped.num_rows:
             for item in pc.value_counts(mapped.dropped.column("reason")).to_pylist():
                 counts[f"dropped:{item['values']}"] += item["counts"]
-        kept.write(mapped.kept)
+        (sink or kept).write(mapped.kept)
         dropped.write(mapped.dropped)
     return PartRecord(key=job.key, files=kept.close(), dropped=dropped.close(), rows_in=rows_in, counts=dict(counts))
 
@@ -101,25 +114,3 @@ def one_batch(table: pa.Table) -> pa.RecordBatch:
     """Return a small table as a single batch."""
     batches = table.combine_chunks().to_batches()
     return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
-
-
-def partition(
-    files: list[Path], column: str, schema: pa.Schema, folder: Path, values: tuple[str, ...]
-) -> list[PartFile]:
-    """Write the rows of `files` again, one run of files for each value of a column, in their order.
-
-    Names are ``train-00000-of-00002.parquet``; a value without rows gets no file, since an empty
-    parquet file stops `datasets.load_dataset`.
-    """
-    written: list[PartFile] = []
-    for value in values:
-        rolling = _Rolling(folder, value, schema)
-        for path in files:
-            for batch in Snapshot.read_part(path):
-                rolling.write(batch.filter(pc.equal(batch.column(column), value)))
-        made = rolling.close()
-        for number, file in enumerate(made):
-            name = f"{value}-{number:05d}-of-{len(made):05d}.parquet"
-            (folder / file.name).rename(folder / name)
-            written.append(file.model_copy(update={"name": name}))
-    return written

@@ -62,16 +62,17 @@ def take_over(record: PartRecord, folder: Path, index: int, work: Path) -> PartR
     kept, dropped = [], []
     for number, file in enumerate(record.files):
         name = f"kept-{index:05d}-{number:05d}.parquet"
-        _link(folder / file.name, work / name)
+        link(folder / file.name, work / name)
         kept.append(file.model_copy(update={"name": name}))
     for number, file in enumerate(record.dropped):
         name = f"dropped-{index:05d}-{number:05d}.parquet"
-        _link(folder.parent / "dropped" / file.name, work / name)
+        link(folder.parent / "dropped" / file.name, work / name)
         dropped.append(file.model_copy(update={"name": name}))
     return record.model_copy(update={"files": kept, "dropped": dropped})
 
 
-def _link(old: Path, new: Path) -> None:
+def link(old: Path, new: Path) -> None:
+    """Make a file appear under a second name, by a hard link where the file system has them."""
     try:
         os.link(old, new)
     except OSError:  # a file system without hard links

@@ -25,7 +25,7 @@ from pipeline.hashing import buffers, numbered, text_hashes
 from pipeline.minhash import LONG_BYTES, LONG_GRAM, SHORT_GRAM, Signed, sign
 from pipeline.numerals import digit_keys
 from pipeline.plain import normal, told_apart
-from pipeline.sides import PROMPT, Sides
+from pipeline.sides import PROMPT, CellMaker
 from schemas import Ingested, arrow_schema
 
 # A text of 400 bytes may be near one this short, so from here on texts have long shingles as well as short ones.
@@ -67,12 +67,12 @@ def sign_families(texts: pa.LargeStringArray) -> list[tuple[NDArray[np.int32], S
     return done
 
 
-def build(batches: Iterable[pa.RecordBatch], sides: Sides, workers: int = 1) -> tuple[Arrays, dict[str, JsonValue]]:
+def build(batches: Iterable[pa.RecordBatch], sides: CellMaker, workers: int = 1) -> tuple[Arrays, dict[str, JsonValue]]:
     """Return the arrays of a segment and the facts to keep beside them.
 
     Args:
         batches: The part's rows, columns `COLUMNS`.
-        sides: Which side each field is on.
+        sides: Takes rows apart.
         workers: Threads that take batches apart at a time.
     """
     parts: dict[str, list[NDArray[Any]]] = {}
@@ -97,7 +97,7 @@ def build(batches: Iterable[pa.RecordBatch], sides: Sides, workers: int = 1) -> 
     }
 
 
-def _cells(sides: Sides, batch: pa.RecordBatch) -> Arrays:
+def _cells(sides: CellMaker, batch: pa.RecordBatch) -> Arrays:
     """Return the cells and distinct texts of a batch, both numbered from 0."""
     cells = sides.cells(batch)
     raw = pc.fill_null(cells.text, "")

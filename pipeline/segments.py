@@ -17,7 +17,7 @@ from pipeline.code import code_of
 from pipeline.corpus import Segment
 from pipeline.digest import file_digest, value_digest
 from pipeline.segment import build
-from pipeline.sides import COLUMNS, Sides
+from pipeline.sides import COLUMNS, CellMaker, Sides
 from pipeline.snapshot import Snapshot, make_folder
 from pipeline.vocabulary import word_files
 from schemas import Manifest, SnapshotError
@@ -26,7 +26,34 @@ from schemas import Manifest, SnapshotError
 WORKERS = 2
 INDEX = "dedupe/index/segments"
 _NOT_THERE = "it is not there"
-SidesOf = Mapping[str, Sequence[tuple[str, str]]]
+
+
+@dataclass(frozen=True)
+class Cutting:
+    """How rows are taken apart into cells.
+
+    Attributes:
+        into: Gives the cells of a batch that holds `COLUMNS`.
+        meaning: Template to what the cells of its rows depend on beside the rows.
+        made_by: Digest of all code and word lists that can change a segment.
+    """
+
+    into: CellMaker
+    meaning: Mapping[str, JsonValue]
+    made_by: str
+
+    @staticmethod
+    def by_field(sides: Mapping[str, Sequence[tuple[str, str]]], documents: Mapping[str, Sequence[str]]) -> "Cutting":
+        """Return the cutting into one cell a field.
+
+        Args:
+            sides: Template to its fields in order, each with "prompt" or "response".
+            documents: Template to its document fields.
+        """
+        meaning: dict[str, JsonValue] = {
+            name: [[[*one] for one in fields], [*documents.get(name, [])]] for name, fields in sides.items()
+        }
+        return Cutting(Sides.of(sides, documents), meaning, maker())
 
 
 @dataclass(frozen=True)
@@ -45,21 +72,16 @@ class Opened:
     faults: list[str]
 
 
-def open_segments(parent: Snapshot, sides: SidesOf, documents: Mapping[str, Sequence[str]], folder: Path) -> Opened:
+def open_segments(parent: Snapshot, cutting: Cutting, folder: Path) -> Opened:
     """Return the segments of a snapshot's parts, those that are missing made and kept.
 
     Args:
         parent: The snapshot.
-        sides: Template to its fields in order, each with "prompt" or "response".
-        documents: Template to its document fields.
+        cutting: How its rows are taken apart.
         folder: Where segments are kept.
     """
     make_folder(folder)
-    made_by = maker()
-    table = Sides.of(sides, documents)
-    meaning: dict[str, JsonValue] = {
-        name: [[[*one] for one in fields], [*documents.get(name, [])]] for name, fields in sides.items()
-    }
+    made_by, meaning = cutting.made_by, cutting.meaning
     stems = [folder / _stem(file.digest, made_by) for file in parent.manifest.files]
 
     def one(number: int) -> tuple[Segment, str | None]:
@@ -68,7 +90,7 @@ def open_segments(parent: Snapshot, sides: SidesOf, documents: Mapping[str, Sequ
         if isinstance(kept, Segment):
             return kept, None
         path = parent.folder / parent.manifest.files[number].name
-        arrays, facts = build(Snapshot.read_part(path, COLUMNS), table, WORKERS)
+        arrays, facts = build(Snapshot.read_part(path, COLUMNS), cutting.into, WORKERS)
         used = facts["template"]
         assert isinstance(used, list)
         facts["part"] = digest
@@ -92,10 +114,9 @@ def open_segments(parent: Snapshot, sides: SidesOf, documents: Mapping[str, Sequ
     return Opened([segment for segment, _ in found], [stem.name for stem in stems], built, faults)
 
 
-def stale_segments(folder: Path, manifests: Sequence[Path]) -> list[Path]:
+def stale_segments(folder: Path, manifests: Sequence[Path], made_by: str) -> list[Path]:
     """Return the files of segments whose part is in none of the snapshots, or which other code has made."""
     there = [Manifest.model_validate_json(path.read_bytes()) for path in manifests if path.is_file()]
-    made_by = maker()
     wanted = {_stem(file.digest, made_by) for manifest in there for file in manifest.files}
     return sorted(path for path in folder.glob("*") if path.stem not in wanted)
 
@@ -104,9 +125,9 @@ def _stem(digest: str, made_by: str) -> str:
     return f"{digest[:24]}-{made_by[:8]}"
 
 
-def maker() -> str:
-    """Return the digest of all code and word lists that can change a segment."""
-    code = code_of("pipeline.segment")
+def maker(module: str = "pipeline.segment") -> str:
+    """Return the digest of all code of a module and word lists that can change a segment."""
+    code = code_of(module)
     lists: dict[str, JsonValue] = {name: file_digest(path) for name, path in word_files().items()}
     versions: dict[str, JsonValue] = {**code.distributions}
     return value_digest([code.digest, versions, lists])

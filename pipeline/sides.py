@@ -9,6 +9,7 @@ A conversation that nobody has answered yet, whose last turn is not the assistan
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
@@ -40,6 +41,19 @@ class CellBatch:
     place: NDArray[np.int8]
     is_document: NDArray[np.bool_]
     text: pa.LargeStringArray
+
+
+class CellMaker(Protocol):
+    """Takes rows apart."""
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the fields, which cells name by number."""
+        ...
+
+    def cells(self, batch: pa.RecordBatch) -> CellBatch:
+        """Return the cells of a batch that holds `COLUMNS`."""
+        ...
 
 
 @dataclass(frozen=True)

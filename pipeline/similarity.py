@@ -19,10 +19,10 @@ from rapidfuzz.distance import Indel
 from rapidfuzz.process import cpdist
 
 from pipeline.nodes import nodes_of
-from pipeline.pairing import candidates
+from pipeline.pairing import Nodes, candidates
 from pipeline.plain import normal
 
-__all__ = ["Pairs", "near_pairs", "normal", "pair_score", "scores"]
+__all__ = ["Pairs", "near_nodes", "near_pairs", "normal", "pair_score", "scores"]
 
 WORDS_FROM_CHARS = 20_000
 _PAIRS_AT_ONCE = 1 << 16
@@ -38,7 +38,7 @@ class Pairs:
     score: NDArray[np.float32]
 
 
-def near_pairs(texts: pa.Array | pa.ChunkedArray, threshold: float, sides: NDArray[np.int8] | None = None) -> Pairs:
+def near_pairs(texts: pa.Array | pa.ChunkedArray, threshold: float) -> Pairs:
     """Return the pairs of texts with a score of `threshold` or more and the same numbers in them.
 
     Texts with other numbers ask for other things, however near they are. Empty texts are in no pair. Texts that are
@@ -48,21 +48,13 @@ def near_pairs(texts: pa.Array | pa.ChunkedArray, threshold: float, sides: NDArr
     Args:
         texts: Raw or normal texts.
         threshold: 0.5 to 1.
-        sides: With it only pairs of different sides are returned; then every row of every near or equal text
-            of another side stands in at least one pair.
     """
     plain = normal(texts)
     codes = np.asarray(pc.dictionary_encode(plain).indices, np.int64)
-    side = np.zeros(len(codes), np.int64) if sides is None else sides.astype(np.int64)
-    n_sides = int(side.max(initial=0)) + 1
-    _, first, unit = np.unique(codes * n_sides + side, return_index=True, return_inverse=True)
+    _, first, unit = np.unique(codes, return_index=True, return_inverse=True)
     some = first[pc.binary_length(plain.take(pa.array(first))).to_numpy(zero_copy_only=False) > 0]
-    if sides is None:
-        left, right, score = _scored(plain.take(pa.array(some)), threshold, None)
-        near = Pairs(some[left], some[right], score)
-        return _sorted([near, _equal(plain, first, unit)])
-    left, right, score = _scored(plain.take(pa.array(some)), threshold, side[some])
-    return _sorted(_spread(unit, unit[some[left]], unit[some[right]], score))
+    near = near_nodes(nodes_of(plain.take(pa.array(some))), threshold)
+    return _sorted([Pairs(some[near.left], some[near.right], near.score), _equal(plain, first, unit)])
 
 
 def scores(left: pa.LargeStringArray, right: pa.LargeStringArray, threshold: float) -> NDArray[np.float32]:
@@ -107,22 +99,6 @@ def _equal(plain: pa.LargeStringArray, first: NDArray[np.int64], unit: NDArray[n
     return Pairs(first[unit[later]], later, np.ones(len(later), np.float32))
 
 
-def _spread(
-    unit: NDArray[np.int64], left: NDArray[np.int64], right: NDArray[np.int64], score: NDArray[np.float32]
-) -> list[Pairs]:
-    """Turn pairs of distinct texts into pairs of rows, in which every copy of either text stands once."""
-    rows = np.argsort(unit, kind="stable")
-    starts = np.searchsorted(unit[rows], np.arange(int(unit.max(initial=-1)) + 2))
-    found = []
-    for one, other in ((left, right), (right, left)):
-        copies = np.diff(starts)[one]
-        pair = np.repeat(np.arange(len(one)), copies)
-        within = np.arange(len(pair)) - np.repeat(np.cumsum(copies) - copies, copies)
-        row, partner = rows[starts[one[pair]] + within], rows[starts[other[pair]]]
-        found.append(Pairs(np.minimum(row, partner), np.maximum(row, partner), score[pair]))
-    return found
-
-
 def _sorted(parts: list[Pairs]) -> Pairs:
     """Join the parts in order of left and right, each pair once."""
     left = np.concatenate([np.zeros(0, np.int64), *(part.left for part in parts)])
@@ -135,20 +111,22 @@ def _sorted(parts: list[Pairs]) -> Pairs:
     return Pairs(left[new], right[new], score[new])
 
 
-def _scored(
-    texts: pa.LargeStringArray, threshold: float, side: NDArray[np.int64] | None
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
-    """Return the candidates among distinct texts that reach the threshold; a pair may come more than once."""
+def near_nodes(nodes: Nodes, threshold: float, side: NDArray[np.int8] | None = None) -> Pairs:
+    """Return the pairs of distinct texts that are candidates and have a score of `threshold` or more.
+
+    Args:
+        nodes: The texts, none of them empty.
+        threshold: 0.5 to 1.
+        side: Of each text; with it only pairs of different sides are returned.
+    """
     found: list[Pairs] = []
-    sides = None if side is None else side.astype(np.int8)
-    for pairs in candidates(nodes_of(texts), threshold, side=sides):
+    for pairs in candidates(nodes, threshold, side=side):
         left = (pairs >> np.uint64(32)).astype(np.int64)
         right = (pairs & np.uint64(0xFFFFFFFF)).astype(np.int64)
         score = np.zeros(len(left), np.float32)
         for start in range(0, len(left), _PAIRS_AT_ONCE):
             some = slice(start, start + _PAIRS_AT_ONCE)
-            score[some] = scores(texts.take(pa.array(left[some])), texts.take(pa.array(right[some])), threshold)
+            score[some] = scores(nodes.texts(left[some]), nodes.texts(right[some]), threshold)
         near = score > 0
         found.append(Pairs(left[near], right[near], score[near]))
-    whole = _sorted(found)
-    return whole.left, whole.right, whole.score
+    return _sorted(found)

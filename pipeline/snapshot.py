@@ -11,6 +11,7 @@ Everything is written in `data/<stage>/tmp/`, synced, and appears by one rename.
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ from schemas import Manifest, PartFile, SnapshotError
 BATCH_ROWS = 8192
 PART_ROWS = 65536
 MANIFEST = "manifest.json"
+_HASHERS = 2
 
 
 @dataclass(frozen=True)
@@ -180,9 +182,13 @@ def _open_to_group(path: Path) -> None:
 def content_version(files: Sequence[Path], schema: pa.Schema) -> str:
     """Return the version of the rows in these files, read back from disk in order."""
     digest = ContentDigest(schema)
-    for path in files:
-        for batch in Snapshot.read_part(path):
-            digest.update(batch.cast(schema))
+    batches = (batch.cast(schema) for path in files for batch in Snapshot.read_part(path))
+    with ThreadPoolExecutor(_HASHERS) as pool, ThreadPoolExecutor(1) as reader:
+        # The next batch is read while this one is hashed.
+        ahead = reader.submit(next, batches, None)
+        while (batch := ahead.result()) is not None:
+            ahead = reader.submit(next, batches, None)
+            digest.update(batch, pool)
     return digest.hexdigest()
 
 

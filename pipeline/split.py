@@ -33,6 +33,7 @@ from pipeline.leaks import SAME_GROUP, find_leaks
 from pipeline.ledger import STAGE as LEDGER
 from pipeline.ledger import decisions, with_new
 from pipeline.mixing import Mix
+from pipeline.prompts import StoredPrompts, open_prompts
 from pipeline.snapshot import Snapshot
 from pipeline.split_rows import Rows, read_rows
 from pipeline.splitting import Policy, decide
@@ -95,11 +96,12 @@ class Split(Settings):
         Raises:
             ConfigError: Hold-outs, weights or caps leave no row to train on; nothing is decided then.
         """
-        del cache
         synthetic: Any = inputs.values.get("synthetic", [])
         most: Any = inputs.values.get("max_synthetic", 1.0)
         policy = replace(self.policy, synthetic=tuple(synthetic), max_synthetic=most)
-        rows = read_rows(parents["annotate"], _fields_of(inputs), policy.kept)
+        folder = (cache or spill / "index").parent / "segments"
+        stored = open_prompts(parents["annotate"], _fields_of(inputs), folder, spill)
+        rows = read_rows(parents["annotate"], stored.prompts, policy.kept, spill)
         known = decisions(parents.get(LEDGER))
         dropped = [path for name, path in inputs.files.items() if name.startswith(_DROPPED)]
         decided = decide(rows, known, policy, dropped)
@@ -108,7 +110,7 @@ class Split(Settings):
         every = with_new(known, rows.plain.column("id"), decided.sides)
         _write(ledger, every.to_batches())
         counts = {**decided.counts, "new": every.num_rows - known.num_rows}
-        return State(rows=path, ledger=ledger, counts=counts, notes=decided.notes)
+        return State(rows=path, ledger=ledger, counts=counts, notes=decided.notes, recall=stored)
 
     @property
     def policy(self) -> Policy:
@@ -135,19 +137,24 @@ class Split(Settings):
         del inputs
         return Inputs()
 
-    def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int]) -> dict[str, JsonValue]:
+    def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int], state: State) -> dict[str, JsonValue]:
         """Search the finished split again and return the proof, or refuse it.
 
         Raises:
             GateError: Two rows on different sides share an id, a group, a prompt, or a meaning.
         """
-        del counts
-        rows = read_rows(output, _fields_of(inputs), [LANGUAGE], sides=True)
+        del inputs, counts
+        stored: StoredPrompts = state.recall
+        rows = read_rows(output, stored.read_again(output), [LANGUAGE], stored.spill, sides=True)
         plain = with_language(rows.plain, rows.meta[LANGUAGE])
         table: dict[str, JsonValue] = {
             name: {side: n for side, n in sides.items() if n} for name, sides in count(plain, "template").items()
         }
-        return {"proof": _proof(rows, self.leak), "table": table, **strata(plain, self.shares)}
+        return {
+            "proof": _proof(rows, self.leak),
+            "table": table,
+            **strata(plain, self.shares),
+        }
 
     def documents(self, output: Snapshot) -> dict[str, str]:
         """Return the dataset card and the Croissant metadata: a split is what other tools load."""
@@ -174,7 +181,7 @@ def _fields_of(inputs: Inputs) -> dict[str, list[str]]:
 def _proof(rows: Rows, threshold: float) -> JsonValue:
     """Return what a search of the finished split found, nothing; or refuse the split."""
     sides = side_numbers(rows.plain.column("split"))
-    leaks = find_leaks(rows.texts, rows.plain.column("group"), sides, threshold)
+    leaks = find_leaks(rows.prompts, rows.plain.column("group"), sides, threshold)
     forget_texts()
     ids = rows.plain.group_by("id").aggregate([("split", "count_distinct")])
     crossing = ids.filter(pc.greater(ids.column("split_count_distinct"), 1)).column("id")

@@ -222,7 +222,7 @@ def _part_with_held(leaving: Leaving, dealt: Dealt, held: npt.NDArray[np.int8]) 
 def _part_with_leaks(leaving: Leaving, dealt: Dealt, rows: Rows, threshold: float) -> None:
     """Let rows go that resemble a row on a greater side."""
     ids, groups = rows.plain.column("id"), rows.plain.column("group")
-    leaks = find_leaks(rows.texts, groups, dealt.sides, threshold, gone=leaving.gone, rank=keys(ids))
+    leaks = find_leaks(rows.prompts, groups, dealt.sides, threshold, gone=leaving.gone, rank=keys(ids))
     forget_texts()
     found = leaks.rows
     partner = leaks.partner[found]

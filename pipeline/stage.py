@@ -95,6 +95,7 @@ class State:
         ledger: Arrow IPC file of decisions to keep for ever, for the split stage only.
         counts: Things worth telling, by name.
         notes: Things a reader of the run's record should see; they change no row and enter no key.
+        recall: What `check` may use of what `prepare` has worked out; it stays in this process.
     """
 
     rows: Path | None = None
@@ -102,6 +103,7 @@ class State:
     ledger: Path | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, JsonValue] = field(default_factory=dict)
+    recall: Any = None
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class Stage(Protocol):
         """Return what becomes of one batch; pure."""
         ...
 
-    def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int]) -> dict[str, JsonValue]:
+    def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int], state: State) -> dict[str, JsonValue]:
         """Read the output once, return what is proved, or refuse it with an error."""
         ...
 
@@ -215,9 +217,9 @@ class Settings(Strict):
         del inputs
         yield from Snapshot.read_part(part.path)
 
-    def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int]) -> dict[str, JsonValue]:
+    def check(self, output: Snapshot, inputs: Inputs, counts: Mapping[str, int], state: State) -> dict[str, JsonValue]:
         """Prove nothing."""
-        del output, inputs, counts
+        del output, inputs, counts, state
         return {}
 
     def part_settings(self, part: Part) -> dict[str, Any]:

@@ -43,6 +43,9 @@ class PartRecord(Strict):
     dropped: list[PartFile] = Field(title="dropped rows, named by content")
     rows_in: int
     counts: dict[str, int] = Field(default={}, title="further things counted, such as repairs")
+    by_value: dict[str, int] = Field(
+        default={}, title="kept rows by the value that decides on their file, for a stage that deals rows by value"
+    )
 
 
 class RunRecord(Strict):

@@ -83,6 +83,11 @@ def open_pairs(folder: Path) -> MadePairs:
     return MadePairs(folder / "rows.parquet", Snapshot.open(folder, "snapshot"), folder / "truth.parquet")
 
 
+def blocks(shape: str, n_rows: int, seed: int = 7) -> Iterator[tuple[pa.Array, pa.Array]]:
+    """Yield prompts and responses, `PART_ROWS` rows at a time; nothing is written."""
+    yield from _Plan(shape, n_rows, seed).blocks()
+
+
 class _Plan:
     """Which row repeats which, and the rows, a part at a time."""
 

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
 from pipeline.leaks import SAME_PROMPT, find_leaks  # noqa: E402 - a script finds the checkout first
+from pipeline.prompts import Prompts  # noqa: E402
 from schemas import SPLITS  # noqa: E402
 
 SHOWN = 6
@@ -61,12 +62,12 @@ def report(name: str, rows: Rows) -> None:
     groups = pa.chunked_array([[str(n) for n in range(len(rows))]])
     texts = [pa.chunked_array([[text for _, text, _ in rows]])]
     began = time.monotonic()
-    leaks = find_leaks(texts, groups, sides, 0.85)
+    leaks = find_leaks(Prompts.of(texts), groups, sides, 0.85)
     seconds = time.monotonic() - began
     sizes = ", ".join(f"{side} {n:,}" for side, n in Counter(side for side, _, _ in rows).items())
     print(f"{name}: {sizes}; {seconds:.1f} s, {leaks.n_near:,} near pairs, {leaks.n_judged:,} read closely")
     # With the sides turned round the rows that would go are those that are given away.
-    turned = find_leaks(texts, groups, (2 - sides).astype(np.int8), 0.85).rows
+    turned = find_leaks(Prompts.of(texts), groups, (2 - sides).astype(np.int8), 0.85).rows
     for at in (2, 1):
         total, given_away = int((sides == at).sum()), int((sides[turned] == at).sum())
         if total:

@@ -17,7 +17,7 @@ from pipeline.practice import record_passed
 from pipeline.reopening import Reopening, add_reopening
 from pipeline.screen import screen
 from pipeline.snapshot import PartWriter, Snapshot, make_folder
-from pipeline.stage import Place
+from pipeline.stage import Place, State
 from schemas import (
     Annotation,
     AnnotationError,
@@ -128,7 +128,7 @@ def run(tmp_path: Path) -> Run:
         assert record.rows_in == len(rows)
         counts = {**state.counts, **record.counts}
         kept = read_rows(work, record.files)
-        facts = stage.check(parent, inputs, counts)
+        facts = stage.check(parent, inputs, counts, State())
         return Result(kept, read_rows(work, record.dropped), counts, facts)
 
     return go

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from pipeline.ingest import Ingest
-from pipeline.stage import Place, Slice
+from pipeline.stage import Place, Slice, State
 from schemas import (
     ConfigError,
     Ingested,
@@ -91,7 +91,7 @@ class _Project:
                 kept += mapped.kept.to_pylist()
                 dropped += mapped.dropped.to_pylist()
                 counts.update(mapped.counts)
-        return kept, dropped, counts, stage.check(None, inputs, counts)
+        return kept, dropped, counts, stage.check(None, inputs, counts, State())
 
 
 @pytest.fixture

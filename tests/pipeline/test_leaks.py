@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 
 from pipeline.leaks import find_leaks
-from pipeline.split_rows import prompt_texts
+from pipeline.prompts import Prompts, raw_prompts
 
 
 def chunked(*texts: str) -> pa.ChunkedArray:
@@ -10,7 +10,7 @@ def chunked(*texts: str) -> pa.ChunkedArray:
 
 
 def leaks_of(texts, groups, sides, **options):
-    return find_leaks([texts], groups, np.array(sides, np.int8), 0.85, **options)
+    return find_leaks(Prompts.of([texts]), groups, np.array(sides, np.int8), 0.85, **options)
 
 
 def test_of_two_look_alikes_the_one_on_the_lesser_side_goes():
@@ -67,7 +67,10 @@ def test_rows_without_a_prompt_do_not_resemble_each_other():
 
 def test_an_equal_prompt_leaks_however_its_template_cuts_it_into_fields():
     fields = [chunked("Translate into German:", "Translate into German: bread"), chunked("bread", "")]
-    assert find_leaks(fields, chunked("a", "b"), np.array([0, 2], np.int8), 0.85).partner.tolist() == [1, -1]
+    assert find_leaks(Prompts.of(fields), chunked("a", "b"), np.array([0, 2], np.int8), 0.85).partner.tolist() == [
+        1,
+        -1,
+    ]
 
 
 def test_a_look_alike_is_found_beside_the_same_text_cut_into_other_fields():
@@ -76,17 +79,17 @@ def test_a_look_alike_is_found_beside_the_same_text_cut_into_other_fields():
         chunked("Translate this into German: good bread", "Translate this into German:", "Translate this into German:"),
         chunked("", "good bread", "Good bread."),
     ]
-    leaks = find_leaks(fields, chunked("a", "b", "c"), np.array([0, 0, 2], np.int8), 0.85)
+    leaks = find_leaks(Prompts.of(fields), chunked("a", "b", "c"), np.array([0, 0, 2], np.int8), 0.85)
     assert leaks.partner.tolist() == [-1, 2, -1]
 
 
 def test_a_long_passage_shared_with_another_question_is_no_leak():
     passage = "The harbour of Lund opened a second pier on Monday after two years of work. " * 4
     fields = [chunked(passage, passage), chunked("When did it open?", "Where is it?")]
-    leaks = find_leaks(fields, chunked("a", "b"), np.array([0, 2], np.int8), 0.85)
+    leaks = find_leaks(Prompts.of(fields), chunked("a", "b"), np.array([0, 2], np.int8), 0.85)
     assert leaks.partner.tolist() == [-1, -1]
     same = [fields[0], chunked("When did it open?", "when did it open")]
-    assert find_leaks(same, chunked("a", "b"), np.array([0, 2], np.int8), 0.85).partner.tolist() == [1, -1]
+    assert find_leaks(Prompts.of(same), chunked("a", "b"), np.array([0, 2], np.int8), 0.85).partner.tolist() == [1, -1]
 
 
 def test_the_prompt_side_is_the_prompt_fields_or_the_user_turns():
@@ -95,7 +98,7 @@ def test_the_prompt_side_is_the_prompt_fields_or_the_user_turns():
         {"role": "assistant", "content": "yes"},
         {"role": "user", "content": "bye"},
     ]
-    table = pa.table(
+    batch = pa.record_batch(
         {
             "template": ["qa", "chat", "qa"],
             "fields": [
@@ -106,20 +109,20 @@ def test_the_prompt_side_is_the_prompt_fields_or_the_user_turns():
             "turns": pa.array([[], turn, []], pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))),
         }
     )
-    (texts,) = prompt_texts(table, {"qa": ["question"], "chat": []})
+    (texts,) = raw_prompts(batch, {"qa": ["question"], "chat": []})
     assert texts.to_pylist() == ["why?", "hi\nbye", "who?"]
 
 
 def test_a_prompt_leaks_whatever_field_its_template_has_it_in():
     first = chunked("Name a river in Peru.", "", "open the door", "a lake")
     second = chunked("", "name a river in peru", "in Rome", "")
-    leaks = find_leaks([first, second], chunked("a", "b", "c", "d"), np.array([0, 2, 0, 2], np.int8), 0.85)
+    leaks = find_leaks(Prompts.of([first, second]), chunked("a", "b", "c", "d"), np.array([0, 2, 0, 2], np.int8), 0.85)
     assert leaks.partner.tolist() == [1, -1, -1, -1]
 
 
 def test_fields_in_one_and_in_two_are_one_prompt():
     first = chunked("Translate. Good day", "Translate.", "Good day")
     second = chunked("", "Good day", "Translate.")
-    leaks = find_leaks([first, second], chunked("a", "b", "c"), np.array([0, 2, 2], np.int8), 0.99)
+    leaks = find_leaks(Prompts.of([first, second]), chunked("a", "b", "c"), np.array([0, 2, 2], np.int8), 0.99)
     assert leaks.partner.tolist() == [1, -1, -1]
     assert leaks.sentence(0) == "the same prompt"

@@ -6,8 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import BaseModel
 
-from pipeline.parts import PartJob, partition, run_part
-from pipeline.snapshot import Snapshot
+from pipeline.parts import PartJob, run_part
 from pipeline.stage import Inputs, Mapped, Part, Settings, Slice
 from schemas import arrow_schema, dropped_schema
 
@@ -46,19 +45,3 @@ def test_both_sides_of_a_part_are_written_and_counted(tmp_path):
 def test_a_stage_that_loses_a_row_is_refused(tmp_path):
     with pytest.raises(ValueError, match="stage halve took 5 rows and gave 3 kept and 0 dropped"):
         run_part(job(tmp_path, Halve(loses=True)))
-
-
-def test_rows_are_dealt_into_files_by_value_and_no_value_makes_an_empty_file(tmp_path):
-    schema = pa.schema([("n", pa.int64()), ("split", pa.string())])
-    pq.write_table(
-        pa.table({"n": [1, 2, 3], "split": ["test", "train", "test"]}, schema=schema), tmp_path / "in.parquet"
-    )
-    out = tmp_path / "out"
-    out.mkdir()
-    files = partition([tmp_path / "in.parquet"], "split", schema, out, ("train", "validation", "test"))
-    assert [(file.name, file.rows) for file in files] == [
-        ("train-00000-of-00001.parquet", 1),
-        ("test-00000-of-00001.parquet", 2),
-    ]
-    rows = [row["n"] for batch in Snapshot.read_part(out / files[1].name) for row in batch.to_pylist()]
-    assert rows == [1, 3]

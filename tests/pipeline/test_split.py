@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pipeline.holdout import HoldOut
 from pipeline.ledger import Decision, decisions, newest_ledger, with_new
 from pipeline.mixing import Mix
+from pipeline.prompts import Prompts
 from pipeline.split import Split
 from pipeline.split_rows import MetaColumn, Rows
 from pipeline.splitting import decide
@@ -51,7 +52,7 @@ def rows(*given: tuple[int, int, int, int, tuple[int, ...]]) -> Rows:
     parents = MetaColumn(np.array([at for at, _ in pairs], np.int64), pa.array([p for _, p in pairs], pa.string()))
     notes = [json.dumps({"parents": [name(parent) for parent in one[4]]}) for one in given]
     note = MetaColumn(np.arange(len(given)), pa.array(notes, pa.string()))
-    return Rows(plain, texts, {"made_from": parents, "synthetic": note})
+    return Rows(plain, Prompts.of(texts), {"made_from": parents, "synthetic": note})
 
 
 def outcome(given: Rows, known: pa.Table, policy) -> tuple[dict[str, str], dict[str, str], pa.Table]:
@@ -246,15 +247,15 @@ def test_what_a_model_wrote_is_trained_on_or_leaves_wherever_its_group_and_hold_
     # Thirty rows by lot would stand on every side; by a model they all are trained on.
     many = rows((0, 0, 0, 0, ()), *((n, n, 4, 1, ()) for n in range(2, 32)))
     texts = [pa.chunked_array([[f"Say the word {n:b} aloud {n * 7919} times." for n in range(many.n)]])]
-    decided = decide(replace(many, texts=texts), NOTHING, replace(PLAIN, synthetic=("s1",)))
+    decided = decide(replace(many, prompts=Prompts.of(texts)), NOTHING, replace(PLAIN, synthetic=("s1",)))
     assert {*decided.sides[1:].tolist()} == {0}
-    assert len({*decide(replace(many, texts=texts), NOTHING, PLAIN).sides[1:].tolist()}) == 3
+    assert len({*decide(replace(many, prompts=Prompts.of(texts)), NOTHING, PLAIN).sides[1:].tolist()}) == 3
 
 
 def test_synthetic_rows_are_at_most_their_share_of_the_train_side():
     prompts = [f"Say the word {n * 7919:b} aloud." for n in range(24)]
     given = rows(*((n, n, 0, int(n >= 8), ()) for n in range(24)))
-    given = replace(given, texts=[pa.chunked_array([prompts])])
+    given = replace(given, prompts=Prompts.of([pa.array(prompts)]))
     known = pa.table({"id": [name(n) for n in range(8)], "split": ["train"] * 8}, schema=NOTHING.schema)
     policy = replace(PLAIN, synthetic=("s1",), max_synthetic=0.2, leak=1.0)
     stay, leave, ledger = outcome(given, known, policy)

@@ -4,12 +4,13 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from pipeline.prompts import open_prompts
 from pipeline.snapshot import PartWriter, Snapshot
 from pipeline.split_rows import Rows, read_rows
 from schemas import Annotated, arrow_schema
 
 SCHEMA = pa.schema([arrow_schema(Annotated).field(n) for n in
-                    ("id", "source", "origin", "template", "fields", "turns", "meta", "group")])  # fmt: skip
+                    ("id", "source", "origin", "task", "template", "fields", "turns", "meta", "group")])  # fmt: skip
 
 
 def row(n: int, **meta: object) -> dict[str, object]:
@@ -17,6 +18,7 @@ def row(n: int, **meta: object) -> dict[str, object]:
         "id": str(n),
         "source": "s",
         "origin": f"a:{n}",
+        "task": "answer",
         "template": "qa",
         "fields": [{"name": "answer", "value": "42"}, {"name": "question", "value": f"why {n}?"}],
         "turns": [],
@@ -37,22 +39,30 @@ def snapshot(folder: Path, *parts: list[dict[str, object]]) -> Snapshot:
     return Snapshot(folder, Snapshot.draft("annotate", "v", SCHEMA, files))
 
 
+FIELDS = {"qa": ["question"]}
+
+
+def read(folder: Path, *parts: list[dict[str, object]]) -> Rows:
+    folder.mkdir()
+    made = snapshot(folder, *parts)
+    prompts = open_prompts(made, FIELDS, folder / "segments", folder).prompts
+    return read_rows(made, prompts, ["author"], folder)
+
+
 def told(rows: Rows) -> object:
-    author = rows.meta["author"]
-    texts = [text.to_pylist() for text in rows.texts]
+    author, prompts = rows.meta["author"], rows.prompts
+    texts = prompts.texts(prompts.text).to_pylist()
     return rows.plain.to_pylist(), texts, author.row.tolist(), author.value.to_pylist()
 
 
 @pytest.mark.parametrize("cut", range(1, 5))
 def test_rows_are_the_same_however_they_are_cut_into_parts(tmp_path, cut):
-    whole = read_rows(snapshot(tmp_path, ROWS), {"qa": ["question"]}, ["author"])
-    cut_up = read_rows(snapshot(tmp_path, ROWS[:cut], ROWS[cut:]), {"qa": ["question"]}, ["author"])
+    whole, cut_up = read(tmp_path / "whole", ROWS), read(tmp_path / "cut", ROWS[:cut], ROWS[cut:])
     assert told(cut_up) == told(whole)
-    assert whole.texts[0].to_pylist() == [f"why {n}?" for n in range(5)]
-    assert told(whole)[2:] == ([0, 2, 2, 4], ["ann", "bob", "cy", "ann"])
+    assert told(whole)[1:] == ([f"why {n}?" for n in range(5)], [0, 2, 2, 4], ["ann", "bob", "cy", "ann"])
 
 
 def test_without_rows_there_are_columns_all_the_same(tmp_path):
-    rows = read_rows(snapshot(tmp_path), {"qa": ["question"]}, ["author"])
+    rows = read(tmp_path / "none")
     assert rows.n == 0
-    assert told(rows) == ([], [[]], [], [])
+    assert told(rows) == ([], [], [], [])

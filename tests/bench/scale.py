@@ -1,0 +1,117 @@
+"""The whole of `tuneloop data` at growing sizes: `python tests/bench/scale.py [--rows 100000 1000000] [--more] [--in FOLDER]`.
+
+Made pairs of 514 characters (about 130 tokens of English), one in ten of which repeats an earlier one, as JSON lines in
+files of 65,536 rows. Every stage is a process of its own, whose anonymous memory is sampled together with that of its
+workers. Printed are seconds and memory by stage, the exponent of the time from the first size to the last, and with
+`--more` what one per cent more rows costs: the same rows and a file with a hundredth as many more, in one process.
+
+Ten million rows take 55 GB of disk and on two cores about half an hour.
+"""
+
+import argparse
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+from made_pairs import blocks
+from memory import PeakMemory
+
+ROOT = Path(__file__).resolve().parents[2]
+STAGES = ("ingest", "dedupe", "format", "annotate", "split")
+_RECIPE = """name = "scale"
+
+[format]
+tokenizer = "TOKENIZER"
+max_tokens = 4096
+
+[[ingest.sources]]
+name = "made"
+path = "rows/*.jsonl"
+template = "instruct"
+license = "CC0-1.0"
+"""
+
+
+def main() -> None:
+    """Print a table for each size."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
+    parser.add_argument("--more", action="store_true", help="add a hundredth as many rows and run again")
+    parser.add_argument("--in", dest="folder", type=Path, help="where to work, on a disk with room")
+    asked = parser.parse_args()
+    totals = []
+    for rows in asked.rows:
+        with tempfile.TemporaryDirectory(dir=asked.folder) as name:
+            totals.append(run(rows, Path(name), more=asked.more))
+    first, last = asked.rows[0], asked.rows[-1]
+    if len(totals) > 1:
+        exponent = math.log(totals[-1] / totals[0]) / math.log(last / first)
+        print(f"from {first:,} to {last:,} rows the time grows with the power {exponent:.2f}")
+
+
+def run(rows: int, folder: Path, *, more: bool) -> float:
+    """Print what every stage takes; return the seconds of all together."""
+    (folder / "rows").mkdir()
+    n = sum(write(folder / "rows" / f"made-{at:05d}.jsonl", block) for at, block in enumerate(blocks("free", rows)))
+    recipe = _RECIPE.replace("TOKENIZER", str(ROOT / "data" / "sample" / "tokenizer"))
+    (folder / "scale.toml").write_text(recipe, encoding="utf-8")
+    print(f"{n:,} rows\n{'stage':<10}{'in':>12}{'kept':>12}{'seconds':>10}{'rows/s':>10}{'MB anonymous':>14}")
+    total = 0.0
+    for stage in STAGES:
+        seconds, megabytes = timed(folder, "--to", stage)
+        record = json.loads(max((folder / "data" / stage / "refs" / "scale").glob("*.json")).read_text("utf-8"))
+        total += seconds
+        print(
+            f"{stage:<10}{record['rows_in']:>12,}{record['rows_kept']:>12,}{seconds:>10.1f}"
+            f"{record['rows_in'] / seconds:>10,.0f}{megabytes:>14,.0f}",
+            flush=True,
+        )
+    print(f"{'together':<34}{total:>10.1f}{n / total:>10,.0f}", flush=True)
+    if more:
+        write(folder / "rows" / "made-99999.jsonl", next(iter(blocks("free", rows // 100, seed=8))))
+        seconds, megabytes = timed(folder)
+        print(f"{'1 % more':<34}{seconds:>10.1f}{'':>10}{megabytes:>14,.0f}   {seconds / total:.1%} of cold", flush=True)
+    return total
+
+
+def write(path: Path, block: tuple[pa.Array, pa.Array]) -> int:
+    """Write prompts and responses as JSON lines and return how many."""
+    with path.open("w", encoding="utf-8") as file:
+        file.writelines(lines(*block))
+    return len(block[0])
+
+
+def lines(prompts: pa.Array, responses: pa.Array) -> Iterator[str]:
+    """Yield a line a pair."""
+    for prompt, response in zip(prompts.to_pylist(), responses.to_pylist(), strict=True):
+        yield json.dumps({"prompt": prompt, "response": response}, ensure_ascii=False) + "\n"
+
+
+def timed(folder: Path, *words: str) -> tuple[float, float]:
+    """Run `tuneloop data` and return its seconds and its highest anonymous memory in MB."""
+    command = [sys.executable, "-m", "pipeline", "data", "--recipe", "scale.toml", *words]
+    with PeakMemory() as memory:
+        began = time.monotonic()
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        seconds = time.monotonic() - began
+    if done.returncode:
+        sys.exit(done.stderr[-3000:])
+    return seconds, memory.anon_bytes / 1e6
+
+
+if __name__ == "__main__":
+    main()
