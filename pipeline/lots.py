@@ -18,8 +18,12 @@ _DIGITS = np.full(256, _NO_DIGIT, np.uint8)
 _DIGITS[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16)
 
 
-def keys(ids: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.uint64]:
+def keys(ids: pa.Array | pa.ChunkedArray, skip: int = 0) -> npt.NDArray[np.uint64]:
     """Return the first 64 bits of each id: a number that orders ids, equal for few that are not.
+
+    Args:
+        ids: Digests.
+        skip: Digits to leave out before the 16 that are read; with 16, the other half of an id.
 
     Raises:
         ValueError: An id is no digest in lower-case hexadecimal of 16 digits or more.
@@ -30,12 +34,12 @@ def keys(ids: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.uint64]:
             continue
         _, ends, text = chunk.cast(pa.string()).buffers()
         bounds = np.frombuffer(ends, np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-        if int(np.diff(bounds).min()) < _KEY_DIGITS:
+        if int(np.diff(bounds).min()) < skip + _KEY_DIGITS:
             raise ValueError("an id has fewer than 16 digits")
         data = np.frombuffer(text, np.uint8)
         for start in range(0, len(chunk), _ROWS_AT_ONCE):
             begins = bounds[start : min(start + _ROWS_AT_ONCE, len(chunk))].astype(np.int64)
-            digits = _DIGITS[data[begins[:, None] + np.arange(_KEY_DIGITS)]]
+            digits = _DIGITS[data[begins[:, None] + np.arange(skip, skip + _KEY_DIGITS)]]
             if (digits == _NO_DIGIT).any():
                 raise ValueError("an id holds something else than lower-case hexadecimal digits")
             pairs = digits[:, 0::2] << 4 | digits[:, 1::2]

@@ -21,6 +21,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, Field, JsonValue
@@ -28,6 +30,7 @@ from pydantic import BaseModel, Field, JsonValue
 from pipeline.dataset_card import split_documents
 from pipeline.dealing import Deal, Shares, side_numbers
 from pipeline.difference import forget_texts
+from pipeline.hashing import chunks_numbered
 from pipeline.holdout import HoldOut, column_problems
 from pipeline.leaks import SAME_GROUP, find_leaks
 from pipeline.ledger import STAGE as LEDGER
@@ -40,7 +43,7 @@ from pipeline.splitting import Policy, decide
 from pipeline.stage import Inputs, Mapped, Place, Settings, Slice, State
 from pipeline.strata import LANGUAGE, count, strata, with_language
 from pipeline.vocabulary import word_files
-from schemas import Annotated, ConfigError, Example, GateError, arrow_schema, dropped_schema
+from schemas import SPLITS, Annotated, ConfigError, Example, GateError, arrow_schema, dropped_schema
 
 _DROPPED = "dropped by dedupe: "
 
@@ -183,9 +186,7 @@ def _proof(rows: Rows, threshold: float) -> JsonValue:
     sides = side_numbers(rows.plain.column("split"))
     leaks = find_leaks(rows.prompts, rows.plain.column("group"), sides, threshold)
     forget_texts()
-    ids = rows.plain.group_by("id").aggregate([("split", "count_distinct")])
-    crossing = ids.filter(pc.greater(ids.column("split_count_distinct"), 1)).column("id")
-    found = leaks.rows
+    found, crossing = leaks.rows, rows.plain.column("id").take(pa.array(_on_two_sides(rows.plain.column("id"), sides)))
     fix = "this is a bug in the leak search: please report it with these two rows"
     if len(found):
         origins, first = rows.plain.column("origin"), int(found[0])
@@ -205,6 +206,15 @@ def _proof(rows: Rows, threshold: float) -> JsonValue:
         "pairs_near": leaks.n_near,
         "pairs_judged": leaks.n_judged,
     }
+
+
+def _on_two_sides(ids: pa.ChunkedArray, sides: npt.NDArray[np.int8]) -> npt.NDArray[np.int32]:
+    """Return the first row of each id that stands on more than one side."""
+    code, first = chunks_numbered(ids)
+    greatest, least = np.full(len(first), -1, np.int8), np.full(len(first), len(SPLITS), np.int8)
+    np.maximum.at(greatest, code, sides)
+    np.minimum.at(least, code, sides)
+    return first[greatest > least]
 
 
 def _write(path: Path, batches: Iterable[pa.RecordBatch]) -> None:

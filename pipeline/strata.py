@@ -8,9 +8,11 @@ Languages are those that sources keep in a column `language`.
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import JsonValue
 
 from pipeline.dealing import Shares
+from pipeline.hashing import Codes, chunks_numbered
 from pipeline.split_rows import MetaColumn
 from schemas import SPLITS
 
@@ -55,11 +57,11 @@ def strata(plain: pa.Table, shares: Shares) -> dict[str, JsonValue]:
         shares: What was asked for.
     """
     asked = shares.model_dump()
+    group = chunks_numbered(plain.column("group"))[0]
     tables: dict[str, JsonValue] = {}
     thin: list[JsonValue] = []
     for by in strata_of(plain):
-        groups = plain.group_by([by]).aggregate([("group", "count_distinct")]).to_pylist()
-        n_groups = {line[by]: line["group_count_distinct"] for line in groups}
+        n_groups = _groups_by(plain.column(by), group)
         table: dict[str, JsonValue] = {}
         for name, sides in count(plain, by).items():
             n = sum(sides.values())
@@ -70,3 +72,11 @@ def strata(plain: pa.Table, shares: Shares) -> dict[str, JsonValue]:
                 thin.append(f"{by} {name}: {n_groups[name]} groups, no test row")
         tables[by] = table
     return {"strata": tables, "thin_strata": thin}
+
+
+def _groups_by(values: pa.ChunkedArray, group: Codes) -> dict[str, int]:
+    """Return value to how many groups have rows of it."""
+    known = pc.unique(values)
+    code = pc.index_in(values, value_set=known).to_numpy().astype(np.int64)
+    pairs = np.unique(code << 32 | group)
+    return dict(zip(known.to_pylist(), np.bincount(pairs >> 32, minlength=len(known)).tolist(), strict=True))

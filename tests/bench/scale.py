@@ -77,7 +77,9 @@ def run(rows: int, folder: Path, *, more: bool) -> float:
     if more:
         write(folder / "rows" / "made-99999.jsonl", next(iter(blocks("free", rows // 100, seed=8))))
         seconds, megabytes = timed(folder)
-        print(f"{'1 % more':<34}{seconds:>10.1f}{'':>10}{megabytes:>14,.0f}   {seconds / total:.1%} of cold", flush=True)
+        print(
+            f"{'1 % more':<34}{seconds:>10.1f}{'':>10}{megabytes:>14,.0f}   {seconds / total:.1%} of cold", flush=True
+        )
     return total
 
 

@@ -54,11 +54,16 @@ def test_another_salt_moves_no_row_that_has_a_side(project, salt):
 
 
 def test_new_ids_stand_after_the_old_ones_in_order_each_once():
-    known = pa.table({"id": ["m"], "split": ["test"]}, schema=decisions(None).schema)
-    ids = pa.chunked_array([["z", "m"], ["a", "z"]])
-    grown = with_new(known, ids, np.array([0, 0, 1, 0], np.int8))
+    # The last two differ in the second half alone.
+    m, z, a, b = (high * 16 + low * 16 for high, low in ("5c", "f0", "a1", "a2"))
+    known = pa.table({"id": [m], "split": ["test"]}, schema=decisions(None).schema)
+    ids = pa.chunked_array([[z, m, b], [a, z]])
+    grown = with_new(known, ids, np.array([0, 0, 2, 1, 0], np.int8))
     assert grown.to_pylist() == [
-        {"id": "m", "split": "test"},  # as it was, whatever this run says
-        {"id": "a", "split": "validation"},
-        {"id": "z", "split": "train"},
+        {"id": m, "split": "test"},  # as it was, whatever this run says
+        {"id": a, "split": "validation"},
+        {"id": b, "split": "test"},
+        {"id": z, "split": "train"},
     ]
+    twice = with_new(decisions(None), pa.chunked_array([[a, b, a]]), np.array([0, 0, 2], np.int8))
+    assert twice["split"].to_pylist() == ["test", "train"]
