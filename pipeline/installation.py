@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 
 from pipeline.code import FIRST_PARTY, ROOT
 from pipeline.finding import Finding
+from pipeline.secret import is_given
 
 # Set by the command line before any library is imported; see `pipeline.cli`.
 TELEMETRY_OFF = ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DATAFOG_NO_TELEMETRY")
@@ -115,7 +116,7 @@ def _label_studio() -> Iterator[Finding]:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuneloop"
     there = sorted(path.parent.name for path in cache.glob("label-studio-*/.whole"))
     yield Finding(True, f"installed for review: {', '.join(there) or 'no Label Studio yet; `make annotate` does it'}")
-    url, key = os.environ.get("LABEL_STUDIO_URL"), os.environ.get("LABEL_STUDIO_API_KEY")
+    url, key = os.environ.get("LABEL_STUDIO_URL"), is_given("LABEL_STUDIO_API_KEY")
     if not url and not key:
         return
     if not url or not key:
