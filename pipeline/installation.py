@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from packaging.requirements import Requirement
 
@@ -125,6 +126,9 @@ def _label_studio() -> Iterator[Finding]:
         yield Finding(False, f"LABEL_STUDIO_{given} is set alone", fix)
         return
     parts = urlsplit(url)
+    if parts.scheme in getproxies() and not proxy_bypass(parts.hostname or ""):
+        yield Finding(True, "LABEL_STUDIO_URL is reached through a proxy; `tuneloop annotate doctor` asks it")
+        return
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         with socket.create_connection((parts.hostname or "", port), timeout=_ANSWERS_IN):
