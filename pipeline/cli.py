@@ -9,7 +9,7 @@ import traceback
 
 from cyclopts import App, CycloptsError
 
-from pipeline.stopping import Terminated, heed
+from pipeline.stopping import Terminated, heed, settle
 from schemas.errors import DataError
 
 app = App(
@@ -93,6 +93,8 @@ def run(words: list[str]) -> int:
         return error.exit_code
     except KeyboardInterrupt as stop:
         terminated = isinstance(stop, Terminated)
+        if terminated:
+            settle()
         # Of the processes that `accelerate launch` begins, the first talks.
         if os.environ.get("RANK", "0") == "0":
             sys.stderr.write(

@@ -15,11 +15,13 @@ such as a step of training, holds it back and asks:
 """
 
 import signal
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import NoReturn
+
+_LOOK_AGAIN = 1.0  # seconds
 
 
 class Terminated(KeyboardInterrupt):
@@ -27,8 +29,15 @@ class Terminated(KeyboardInterrupt):
 
 
 def heed() -> None:
-    """Let SIGTERM raise `Terminated` in the main thread from now on; the first alone, so that tidying up is not cut."""
-    signal.signal(signal.SIGTERM, _raise)
+    """Let SIGTERM raise `Terminated` in the main thread from now on, but not where one is being tidied up after."""
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, _raise)
+
+
+def settle() -> None:
+    """Raise nothing any more: what is left is to say so and to end."""
+    for number in (signal.SIGTERM, signal.SIGALRM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
@@ -51,6 +60,16 @@ def held_back() -> Iterator[Callable[[], bool]]:
         signal.raise_signal(signal.SIGTERM)
 
 
-def _raise(_number: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+def _raise(_number: int, _frame: FrameType | None) -> None:
+    if _is_on_its_way(sys.exc_info()[1]):
+        return
+    # Python swallows what is raised while an object is taken apart, and nobody sends SIGTERM twice: look again.
+    signal.setitimer(signal.ITIMER_REAL, _LOOK_AGAIN)
     raise Terminated
+
+
+def _is_on_its_way(error: BaseException | None) -> bool:
+    """Return whether an error that is being handled is `Terminated`, or came while it was."""
+    while error is not None and not isinstance(error, Terminated):
+        error = error.__context__
+    return error is not None

@@ -129,6 +129,7 @@ def test_the_job_may_do_nothing_that_it_need_not(pod: dict[str, Any]) -> None:
     assert pod["terminationGracePeriodSeconds"] > 30
 
 
+@pytest.mark.slow
 def test_commands_in_the_files_are_commands(pod: dict[str, Any], environment: dict[str, str]) -> None:
     words = [container["args"] for container in [*pod["initContainers"], *pod["containers"]]]
     texts = [(DEPLOY / name).read_text("utf-8") for name in ("Dockerfile", "compose.yaml")]
@@ -179,7 +180,7 @@ def test_the_sample_runs_as_the_image_runs_it_with_read_only_code_and_no_home(
     start = [here(word) for word in yaml.safe_load(next(rest for word, rest in steps if word == "ENTRYPOINT"))]
     # Of what root may do, reading alone is left, since Python may lie in a folder that is closed to others.
     as_user = ["setpriv", "--reuid", USER, "--regid", USER, "--clear-groups", "--inh-caps=-all,+dac_read_search", "--ambient-caps=+dac_read_search"]  # fmt: skip
-    before = sorted(tmp_path.rglob("*"))
+    before = {*tmp_path.rglob("*")}
 
     def tuneloop(*words: str) -> "subprocess.CompletedProcess[str]":
         done = subprocess.run(
@@ -194,7 +195,7 @@ def test_the_sample_runs_as_the_image_runs_it_with_read_only_code_and_no_home(
     assert named
     assert named[0] in made.stderr  # the same split as anywhere
     assert "steps" in tuneloop("train", "--dry-run", "--data-root", str(data / "data")).stdout
-    new = {path for path in tmp_path.rglob("*") if path not in before}
+    new = {*tmp_path.rglob("*")} - before
     assert {path.relative_to(tmp_path).parts[0] for path in new} == {"data", "tmp"}
     assert not list(tmp_path.rglob("~"))
     assert {path.stat().st_uid for path in new if path.is_file()} == {int(USER) if os.geteuid() == 0 else os.geteuid()}
