@@ -18,6 +18,7 @@ from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
 from annotation.server import running
+from pipeline.secret import is_given, read_secret
 from schemas import ServiceError
 
 URL, TOKEN = "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"
@@ -212,9 +213,10 @@ def connect(data_root: Path) -> Connection:
     """Return the way to the server named in the environment, else to the local one.
 
     Raises:
+        ConfigError: The file that holds the token cannot be used.
         ServiceError: There is neither.
     """
-    url, token = os.environ.get(URL), os.environ.get(TOKEN)
+    url, token = os.environ.get(URL), read_secret(TOKEN)
     if url and token:
         return Connection(url, token)
     if url or token:
@@ -228,6 +230,11 @@ def connect(data_root: Path) -> Connection:
             fix=f"run `make annotate` for a local one, or set {URL} and {TOKEN} for your team's",
         )
     return Connection(local.url, local.token)
+
+
+def is_named() -> bool:
+    """Return whether the environment names a server, be it by halves."""
+    return bool(os.environ.get(URL)) or is_given(TOKEN)
 
 
 def _refuse_impossible(url: str, token: str) -> None:

@@ -1,6 +1,5 @@
 """`tuneloop feedback`: what a training run found goes back to the annotators, as tasks in Label Studio or in a file."""
 
-import os
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ from annotation.assign import Assignment
 from annotation.checked_texts import Kinds
 from annotation.cli import REVIEW_CONFIG
 from annotation.cli_options import DataRoot
-from annotation.connection import TOKEN, URL, connect
+from annotation.connection import connect, is_named
 from annotation.feedback import Feedback, Sizes, find_feedback
 from annotation.feedback_record import feedback_round, note_sent, tasks_of
 from annotation.server import running
@@ -80,7 +79,7 @@ def feedback(
 
 def _is_connected(data_root: Path) -> bool:
     """Return whether tasks can go to a Label Studio; where one is named, no file takes its place in silence."""
-    return bool(os.environ.get(URL) or os.environ.get(TOKEN)) or running(data_root) is not None
+    return is_named() or running(data_root) is not None
 
 
 def _sizes(limit: int, random_share: float, validation: int | None) -> Sizes:

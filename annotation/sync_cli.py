@@ -1,6 +1,5 @@
 """`tuneloop annotate start | stop | push | pull | backup | restore | doctor`: the server, and work to and from it."""
 
-import os
 import re
 import sys
 from collections.abc import Iterable
@@ -14,7 +13,7 @@ from annotation.assign import Assignment
 from annotation.backup import back_up
 from annotation.backup import restore as bring_back
 from annotation.cli_options import DataRoot, RecipeFile, say
-from annotation.connection import TOKEN, URL, Connection, connect
+from annotation.connection import Connection, connect, is_named
 from annotation.export import reasons
 from annotation.open_rows import newest_version
 from annotation.pull import Pulled, pull, write_projects
@@ -166,7 +165,7 @@ def _server(data_root: Path, port: int, recipe: str) -> tuple[Connection, Runnin
     try:
         connection = connect(data_root)
     except ServiceError:
-        if os.environ.get(URL) or os.environ.get(TOKEN):
+        if is_named():
             # Somebody means another server: tasks must not land on this machine instead.
             raise
         # No server is started for nothing.

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from annotation.connection import TOKEN, URL, Connection, connect
+from annotation.connection import Connection, connect, is_named
 from annotation.projects import all_projects
 from annotation.server import database, running, start, stop
 from annotation.task import seen_of
@@ -98,7 +98,7 @@ def remove_tasks(data_root: Path, removed: Removed, say: Callable[[str], None]) 
 
 def _elsewhere(data_root: Path) -> Connection | None:
     """Return the way to the server named in the environment, unless it is the local one."""
-    if not (os.environ.get(URL) or os.environ.get(TOKEN)):
+    if not is_named():
         return None
     connection, local = connect(data_root), running(data_root)
     same = local is not None and urlsplit(local.url).port == urlsplit(connection.url).port

@@ -9,6 +9,7 @@ import traceback
 
 from cyclopts import App, CycloptsError
 
+from pipeline.stopping import Terminated, heed, settle
 from schemas.errors import DataError
 
 app = App(
@@ -53,17 +54,30 @@ app.command("annotation.feedback_cli:feedback", name="feedback", help="what a tr
 # Bash, zsh and fish are told which commands and options there are; writes to the shell's own start-up file, once.
 app.register_install_completion_command(help="let the shell complete commands and options")
 
-USAGE, BUG, INTERRUPTED, READER_GONE = 2, 1, 130, 141
+USAGE, BUG, INTERRUPTED, READER_GONE, TERMINATED = 2, 1, 130, 141, 143
 
 
 def main(words: list[str] | None = None) -> None:
     """Run one command and exit: 0 ok, 1 bug, 2 usage or recipe, 3 input, 4 gate, 5 service, 6 store."""
+    heed()
     # Libraries that would call home are told not to, before any of them is imported.
     os.environ.update(HF_HUB_DISABLE_TELEMETRY="1", DO_NOT_TRACK="1", DATAFOG_NO_TELEMETRY="1")  # doctor looks
+    _ask_this_machine_directly()
+    # The hub's own name for what is NAME_FILE with every other secret (see `pipeline.secret`).
+    if "HF_TOKEN_FILE" in os.environ:
+        os.environ.setdefault("HF_TOKEN_PATH", os.environ["HF_TOKEN_FILE"])
     # Threads of a product wait for each other in a loop, and programs on the same cores so hinder one another;
     # measured on two cores, two runs at once train 2.5 times as fast with short loops, one alone as fast as before.
     os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     sys.exit(run(sys.argv[1:] if words is None else words))
+
+
+def _ask_this_machine_directly() -> None:
+    """Let no proxy of the environment come between us and servers on this machine: it could not reach them."""
+    if any(name.lower().endswith("_proxy") for name in os.environ):
+        kept = os.environ.get("no_proxy") or os.environ.get("NO_PROXY", "")
+        direct = ",".join(filter(None, [kept, "localhost", "127.0.0.1", "::1"]))
+        os.environ.update(no_proxy=direct, NO_PROXY=direct)
 
 
 def run(words: list[str]) -> int:
@@ -77,9 +91,17 @@ def run(words: list[str]) -> int:
     except DataError as error:
         sys.stderr.write(f"{error}\n")
         return error.exit_code
-    except KeyboardInterrupt:
-        sys.stderr.write("stopped; finished stages are kept, nothing is half-written: run the same command again\n")
-        return INTERRUPTED
+    except KeyboardInterrupt as stop:
+        terminated = isinstance(stop, Terminated)
+        if terminated:
+            settle()
+        # Of the processes that `accelerate launch` begins, the first talks.
+        if os.environ.get("RANK", "0") == "0":
+            sys.stderr.write(
+                f"stopped{' by SIGTERM' if terminated else ''}; finished stages are kept, nothing is half-written: "
+                "run the same command again\n"
+            )
+        return TERMINATED if terminated else INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has gone, as with `| head`: end as other programs do, without a traceback.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -4,12 +4,14 @@ import multiprocessing
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from typing import TypeVar
 
+from pipeline.stopping import held_back
 from schemas import SnapshotError
 
 Unit = TypeVar("Unit")
@@ -17,6 +19,8 @@ Result = TypeVar("Result")
 
 # Starting a worker costs about a second of imports; below this much work one process is faster.
 MIN_ROWS_FOR_WORKERS = 40_000
+# A service manager ends workers and parent at one time; so long may the parent's own signal be behind theirs.
+_SIGNAL_SECONDS = 0.3
 
 
 def default_workers(rows: int) -> int:
@@ -44,12 +48,18 @@ def map_parts(
         yield from map(function, units)
         return
     with _pool(min(workers, len(units)), threads=threads) as pool:
-        with _no_interrupts():
-            futures = [pool.submit(function, unit) for unit in units]
         try:
+            with _no_interrupts(), held_back():
+                futures = [pool.submit(function, unit) for unit in units]
             for future in futures:
                 yield future.result()
+        except (KeyboardInterrupt, GeneratorExit):
+            # Ctrl-C reaches the workers, too, a signal to this process alone does not; nobody waits for what they do.
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
         except BrokenProcessPool as error:
+            time.sleep(_SIGNAL_SECONDS)
             raise SnapshotError(
                 "a worker process was ended from outside, most often for want of memory",
                 where=f"{len(units)} parts on {workers} processes",

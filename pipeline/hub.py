@@ -5,7 +5,6 @@ hf://team/tickets, revision v1   ->   a commit "v1" in the data set team/tickets
 The hub keeps what it has: large files with the same digest are not sent again. The key comes from HF_TOKEN alone.
 """
 
-import os
 import re
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from huggingface_hub.errors import RepositoryNotFoundError, RevisionNotFoundErro
 
 from pipeline.place import HUB, HTTPError, Place
 from pipeline.publishing import Sent, read_manifest
+from pipeline.secret import read_secret
 from schemas import ConfigError, ServiceError
 from schemas.publish import PublishManifest
 
@@ -83,7 +83,7 @@ def _already(manifest: PublishManifest, place: Place) -> Sent:
 
 def _token() -> str | bool:
     """Return the key of the environment; False keeps the library from looking for one elsewhere."""
-    return os.environ.get("HF_TOKEN") or False
+    return read_secret("HF_TOKEN") or False
 
 
 def _refused(error: Exception, shown: str) -> ServiceError:

@@ -16,11 +16,13 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 from packaging.requirements import Requirement
 
 from pipeline.code import FIRST_PARTY, ROOT
 from pipeline.finding import Finding
+from pipeline.secret import is_given
 
 # Set by the command line before any library is imported; see `pipeline.cli`.
 TELEMETRY_OFF = ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DATAFOG_NO_TELEMETRY")
@@ -115,7 +117,7 @@ def _label_studio() -> Iterator[Finding]:
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tuneloop"
     there = sorted(path.parent.name for path in cache.glob("label-studio-*/.whole"))
     yield Finding(True, f"installed for review: {', '.join(there) or 'no Label Studio yet; `make annotate` does it'}")
-    url, key = os.environ.get("LABEL_STUDIO_URL"), os.environ.get("LABEL_STUDIO_API_KEY")
+    url, key = os.environ.get("LABEL_STUDIO_URL"), is_given("LABEL_STUDIO_API_KEY")
     if not url and not key:
         return
     if not url or not key:
@@ -124,6 +126,9 @@ def _label_studio() -> Iterator[Finding]:
         yield Finding(False, f"LABEL_STUDIO_{given} is set alone", fix)
         return
     parts = urlsplit(url)
+    if parts.scheme in getproxies() and not proxy_bypass(parts.hostname or ""):
+        yield Finding(True, "LABEL_STUDIO_URL is reached through a proxy; `tuneloop annotate doctor` asks it")
+        return
     try:
         port = parts.port or (443 if parts.scheme == "https" else 80)
         with socket.create_connection((parts.hostname or "", port), timeout=_ANSWERS_IN):

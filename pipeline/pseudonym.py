@@ -3,8 +3,8 @@
     HMAC-SHA256(salt, "ann@example.org")  ->  "p3f09a1b2c4d5"
 
 The salt is a secret: whoever has it can try names. It lies in `data/publish/salt`, for its owner's eyes
-alone, or in the environment variable TUNELOOP_PUBLISH_SALT where several people publish. It is never published; with
-another salt everybody has another name.
+alone, or in the environment variable TUNELOOP_PUBLISH_SALT, or the file that TUNELOOP_PUBLISH_SALT_FILE names, where
+several people publish. It is never published; with another salt everybody has another name.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Iterable
 from pathlib import Path
 
+from pipeline.secret import read_secret
 from pipeline.snapshot import make_folder
 from schemas import ConfigError
 
@@ -29,7 +30,7 @@ def read_salt(data_root: Path) -> bytes:
     """
     path = data_root / "publish" / "salt"
     where = f"${VARIABLE}"
-    salt = os.environ.get(VARIABLE, "").strip()
+    salt = read_secret(VARIABLE)
     if not salt:
         where = str(path)
         make_folder(path.parent)

@@ -35,6 +35,7 @@ class Progress(Strict):
     seconds: float = Field(title="time spent training so far")
     tokens: int = Field(title="tokens trained on so far")
     curve: list[CurvePoint]
+    losses: list[float] = Field(default=[], title="of the steps since the last reading, where a run was stopped")
 
 
 @dataclass(frozen=True)

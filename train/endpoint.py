@@ -2,11 +2,10 @@
 
     POST <url>/chat/completions  {"model": "...", "messages": [...], "temperature": 0, "max_tokens": 128}
 
-The key is read from the environment alone, sent to no other host, and never written anywhere.
+The key is read from the environment or a file it names, sent to no other host, and never written anywhere.
 """
 
 import json
-import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from pipeline.secret import read_secret
 from schemas import ConfigError, ServiceError
 from train.answer_cache import Answer, AnswerCache, key_of
 from train.generate import Said
@@ -39,7 +39,7 @@ class Endpoint:
         max_new_tokens: Longest answer; None leaves that to the server.
         refused: What the server said of prompts that it would not take; they count as answered with nothing.
         wait_seconds: Before the second try; doubled each time.
-        key_name: Name of the environment variable that holds the key.
+        key_name: Name of the environment variable that holds the key; with _FILE after it, the file that does.
         temperature: 0 for the likeliest text.
         n_asked: Prompts that it was asked so far.
     """
@@ -145,7 +145,7 @@ class Endpoint:
         return (text if isinstance(text, str) else ""), ended
 
     def _secret(self) -> str:
-        return os.environ.get(self.key_name, "").strip()
+        return read_secret(self.key_name)
 
     def _shown(self, response: httpx.Response) -> str:
         """Return the beginning of what a server said, without the key: some tell what they were sent."""

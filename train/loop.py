@@ -15,6 +15,7 @@ import torch
 from transformers import PreTrainedModel
 
 from pipeline.snapshot import make_folder
+from pipeline.stopping import Terminated, held_back
 from schemas import SourceError
 from schemas.report import CurvePoint
 from train import checkpoint
@@ -81,7 +82,7 @@ class Trained:
     curve: list[CurvePoint]
 
 
-def fit(  # noqa: C901 - one run, told in order
+def fit(
     model: PreTrainedModel,
     objective: Objective,
     plan: Plan,
@@ -96,7 +97,7 @@ def fit(  # noqa: C901 - one run, told in order
     """Train the weights that require a gradient and leave the best of them, by validation, in the model.
 
     Goes on from the checkpoint in `folder` if there is one. Writes metrics.jsonl (a line a reading), checkpoint/ and
-    best.safetensors there.
+    best.safetensors there. SIGTERM ends the step at hand and writes a checkpoint.
 
     Args:
         model: On its device; weights that train are float32. Its weights have been spread over the processes.
@@ -113,7 +114,17 @@ def fit(  # noqa: C901 - one run, told in order
         SourceError: A loss, gradient or validation NLL is no number; names the batch's examples. Or memory does not
             suffice for one example.
         SnapshotError: A checkpoint cannot be written or read.
+        Terminated: SIGTERM came, to any of the processes; they all stop after the same step.
     """
+    with held_back() as asked_to_stop:
+        return _fit(model, objective, plan, folder, tell, order, processes, say, check, asked_to_stop)
+
+
+def _fit(  # noqa: C901 - one run, told in order
+    model: PreTrainedModel, objective: Objective, plan: Plan, folder: Path, tell: Callable[[Reading], None],
+    order: Order | None, processes: Processes, say: Callable[[str], None],
+    check: Callable[[PreTrainedModel, int], None], asked_to_stop: Callable[[], bool],
+) -> Trained:  # fmt: skip
     # -- what trains, with what, on what
     check_trains_in_fp32(model)
     order = order or plain(len(objective), plan.batch_size, plan.seed)
@@ -132,7 +143,7 @@ def fit(  # noqa: C901 - one run, told in order
     if found:
         say(found.said)
         checkpoint.restore(found, model, optimizer)
-        now = found.progress.model_copy(update={"processes": processes.n})
+        now = found.progress.model_copy(update={"processes": processes.n, "losses": []})
         if found.progress.processes != processes.n:
             say(f"{found.progress.processes} processes before, {processes.n} now: the same gradient up to rounding")
         torch.set_num_threads(now.threads)
@@ -142,11 +153,11 @@ def fit(  # noqa: C901 - one run, told in order
     # -- step by step
     every = max(1, plan.steps // READINGS)
     began = time.monotonic() - now.seconds
-    losses: list[float] = []  # since the last reading; a checkpoint is one
+    losses = [*found.progress.losses] if found else []  # since the last reading
     model.train()
     while now.step < plan.steps and not _in_vain(now, plan):
         batch = order.batch(now.step)
-        loss, token_budget = _step_gradient(model, objective, batch, now, plan, processes, say)
+        loss, token_budget, stops = _step_gradient(model, objective, batch, now, plan, processes, say, asked_to_stop)
         _check("loss", loss, now.step + 1, objective, batch)
         norm = float(whole(torch.nn.utils.clip_grad_norm_(weights, plan.clip)))
         _check("gradient", norm, now.step + 1, objective, batch)
@@ -169,6 +180,9 @@ def fit(  # noqa: C901 - one run, told in order
         # -- now and then: look, keep the best, checkpoint, tell
         validates = now.step == plan.steps or now.step % plan.evaluate_every == 0
         if not validates and now.step % every:
+            if stops:
+                _save(folder, now.model_copy(update={"losses": losses}), model, optimizer, processes)
+                raise _stopped(now, say)
             continue
         nll = None
         if validates:
@@ -189,11 +203,11 @@ def fit(  # noqa: C901 - one run, told in order
         reading = _reading(now, point, plan, rate, norm, time.monotonic() - began, objective.measure)
         if processes.first:
             append(metrics, reading)
-        if validates:
-            state = checkpoint.state_of(model, optimizer)
-            if processes.first:
-                checkpoint.save(folder / "checkpoint", now, state)
+        if validates or stops:
+            _save(folder, now, model, optimizer, processes)
         tell(reading)
+        if stops:
+            raise _stopped(now, say)
 
     # -- hand on the best
     if now.step < plan.steps:
@@ -204,15 +218,33 @@ def fit(  # noqa: C901 - one run, told in order
     return Trained(now.step, now.best_step, best_nll, now.seconds, now.tokens, now.curve)
 
 
+def _save(
+    folder: Path, now: Progress, model: PreTrainedModel, optimizer: torch.optim.Optimizer, processes: Processes
+) -> None:
+    """Write a checkpoint; all processes must come here at once, and none goes on before it stands."""
+    state = checkpoint.state_of(model, optimizer)
+    with processes.first_alone():
+        if processes.first:
+            checkpoint.save(folder / "checkpoint", now, state)
+
+
+def _stopped(now: Progress, say: Callable[[str], None]) -> Terminated:
+    say(f"stopped by SIGTERM after step {now.step:,}, with a checkpoint")
+    return Terminated()
+
+
 def _in_vain(now: Progress, plan: Plan) -> bool:
     return plan.patience is not None and now.since_best >= plan.patience
 
 
 def _step_gradient(
     model: PreTrainedModel, objective: Objective, batch: Sequence[int], now: Progress, plan: Plan,
-    processes: Processes, say: Callable[[str], None],
-) -> tuple[float, int]:  # fmt: skip
-    """Leave in the weights the gradient of the batch's mean loss; return that loss, and the token budget it fitted."""
+    processes: Processes, say: Callable[[str], None], asked_to_stop: Callable[[], bool],
+) -> tuple[float, int, bool]:  # fmt: skip
+    """Leave in the weights the gradient of the batch's mean loss; return that loss, and the token budget it fitted.
+
+    Returned is also whether any process was asked to stop, which costs no message of its own.
+    """
     seed = np.random.SeedSequence([plan.seed, now.step, processes.rank])
 
     def attempt(token_budget: int) -> float:
@@ -231,7 +263,8 @@ def _step_gradient(
         again=not processes.sharded,
     )
     processes.sum_gradients(list(checkpoint.trained(model).values()))
-    return float(processes.add(np.asarray([loss]))[0]), token_budget
+    total, stops = processes.add(np.asarray([loss, asked_to_stop()], np.float64))
+    return float(total), token_budget, bool(stops)
 
 
 def _judge(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
 
+from huggingface_hub.constants import HF_HUB_OFFLINE
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
 from schemas import ConfigError, nearest
@@ -110,7 +111,9 @@ def _read_template(path: Path) -> str:
 
 
 def _reaches_hub() -> bool:
-    """Return whether the hub answers; behind a proxy it is taken to."""
+    """Return whether the hub answers; behind a proxy it is taken to, and with HF_HUB_OFFLINE it is not asked."""
+    if HF_HUB_OFFLINE:
+        return False
     if any(os.environ.get(name) for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy")):
         return True
     endpoint = urlsplit(os.environ.get("HF_ENDPOINT", "https://huggingface.co"))

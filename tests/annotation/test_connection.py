@@ -1,5 +1,10 @@
 """The way to Label Studio, and by which words it is told that there is none."""
 
+import os
+import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +17,7 @@ from pipeline.cli import run
 from schemas import ServiceError
 from tests.annotation.answering_server import AnsweringServer
 from tests.annotation.conftest import LabelStudio
-from tests.conftest import Project
+from tests.conftest import ROOT, Project
 
 NOBODY = "http://127.0.0.1:1"
 DAY = 86_400
@@ -68,6 +73,32 @@ def test_a_line_break_after_a_token_as_from_a_file_is_no_part_of_it() -> None:
 def test_an_expired_personal_token_is_told_before_anything_is_asked() -> None:
     with pytest.raises(ServiceError, match=r"the token is not good: .*API key has expired"):
         Connection(NOBODY, personal_token(-DAY))
+
+
+def test_sigterm_ends_a_command_that_waits_for_the_server_with_a_sentence(
+    make_project: Callable[..., Project],
+) -> None:
+    project = make_project()
+    project.run()
+    before = project.snapshot_of_files()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        environment = {
+            **os.environ, "PYTHONPATH": str(ROOT), TOKEN: "abc", URL: f"http://127.0.0.1:{silent.getsockname()[1]}",
+        }  # fmt: skip
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "annotate", "pull", "--recipe", "recipe.toml"],
+            cwd=project.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        silent.settimeout(120)
+        with silent.accept()[0] as line:
+            line.recv(1)  # it has asked, and waits
+            process.send_signal(signal.SIGTERM)
+            out, said = process.communicate(timeout=30)
+    assert process.returncode == 143
+    assert (out, said.count("\n")) == ("", 1)
+    assert said.startswith("stopped by SIGTERM; ")
+    after = {name: value for name, value in project.snapshot_of_files().items() if name in before}
+    assert after == before
 
 
 @pytest.mark.slow

@@ -192,13 +192,14 @@ def test_a_start_that_was_killed_is_taken_over_and_a_half_made_database_is_set_a
         stop(tmp_path)
 
 
-def test_an_interrupted_start_leaves_no_server_behind(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_start_leaves_no_server_behind(tmp_path: Path, number: int) -> None:
     if not program().exists():
         pytest.skip("Label Studio is not installed: make annotate")
     # A shell without job control hands on an ignored interrupt, and Python then would not listen.
     code = (
         "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from pathlib import Path; "
-        f"from annotation.server import start; start(Path({str(tmp_path)!r}), 0)"
+        f"from pipeline.stopping import heed; heed(); from annotation.server import start; start(Path({str(tmp_path)!r}), 0)"
     )
     begun = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
     state = tmp_path / "label-studio" / "server.json"
@@ -206,7 +207,7 @@ def test_an_interrupted_start_leaves_no_server_behind(tmp_path: Path) -> None:
     while not state.exists() and time.monotonic() < until:
         time.sleep(0.1)
     pid = json.loads(state.read_text())["pid"]
-    begun.send_signal(signal.SIGINT)
+    begun.send_signal(number)
     begun.wait(60)
     assert not state.exists()
     with pytest.raises(ProcessLookupError):

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.engine import MIN_ROWS_FOR_WORKERS, default_workers, map_parts
 from schemas import SnapshotError, SourceError
+from tests.conftest import assert_gone
 
 
 def square(n: int) -> tuple[int, int]:
@@ -54,7 +55,9 @@ def test_a_killed_worker_is_said_with_what_to_do():
 INTERRUPTED = """
 import sys, time
 from pipeline.engine import map_parts
+from pipeline.stopping import heed
 if __name__ == "__main__":
+    heed()
     print("begins", flush=True)
     list(map_parts(time.sleep, [float(sys.argv[1])] * 8, workers=2))
 """
@@ -79,6 +82,27 @@ def test_ctrl_c_ends_the_workers_without_a_word_of_theirs(tmp_path, delay):
     assert process.returncode != 0
     assert "SpawnProcess" not in said
     assert said.count("Traceback") <= 1, said
+
+
+@pytest.mark.parametrize("to", [os.kill, os.killpg])
+@pytest.mark.parametrize("delay", [0.0, 0.3, 2.0])
+def test_sigterm_to_the_parent_or_to_all_ends_all_without_waiting_for_the_work(tmp_path, delay, to):
+    script = tmp_path / "sleep.py"
+    script.write_text(INTERRUPTED)
+    paths = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(
+        [sys.executable, str(script), "60"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=paths, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(delay)
+    to(process.pid, signal.SIGTERM)
+    said = process.communicate(timeout=30)[1]
+
+    assert said.rstrip().endswith("Terminated"), said
+    assert said.count("Traceback") == 1, said
+    assert_gone(process.pid)
 
 
 def test_small_work_stays_in_one_process():

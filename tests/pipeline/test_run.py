@@ -16,6 +16,7 @@ from pipeline.recipe import STAGES
 from pipeline.refs import refs_folder
 from pipeline.run import plan_data
 from schemas import ConfigError, DataError, SnapshotError
+from tests.conftest import assert_gone
 
 ROOT_OF_CHECKOUT = Path(__file__).resolve().parents[2]
 ALL = list(STAGES)
@@ -170,17 +171,25 @@ def test_a_killed_run_leaves_nothing_half_written(project):
     assert not [path for stage in ALL for path in (project.data / stage / "tmp").iterdir()]
 
 
-def test_ctrl_c_is_a_sentence_not_a_traceback(project):
+@pytest.mark.parametrize("workers", ["1", "2"])
+@pytest.mark.parametrize(
+    ("number", "code", "says"), [(signal.SIGINT, 130, "stopped; "), (signal.SIGTERM, 143, "stopped by SIGTERM; ")]
+)
+def test_ctrl_c_and_sigterm_are_a_sentence_not_a_traceback(project, number, code, says, workers):
     # A shell starts what it runs in the background without Ctrl-C, and so would this be.
     tuneloop = ["env", "--default-signal=INT", sys.executable, "-m", "pipeline", "data", "--recipe", "recipe.toml"]
-    process = subprocess.Popen(tuneloop, cwd=project.root, env=environment(), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*tuneloop, "--workers", workers],
+        cwd=project.root, env=environment(), stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
     assert process.stderr is not None
     first = process.stderr.readline()  # ingest runs: the program is up
-    process.send_signal(signal.SIGINT)
-    rest = process.communicate()[1]
-    assert process.returncode == 130, first + rest
-    assert "stopped" in rest
+    process.send_signal(number)
+    rest = process.communicate(timeout=60)[1]
+    assert process.returncode == code, first + rest
+    assert [line for line in rest.splitlines() if line.startswith(says)] == rest.splitlines()[-1:]
     assert "Traceback" not in rest
+    assert_gone(process.pid)
     assert project.run()["split"].record.rows_kept == 11
 
 

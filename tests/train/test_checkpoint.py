@@ -12,6 +12,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
 
+from pipeline.stopping import Terminated
 from schemas import SnapshotError
 from train import checkpoint
 from train.checkpoint import BEST, STATE, WEIGHTS, Progress
@@ -34,7 +35,7 @@ PROGRESS = Progress(
 def start(make_model, examples, make_examples):
     """Return a function that trains in a folder, from the start or from what is there."""
 
-    def run(folder, method, tell=lambda _: None, plan=PLAN):
+    def run(folder, method, tell=lambda _: None, plan=PLAN, **options):
         model = make_model()
         if method == "lora":
             torch.manual_seed(1)
@@ -42,7 +43,8 @@ def start(make_model, examples, make_examples):
                 model, LoraConfig(r=4, lora_dropout=0.3, target_modules="all-linear", task_type="CAUSAL_LM")
             )
         torch.manual_seed(random.randrange(2**32))  # what a new process finds
-        return fit(model, Sft(examples, make_examples([(5, 5), (20, 2)], seed=4), Packed()), plan, folder, tell)
+        objective = Sft(examples, make_examples([(5, 5), (20, 2)], seed=4), Packed())
+        return fit(model, objective, plan, folder, tell, **options)
 
     return run
 
@@ -320,3 +322,30 @@ def test_lines_after_the_checkpoint_and_a_torn_line_are_dropped(tmp_path):
     assert path.read_text() == ""
     checkpoint.cut_metrics(tmp_path / "nothing", 2)
     assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("step", [2, 4, 5, STEPS])
+def test_a_run_that_sigterm_stops_ends_its_step_writes_a_checkpoint_and_goes_on_to_the_same_bits(
+    start, tmp_path, monkeypatch, step
+):
+    # A reading every fifth step and a validation every fourth: 2 is neither, 4 and 5 are one of them.
+    monkeypatch.setattr("train.loop.READINGS", STEPS // 5)
+    start(tmp_path / "whole", "full")
+    folder, said = tmp_path / "stopped", []
+
+    def signalled(_model, taken):
+        if taken == step - 1:  # it is noticed by the step after it
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGTERM)  # as where launcher and scheduler both send one
+
+    with pytest.raises(Terminated):
+        start(folder, "full", check=signalled, say=said.append)
+    assert said == [f"stopped by SIGTERM after step {step}, with a checkpoint"]
+    assert checkpoint.step_of(folder / "checkpoint") == step
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+    start(folder, "full")
+    assert told(folder) == told(tmp_path / "whole")
+    assert (folder / BEST).read_bytes() == (tmp_path / "whole" / BEST).read_bytes()
+    ends = [(place / "checkpoint" / WEIGHTS).read_bytes() for place in (folder, tmp_path / "whole")]
+    assert ends[0] == ends[1]

@@ -54,6 +54,12 @@ def tuneloop(place: Path, *words: str, fails: bool = False) -> Done:
     return Done(code, out.getvalue(), err.getvalue())
 
 
+def unmake(folder: Path) -> None:
+    """Let a run be done again, in its own folder."""
+    for name in ("manifest.json", "tuned.json", "metrics.jsonl"):
+        (folder / name).unlink()
+
+
 def train(place: Path, *words: str, **options) -> Done:
     return tuneloop(place, "train", "--recipe", "recipe.toml", *words, **options)
 
@@ -189,35 +195,41 @@ def test_a_run_that_was_killed_goes_on_and_ends_with_the_same_bits(place, traine
     train_again = tuneloop(place, "train", "--recipe", "killed.toml")
     assert "goes on from step" in train_again.stderr
     resumed = (folder / "model" / "model.safetensors").read_bytes()
-    for name in ("manifest.json", "tuned.json", "metrics.jsonl"):
-        (folder / name).unlink()
+    unmake(folder)
     tuneloop(place, "train", "--recipe", "killed.toml")
     assert (folder / "model" / "model.safetensors").read_bytes() == resumed
 
 
 @pytest.mark.slow
-def test_accelerate_launches_two_processes_that_make_the_run_of_one(place, trained):
+@pytest.mark.parametrize(
+    ("how", "held"),
+    [
+        (["--multi_gpu"], "each with the whole model"),
+        (["--use_fsdp", "--fsdp_version", "2"], "each with a part of every weight (FSDP2)"),
+    ],
+)
+def test_accelerate_launches_two_processes_that_make_the_run_of_one(place, trained, how, held):
     recipe = (place / "recipe.toml").read_text("utf-8") + "max_steps = 6\nevaluate_every = 3\nmax_new_tokens = 1\n"
     recipe = recipe.replace("max_new_tokens = 16\n", "")
     (place / "two.toml").write_text(recipe, encoding="utf-8")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = str(free.getsockname()[1])
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", *how, "--num_processes", "2"]
     done = subprocess.run(
         [*launch, "--main_process_port", port, "-m", "pipeline", "train", "--recipe", "two.toml"],
         cwd=place, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "train     2 processes, each with the whole model" in done.stderr
+    assert f"train     2 processes, {held}" in done.stderr
     assert done.stderr.count("\nreport: ") == 1
     (page,) = done.stdout.split()
-    folder = (place / page).parent
+    folder = (place / page).parent.resolve()
     two = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
-    for name in ("manifest.json", "tuned.json", "metrics.jsonl"):
-        (folder / name).unlink()
+    unmake(folder)
     tuneloop(place, "train", "--recipe", "two.toml")
     one = [json.loads(line) for line in (folder / "metrics.jsonl").read_text("utf-8").splitlines()]
+    unmake(folder)
     assert len(one) == len(two) == 6
     for ours, theirs in zip(two, one, strict=True):
         for name in ("step", "train_loss", "gradient_norm", "learning_rate"):
