@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from figures import tell
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = (50, 100, 200, 400, 800)
@@ -45,6 +46,7 @@ def main() -> None:
             for name, these in (("faults", set(planted)), ("wrong answers", wrong)):
                 found, chance = len(these & set(ids)), len(these) / len(rows)
                 told.append(f"{found:>4} {name}, {found / len(ids) / chance:.1f} times chance")
+                tell(f"first {len(ids)}: {name}", found, peer="chance", theirs=chance * len(ids), better="more")
             print("  ".join(told))
 
 

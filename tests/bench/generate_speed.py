@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from figures import tell
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 
 from pipeline.snapshot import Snapshot
@@ -57,6 +58,10 @@ def main() -> None:
             same = sum(one == other for one, other in zip(texts, said["ours"][0], strict=True))
             rates = ", ".join(f"{n_tokens / best[clock]:>7,.0f} tokens/s by {clock}" for clock in CLOCKS)
             print(f"{name:<6} {way:<21} {rates}   same outputs {same:,} of {len(texts):,}", flush=True)
+            if way != "ours":
+                mine, other = ([n_tokens / one["clock"] for one in spent[who]] for who in ("ours", way))
+                tell(f"{name}: tokens a second", mine, peer=way, theirs=other, better="more")
+                tell(f"{name}: same outputs as {way}, of {len(texts):,}", same)
 
 
 def prompts(split: Snapshot, encoder: Encoder) -> Encoded:

@@ -20,7 +20,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT)]
 
-from made_pairs import make_pairs  # noqa: E402 - a script finds the checkout first
+from figures import tell  # noqa: E402 - a script finds the checkout first
+from made_pairs import make_pairs  # noqa: E402
 from our_dedupe import Silent, clusters_of, run_dedupe  # noqa: E402
 
 from pipeline.recipe import Recipe  # noqa: E402
@@ -36,6 +37,8 @@ def told(name: str, record: RunRecord, store: Path, seconds: float) -> None:
     clusters = Counter(clusters_of(record, store, rows).tolist()) if name.startswith("planted") else None
     largest = f"largest cluster {max(clusters.values())}" if clusters else ""
     print(f"{name:34} {rows:8,} rows {seconds:7.1f} s  went: {record.dropped_by_reason or 'none'}  {largest}")
+    tell(f"{name}, {rows:,} rows: dropped", sum(record.dropped_by_reason.values()))
+    tell(f"{name}, {rows:,} rows: seconds", seconds, "s")
 
 
 def toolformer(folder: Path) -> None:
@@ -67,6 +70,7 @@ def planted() -> None:
             told("planted, one template", record, folder / "store", seconds[-1])
     slope, _ = np.polyfit([math.log(size) for size in SIZES], [math.log(one) for one in seconds], 1)
     print(f"seconds grow with rows to the power {slope:.2f}")
+    tell("planted, one template: seconds grow with rows to the power", slope)
 
 
 if __name__ == "__main__":

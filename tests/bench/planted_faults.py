@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from figures import tell
 
 ROOT = Path(__file__).resolve().parents[2]
 # Which outcome counts as finding a fault of a kind: a reason of a dropped row, or the start of a mark.
@@ -92,6 +93,8 @@ def report(faults: list[dict[str, str]], found: dict[str, set[str]]) -> None:
         )
         shown = f"{len(besides)} {' '.join(besides[:3])}" if besides else "0"
         print(f"{kind:<16} {n:>8} {hits[kind]:>6} {hits[kind] / n:>6.1%}   {shown}")
+        tell(f"{kind}: found of {n:,}", hits[kind])
+        tell(f"{kind}: other rows flagged", len(besides))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,75 @@
+"""Figures that a benchmark tells, one line of JSON each, and that `python tests/bench` reads.
+
+    tell("encoding, sample tokenizer", [1.9, 2.0, 2.4], "s", peer="transformers", theirs=[5.5, 5.6, 5.9], better="less")
+
+prints `FIGURE {"what": "encoding, sample tokenizer", "ours": [1.9, 2.0, 2.4], ...}`. Several numbers are the runs: shown
+are their median and their range. The ratio says how many times as good ours is: 5.6 / 2.0 = 2.8 here.
+"""
+
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+MARK = "FIGURE "
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured, of ours and of a peer; `better` is "less", "more", or "" where a ratio says nothing."""
+
+    what: str
+    ours: list[float]
+    unit: str = ""
+    peer: str = ""
+    theirs: list[float] | None = None
+    better: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        """How many times as good ours is, by the medians."""
+        if not self.better or not self.theirs:
+            return None
+        mine, other = statistics.median(self.ours), statistics.median(self.theirs)
+        above, below = (other, mine) if self.better == "less" else (mine, other)
+        return above / below if below else None
+
+
+def tell(
+    what: str,
+    ours: float | Sequence[float],
+    unit: str = "",
+    *,
+    peer: str = "",
+    theirs: float | Sequence[float] | None = None,
+    better: str = "",
+) -> None:
+    """Print a figure for whoever reads the output."""
+    figure = Figure(what, _listed(ours), unit, peer, None if theirs is None else _listed(theirs), better)
+    print(MARK + json.dumps(asdict(figure)), flush=True)
+
+
+def read_figures(output: str) -> list[Figure]:
+    """Return the figures of an output, in order."""
+    lines = [line for line in output.splitlines() if line.startswith(MARK)]
+    return [Figure(**json.loads(line.removeprefix(MARK))) for line in lines]
+
+
+def shown(values: Sequence[float], unit: str) -> str:
+    """Return the median with its unit, and the range of several runs: `2.0 s (1.9 to 2.4, 3 runs)`."""
+    told = f"{_number(statistics.median(values))} {unit}".strip()
+    if len(values) == 1:
+        return told
+    return f"{told} ({_number(min(values))} to {_number(max(values))}, {len(values)} runs)"
+
+
+def _listed(values: float | Sequence[float]) -> list[float]:
+    # numpy's numbers are none of JSON's
+    return [float(one) for one in values] if isinstance(values, Sequence) else [float(values)]
+
+
+def _number(value: float) -> str:
+    """Return three figures that count, or the whole number."""
+    if value == round(value) or abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
