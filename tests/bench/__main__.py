@@ -20,7 +20,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-from claims import ROOT, SHARED, Claim, lacks, read_claims
+from claims import LIST, ROOT, SHARED, Claim, lacks, read_claims
 from figures import read_figures
 from machine import commit, load, machine, now
 from page import Result, newest, write_page
@@ -34,7 +34,7 @@ _CODE_LATE = 124
 def main() -> int:
     """Run what was asked for, write the page and return the exit code."""
     given = _arguments()
-    claims = read_claims().claim
+    claims = read_claims(given.claims).claim
     listed = sorted(claims, key=lambda claim: claim.minutes)
     unknown = set(given.only) - {claim.id for claim in listed}
     if unknown:
@@ -50,9 +50,8 @@ def main() -> int:
         left = (until - time.monotonic()) / 60
         if given.peers and wanted and (given.only or claim.minutes <= left):
             _make_peers(claim)
-        missing = [told for need in claim.needs if (told := lacks(need))]
-        if missing:
-            why_not[claim.id] = "; ".join(missing)
+        if missing := lacks(claim):
+            why_not[claim.id] = missing
         elif not given.only and not given.all and claim.minutes > left:
             why_not[claim.id] = f"takes about {_minutes(claim)}, and was not asked for"
         elif wanted:
@@ -72,6 +71,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--all", action="store_true", help="run all, also those that take hours")
     parser.add_argument("--list", action="store_true", help="print what there is, and run nothing")
     parser.add_argument("--peers", action="store_true", help="install the peers of those that run, where they lack")
+    parser.add_argument("--claims", type=Path, default=LIST, help="the list of what to run")
     parser.add_argument("--to", type=Path, default=ROOT / "data" / "bench", help="folder for the results")
     parser.add_argument("--page", type=Path, default=ROOT / "docs" / "benchmarks.md", help="the page to write")
     return parser.parse_args()
@@ -79,7 +79,7 @@ def _arguments() -> argparse.Namespace:
 
 def _list(listed: list[Claim]) -> None:
     for claim in listed:
-        missing = "; ".join(told for need in claim.needs if (told := lacks(need)))
+        missing = lacks(claim)
         print(f"{claim.id:<24}{_minutes(claim):>10}  {claim.says}{f' [{missing}]' if missing else ''}")
 
 
@@ -91,8 +91,8 @@ def _minutes(claim: Claim) -> str:
 
 def _make_peers(claim: Claim) -> None:
     for need in claim.needs:
-        if need.startswith("peer: ") and lacks(need):
-            _say(f"{claim.id}: installing {need.removeprefix('peer: ')}")
+        if need.startswith("peer: "):
+            _say(f"{claim.id}: {need}, installed if it is not there yet")
             python_of(need.removeprefix("peer: "))
 
 
@@ -100,13 +100,14 @@ def _run(claim: Claim, to: Path) -> Result:
     """Run one in a process of its own, and keep its output and its figures."""
     _say(f"{claim.id}: {claim.says} (about {_minutes(claim)})")
     words = shlex.split((claim.run or claim.command).replace("FOLDER", str(SHARED)))
+    words = [sys.executable if word == "python" else word for word in words]
     folder = to / claim.id
     folder.mkdir(parents=True, exist_ok=True)
     began, load_before, start = now(), load(), time.monotonic()
     output = folder / f"{began}.txt"
     late_after = max(_AT_LEAST_S, _PATIENCE * 60 * claim.minutes)
     with output.open("wb") as file:
-        code = _wait([sys.executable, *words[1:]], file.fileno(), late_after)
+        code = _wait(words, file.fileno(), late_after)
     text = output.read_text("utf-8", "replace")
     figures = read_figures(text)
     last = (text.strip().splitlines() or [""])[-1][:200]

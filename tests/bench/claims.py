@@ -5,7 +5,7 @@ A claim of the README stands in its table of figures, in the row of its command;
     claims = read_claims()
     claims.claim[0].command       # "python tests/bench/template_speed.py"
     claimed(claims.claim[0])      # "26 of 29 built-in templates by whole columns, ..."
-    lacks("peer: trl")            # "" or what is missing here and how to have it
+    lacks(claims.claim[0])        # "" or what is missing here and how to have it
 """
 
 import os
@@ -22,6 +22,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 SHARED = Path(os.environ.get("TUNELOOP_SHARED", ROOT.parent / "shared" / "data"))
 README = "README.md"
+LIST = HERE / "claims.toml"
 
 
 class Claim(BaseModel):
@@ -61,7 +62,7 @@ class Claims(BaseModel):
     claim: list[Claim]
 
 
-def read_claims(file: Path = HERE / "claims.toml") -> Claims:
+def read_claims(file: Path = LIST) -> Claims:
     """Return the list."""
     return Claims.model_validate(tomllib.loads(file.read_text("utf-8")))
 
@@ -84,21 +85,35 @@ def claimed(claim: Claim) -> str:
     return claim.quote
 
 
-def lacks(need: str) -> str:
-    """Return what is missing here and how to have it, "" where nothing is."""
-    kind, _, name = need.partition(": ")
+def lacks(claim: Claim) -> str:
+    """Return what a claim needs and is missing here, with how to have it; "" where nothing is."""
+    missing: dict[str, list[str]] = {}
+    for need in claim.needs:
+        kind, _, name = need.partition(": ")
+        if not _is_there(kind, name):
+            missing.setdefault(kind, []).append(name)
+    return "; ".join(_CURES[kind].format(" ".join(names)) for kind, names in missing.items())
+
+
+_CURES = {
+    "shared": "no public data {} in the folder that $TUNELOOP_SHARED names",
+    "peer": "a peer is not installed: `python tests/bench/peers/venv.py {}`",
+    "sample": "needs `make {}` before",
+    "label-studio": "Label Studio is not installed: `make annotate`{}",
+    "export": "needs `tuneloop export --to {} --lm-eval` before",
+}
+
+
+def _is_there(kind: str, name: str) -> bool:
     if kind == "shared":
-        missing = not (SHARED / name).exists()
-        return f"no public data {name} in the folder that $TUNELOOP_SHARED names" if missing else ""
+        return (SHARED / name).exists()
     if kind == "peer":
-        missing = not (folder_of(name) / "installed").exists()
-        return f"{name} is not installed: `python tests/bench/peers/venv.py {name}`" if missing else ""
+        return (folder_of(name) / "installed").exists()
     if kind == "sample":
-        path = ROOT / "data" / {"data": "split", "run": "runs"}[name] / "latest-sample"
-        return "" if path.exists() else f"needs `make data{' train' if name == 'run' else ''}` before"
+        link = {"data": "split", "data train": "runs"}[name]
+        return (ROOT / "data" / link / "latest-sample").exists()
     if kind == "label-studio":
-        missing = not (program().parent.parent / ".whole").exists()
-        return "Label Studio is not installed: `tuneloop annotate start`" if missing else ""
-    if kind == "hand":
-        return name
-    raise ValueError(f"no such need: {need!r}")
+        return (program().parent.parent / ".whole").exists()
+    if kind == "export":
+        return (ROOT / name).exists()
+    raise ValueError(f"no such need: {kind!r}")

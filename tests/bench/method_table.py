@@ -23,9 +23,9 @@ from transformers import AutoModelForMaskedLM, AutoTokenizer
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parents[1])]
 
-from figures import tell
+from figures import tell  # noqa: E402 - a script finds the checkout first
 
-from pipeline import refs  # noqa: E402 - a script finds the checkout first
+from pipeline import refs  # noqa: E402
 from pipeline.recipe import load_recipe  # noqa: E402
 from pipeline.run import run_data  # noqa: E402
 from pipeline.snapshot import Snapshot  # noqa: E402

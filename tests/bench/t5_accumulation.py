@@ -17,9 +17,9 @@ from transformers import AutoModelForSeq2SeqLM, Seq2SeqTrainer, Seq2SeqTrainingA
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "bench")]
 
-from figures import tell
+from figures import tell  # noqa: E402 - a script finds the checkout first
 
-from tests.train.shapes import write_base  # noqa: E402 - a script finds the checkout first
+from tests.train.shapes import write_base  # noqa: E402
 from train.encoded import Encoded  # noqa: E402
 from train.loop import _gradient  # noqa: E402
 from train.objective import Sft  # noqa: E402
