@@ -95,7 +95,7 @@ def test_a_figure_is_read_as_it_was_told(capsys):
     (figure,) = figures.read_figures(f"some talk\n{capsys.readouterr().out}")
     assert figure == figures.Figure("seconds", [2.0, 1.0, 4.0], "s", "abacus", [6.0], "less")
     assert figure.ratio == 3.0  # 6 s of theirs over the median of 1, 2 and 4
-    assert figures.shown(figure.ours, "s") == "2 s (1 to 4, 3 runs)"
+    assert figures.shown(figure.ours, "s") == "2 s (1 to 4, 3 times)"
 
 
 def test_more_is_better_turns_the_ratio_round():
@@ -105,7 +105,7 @@ def test_more_is_better_turns_the_ratio_round():
 
 def test_the_page_tells_figure_peer_ratio_date_load_and_command():
     text = page.page_of([SUMS], {"sums": result()}, {})
-    assert "| seconds | 2 s (1 to 4, 3 runs) | abacus 6 s | 3 |" in text
+    assert "| seconds | 2 s (1 to 4, 3 times) | abacus 6 s | 3 |" in text
     assert "`python tests/bench/sums.py`, begun 2026-01-02T03-04-05Z, 7 s, load 0.1 before and 1.2 in the end" in text
 
 
@@ -140,3 +140,8 @@ def test_a_failed_benchmark_is_told_on_the_page_and_ends_the_run_with_1(tmp_path
     assert "not run here: takes about 17 h, and was not asked for" in text
     (kept,) = (tmp_path / "results" / "works").glob("*.json")
     assert json.loads(kept.read_text("utf-8"))["figures"][0]["ours"] == [3.0]
+
+
+def test_the_page_has_a_section_for_every_claim():
+    sections = re.findall(r"^### (.+)$", (ROOT / "docs" / "benchmarks.md").read_text("utf-8"), re.MULTILINE)
+    assert sections == [claim.id for claim in LISTED.claim], "write it anew: python tests/bench --minutes 0"

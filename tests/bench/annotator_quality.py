@@ -88,7 +88,7 @@ def consensus_table(said: Said, gold: dict[int, str]) -> None:
         print(line)
         for model in MODELS:
             what = f"accuracy by {model}, {n} answers an item"
-            tell(what, results[model], peer="majority", theirs=results["majority"])
+            tell(what, results[model], peer="majority", theirs=results["majority"], headline=n == PER_ITEM[0])
 
 
 def vote_score(votes: dict[str, str], right: str) -> float:

@@ -70,7 +70,7 @@ def main() -> None:
         print(
             f"{'together':<9} {'':>8} {total[0]:>8.1f} {'':>8}   {'':>9} {'':>8} {total[1]:>8.1f}   theirs / ours {total[1] / total[0]:.2f}"
         )
-        tell("all stages: seconds", total[0], "s", peer="datasets", theirs=total[1], better="less")
+        tell("all stages: seconds", total[0], "s", peer="datasets", theirs=total[1], better="less", headline=True)
         tell("most anonymous memory of a stage", most, "MB")
 
 

@@ -57,7 +57,7 @@ def gsm8k(folder: Path) -> None:
     found = marked(items, rows)
     for name, some in (("copies of gsm8k test", copied), ("other rows (false)", ~copied)):
         print(f"{f'math_data.json, {name}':<44} {found[some].sum():>5} of {some.sum():>5}")
-        tell(f"math_data.json, {name}: of {some.sum():,}", found[some].sum())
+        tell(f"math_data.json, {name}", found[some].sum(), of=some.sum())
     train = [(row["question"], row["answer"]) for row in lines(folder / "gsm8k" / "train.jsonl")]
     told("gsm8k train (false: no question is the same)", items, train)
     for name, hidden in hidden_copies(items, train).items():
@@ -228,7 +228,7 @@ def told(name: str, items: list[Item], rows: Rows, show: int = 20) -> None:
     """Print how many rows are hits, by kind, and some of them."""
     hits = found_in(items, rows)
     print(f"{name:<44} {len(hits):>5} of {len(rows):>5}")
-    tell(f"{name}: of {len(rows):,}", len(hits))
+    tell(name, len(hits), of=len(rows))
     for hit in hits[:show]:
         question, answer = rows[hit.row]
         print(f"      {hit.score:.2f} {hit.how}\n         row   {question[:150]!r} -> {answer[-60:]!r}")

@@ -120,13 +120,14 @@ def compare(n_rows: int, shape: str, runs: int, peers: tuple[str, ...]) -> float
         base = ours(pairs, folder, runs)
         print(line(n_rows, shape, "ours", base, base), flush=True)
         what = f"{n_rows:,} rows, {shape}"
-        tell(f"{what}: seconds", base.seconds, "s")
+        if not peers:
+            tell(f"{what}: seconds", base.seconds, "s")
         tell(f"{what}: anonymous memory", base.anon / 1e6, "MB")
         for peer in peers:
             try:
                 who, one = theirs(peer, pairs)
                 print(line(n_rows, shape, who, one, base), flush=True)
-                tell(f"{what}: seconds", base.seconds, "s", peer=who, theirs=one.seconds, better="less")
+                tell(f"{what}: seconds", base.seconds, "s", peer=who, theirs=one.seconds, better="less", headline=True)
                 if base.found is not None and one.found is not None:
                     tell(f"{what}: planted repeats found", 100 * base.found, "%", peer=who, theirs=100 * one.found)
             except PeerError as error:

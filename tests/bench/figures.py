@@ -16,7 +16,18 @@ MARK = "FIGURE "
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured, of ours and of a peer; `better` is "less", "more", or "" where a ratio says nothing."""
+    """What was measured, of ours and of a peer.
+
+    Attributes:
+        what: In words.
+        ours: One number a run.
+        unit: Of both sides.
+        peer: Its name.
+        theirs: Of the peer, None where there is none.
+        better: "less", "more", or "" where a ratio says nothing.
+        of: Out of how many a count is.
+        headline: The one of the benchmark that is shown first.
+    """
 
     what: str
     ours: list[float]
@@ -24,6 +35,8 @@ class Figure:
     peer: str = ""
     theirs: list[float] | None = None
     better: str = ""
+    of: int | None = None
+    headline: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -43,9 +56,12 @@ def tell(
     peer: str = "",
     theirs: float | Sequence[float] | None = None,
     better: str = "",
+    of: int | None = None,
+    headline: bool = False,
 ) -> None:
     """Print a figure for whoever reads the output."""
-    figure = Figure(what, _listed(ours), unit, peer, None if theirs is None else _listed(theirs), better)
+    other = None if theirs is None else _listed(theirs)
+    figure = Figure(what, _listed(ours), unit, peer, other, better, None if of is None else int(of), headline)
     print(MARK + json.dumps(asdict(figure)), flush=True)
 
 
@@ -55,12 +71,12 @@ def read_figures(output: str) -> list[Figure]:
     return [Figure(**json.loads(line.removeprefix(MARK))) for line in lines]
 
 
-def shown(values: Sequence[float], unit: str) -> str:
-    """Return the median with its unit, and the range of several runs: `2.0 s (1.9 to 2.4, 3 runs)`."""
-    told = f"{_number(statistics.median(values))} {unit}".strip()
+def shown(values: Sequence[float], unit: str, of: int | None = None) -> str:
+    """Return the median with its unit, and the range of several: `2 s (1.9 to 2.4, 3 times)`, or `25 of 26`."""
+    told = f"{_number(statistics.median(values))} {unit}".strip() + ("" if of is None else f" of {of:,}")
     if len(values) == 1:
         return told
-    return f"{told} ({_number(min(values))} to {_number(max(values))}, {len(values)} runs)"
+    return f"{told} ({_number(min(values))} to {_number(max(values))}, {len(values)} times)"
 
 
 def _listed(values: float | Sequence[float]) -> list[float]:

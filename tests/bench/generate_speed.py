@@ -60,8 +60,8 @@ def main() -> None:
             print(f"{name:<6} {way:<21} {rates}   same outputs {same:,} of {len(texts):,}", flush=True)
             if way != "ours":
                 mine, other = ([n_tokens / one["clock"] for one in spent[who]] for who in ("ours", way))
-                tell(f"{name}: tokens a second", mine, peer=way, theirs=other, better="more")
-                tell(f"{name}: same outputs as {way}, of {len(texts):,}", same)
+                tell(f"{name}: tokens a second", mine, peer=way, theirs=other, better="more", headline=name == "tuned")
+                tell(f"{name}: same outputs as {way}", same, of=len(texts))
 
 
 def prompts(split: Snapshot, encoder: Encoder) -> Encoded:

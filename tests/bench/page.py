@@ -20,7 +20,7 @@ last ran on the machine below: a run elsewhere writes this page anew. What a pag
 
 - The peer runs in the same benchmark, on the same rows, at the same time. The ratio says how many times as good ours is,
   by time, memory or rate; shares and scores stand side by side without one.
-- Of several runs you see the median, and the least and greatest in brackets.
+- Of several runs, or several like things, you see the median, and the least and greatest in brackets.
 - "Load" is how many processes wanted a core in the minute before the benchmark began, and in its last. Above 0.5 before
   it, others were at work and the times say less.
 """
@@ -66,8 +66,10 @@ def write_page(claims: Sequence[Claim], results: Mapping[str, Result], why_not: 
 def page_of(claims: Sequence[Claim], results: Mapping[str, Result], why_not: Mapping[str, str]) -> str:
     """Return the page: the machines, a table with a line a claim, then a section a claim."""
     machines = list(dict.fromkeys(one.machine for one in results.values()))
-    lines = [HEAD, "## Machine\n", *(f"{n}. {told}" for n, told in enumerate(machines, 1))]
-    lines += ["" if machines else "Nothing has been run.\n", "## In short\n"]
+    went = sum(not one.problem for one in results.values())
+    counts = f"{went} of {len(claims)} have been run here, {len(results) - went} failed.\n"
+    lines = [HEAD, counts, "## Machine\n", *(f"{n}. {told}" for n, told in enumerate(machines, 1))]
+    lines += ["" if machines else "None yet.\n", "## In short\n"]
     lines += ["| what | ours | peer | ratio | when |", "|---|---|---|---:|---|"]
     lines += [_in_short(claim, results.get(claim.id), why_not.get(claim.id, "")) for claim in claims]
     lines.append("")
@@ -77,13 +79,13 @@ def page_of(claims: Sequence[Claim], results: Mapping[str, Result], why_not: Map
 
 
 def _in_short(claim: Claim, result: Result | None, why: str) -> str:
-    """Return the line of a claim: its first figure."""
+    """Return the line of a claim: its headline."""
     link = f"[{claim.says}](#{claim.id})"
     if result is None:
         return f"| {link} | not run here: {_cell(why or 'not asked for')} | | | |"
     if result.problem:
         return f"| {link} | **failed**: {_cell(result.problem)} | | | {_day(result)} |"
-    cells = _cells(result.figures[0])
+    cells = _cells(next((one for one in result.figures if one.headline), result.figures[0]))
     return f"| {link} | {cells[0]}: {cells[1]} | {cells[2]} | {cells[3]} | {_day(result)} |"
 
 
@@ -114,9 +116,9 @@ def _beside(claim: Claim) -> str:
 
 
 def _cells(figure: Figure) -> tuple[str, str, str, str]:
-    theirs = "" if figure.theirs is None else f"{figure.peer} {shown(figure.theirs, figure.unit)}".strip()
+    theirs = "" if figure.theirs is None else f"{figure.peer} {shown(figure.theirs, figure.unit, figure.of)}".strip()
     ratio = "" if figure.ratio is None else f"{figure.ratio:.2g}" if figure.ratio < 10 else f"{figure.ratio:.0f}"
-    return _cell(figure.what), shown(figure.ours, figure.unit), _cell(theirs), ratio
+    return _cell(figure.what), shown(figure.ours, figure.unit, figure.of), _cell(theirs), ratio
 
 
 def _cell(text: str) -> str:

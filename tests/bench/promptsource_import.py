@@ -210,8 +210,8 @@ def main() -> None:
     )
     print(f"templates without a different row: {n_clean} of {n_taken}; {time.monotonic() - began:.0f} s in all")
     peer_name = "promptsource's rule" if by_rule else "promptsource 0.2.3"
-    tell(f"templates taken over, of {n_all:,}", n_taken)
-    tell(f"files that give a template, of {len(files):,}", n_files)
+    tell("templates taken over", n_taken, of=n_all)
+    tell("files that give a template", n_files, of=len(files))
     tell(f"rows rendered as by {peer_name}", told["equal"])
     tell(f"rows rendered otherwise than by {peer_name}", told["different"])
     tell("rows dropped by ours alone", told["only theirs"])

@@ -54,7 +54,7 @@ def run_stage(stage: str, folder: Path, recipe: Path, data_root: Path) -> None:
         f"{stage:<9} {record['rows_in']:>8,} {record['rows_kept']:>8,} {record['rows_dropped']:>8,} "
         f"{record['seconds']:>8.1f} {peak:>8,.0f}  {reasons}   (process {seconds:.1f} s)"
     )
-    tell(f"{stage}: rows kept of {record['rows_in']:,}", record["rows_kept"])
+    tell(f"{stage}: rows kept", record["rows_kept"], of=record["rows_in"], headline=stage == STAGES[-1])
     tell(f"{stage}: seconds", record["seconds"], "s")
     tell(f"{stage}: memory", peak, "MB")
 

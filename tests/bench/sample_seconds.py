@@ -42,7 +42,7 @@ def told_scores(report: dict) -> None:
     print(report["verdict"])
     for arm in scores:
         if arm != "tuned":
-            tell("score on the test rows", scores["tuned"], peer=arm, theirs=scores[arm])
+            tell("score on the test rows", scores["tuned"], peer=arm, theirs=scores[arm], headline=arm == "nearest")
 
 
 def run(command: str, store: Path) -> tuple[float, int]:

@@ -75,7 +75,7 @@ def report(name: str, rows: Rows) -> None:
             print(
                 f"  {given_away:,} of {total:,} {SPLITS[at]} rows ({given_away / total:.2%}) resemble a lesser side's"
             )
-            tell(f"{name}: {SPLITS[at]} rows that resemble a lesser side's, of {total:,}", given_away)
+            tell(f"{name}: {SPLITS[at]} rows that resemble a lesser side's", given_away, of=total, headline=True)
     found = leaks.rows
     pairs = Counter((rows[row][0], rows[int(leaks.partner[row])][0]) for row in found)
     for (left, right), n in sorted(pairs.items()):

@@ -59,7 +59,7 @@ def main() -> None:
         print(
             f"{name}: {len(found)}, stopped {len(found) - plain - len(gave)}, plain text {plain}; slowest {seconds[-1]:.3f} s, all {sum(seconds):.1f} s"
         )
-        tell(f"{name}: stopped of {len(found) - plain} with Jinja in them", len(found) - plain - len(gave))
+        tell(f"{name}: stopped, of those with Jinja in them", len(found) - plain - len(gave), of=len(found) - plain)
         tell(f"{name}: the slowest to be stopped", seconds[-1], "s")
         for text, said in gave.items():
             print(f"  {text!r} {said}")

@@ -163,7 +163,8 @@ def main() -> None:
         for what, equal in same.items():
             print(f"  {what:<26} {'yes' if equal else 'NO'}")
         tell("kills that hit", hits)
-        tell(f"of {len(same)} (best weights, last weights and moments, readings) equal to the bit", sum(same.values()))
+        what = "equal to the bit: best weights, last weights and moments, readings"
+        tell(what, sum(same.values()), of=len(same), headline=True)
         if not all(same.values()):
             raise SystemExit(1)
 

@@ -74,7 +74,7 @@ def main() -> None:
         done = subprocess.run(words, check=True, env=environment, stdout=subprocess.PIPE, text=True)
     print(done.stdout, end="")
     if found := re.search(r"^(\d+) of (\d+) rows", done.stdout, re.MULTILINE):
-        tell(f"rows with exactly the completion in the loss, of {found[2]}", int(found[1]))
+        tell("rows with exactly the completion in the loss", int(found[1]), of=int(found[2]))
 
 
 if __name__ == "__main__":

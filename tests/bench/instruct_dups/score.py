@@ -140,13 +140,14 @@ def main() -> None:
             print(f"{peer}: {error}", file=sys.stderr)
     table(scores)
     own = scores["ours"]
-    tell(f"F1, half {given.half}", own.f1())
+    if len(scores) == 1:
+        tell(f"F1, half {given.half}", own.f1())
     for peer, other in scores.items():
         if peer != "ours":
-            tell(f"F1, half {given.half}", own.f1(), peer=peer, theirs=other.f1())
+            tell(f"F1, half {given.half}", own.f1(), peer=peer, theirs=other.f1(), headline=peer.endswith("best"))
     kinds = {pair.kind for pair in pairs if pair.label == "different"}
     merged = [kind for kind in kinds if own.wrong(lambda pair, kind=kind: pair.kind == kind)]
-    tell(f"kinds of look-alikes of which pairs are merged, of {len(kinds)}", len(merged))
+    tell("kinds of look-alikes of which pairs are merged", len(merged), of=len(kinds))
     wrong = [p for p, m in zip(pairs, scores["ours"].merged, strict=True) if (p.label == "duplicate") != m]
     for pair in wrong[:: max(len(wrong) // max(given.wrong, 1), 1)][: given.wrong]:
         print(f"{pair.id} ({pair.label})\n  {pair.left.model_dump()}\n  {pair.right.model_dump()}")
