@@ -90,12 +90,24 @@ def test_a_benchmark_tells_a_figure(name):
     assert "tell(" in text or "tell_found(" in text
 
 
-def test_a_figure_is_read_as_it_was_told(capsys):
+def test_a_figure_is_read_as_it_was_told(tmp_path, monkeypatch):
+    monkeypatch.setenv(figures.VARIABLE, str(tmp_path / "told"))
     figures.tell("seconds", [2.0, 1.0, 4.0], "s", peer="abacus", theirs=6.0, better="less")
-    (figure,) = figures.read_figures(f"some talk\n{capsys.readouterr().out}")
+    (figure,) = figures.read_figures(tmp_path / "told")
     assert figure == figures.Figure("seconds", [2.0, 1.0, 4.0], "s", "abacus", [6.0], "less")
     assert figure.ratio == 3.0  # 6 s of theirs over the median of 1, 2 and 4
     assert figures.shown(figure.ours, "s") == "2 s (1 to 4, 3 times)"
+
+
+def test_a_benchmark_run_by_hand_tells_nobody(tmp_path, monkeypatch):
+    monkeypatch.delenv(figures.VARIABLE, raising=False)
+    monkeypatch.chdir(tmp_path)
+    figures.tell("seconds", 2.0, "s")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_count_is_shown_out_of_how_many():
+    assert figures.shown([25.0], "", 26) == "25 of 26"
 
 
 def test_more_is_better_turns_the_ratio_round():

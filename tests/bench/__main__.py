@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from claims import LIST, ROOT, SHARED, Claim, lacks, read_claims
-from figures import read_figures
+from figures import VARIABLE, read_figures
 from machine import commit, load, machine, now
 from page import Result, newest, write_page
 from peers.venv import python_of
@@ -104,13 +104,13 @@ def _run(claim: Claim, to: Path) -> Result:
     folder = to / claim.id
     folder.mkdir(parents=True, exist_ok=True)
     began, load_before, start = now(), load(), time.monotonic()
-    output = folder / f"{began}.txt"
+    output, told = folder / f"{began}.txt", folder / f"{began}.figures"
     late_after = max(_AT_LEAST_S, _PATIENCE * 60 * claim.minutes)
     with output.open("wb") as file:
-        code = _wait(words, file.fileno(), late_after)
-    text = output.read_text("utf-8", "replace")
-    figures = read_figures(text)
-    last = (text.strip().splitlines() or [""])[-1][:200]
+        code = _wait(words, file.fileno(), {VARIABLE: str(told.resolve())}, late_after)
+    figures = read_figures(told)
+    told.unlink(missing_ok=True)
+    last = (output.read_text("utf-8", "replace").strip().splitlines() or [""])[-1][:200]
     late = f"was not done after {late_after / 60:.0f} minutes"
     problem = late if code == _CODE_LATE else f"ended with code {code}: {last}" if code else ""
     if not problem and not figures:
@@ -125,9 +125,9 @@ def _run(claim: Claim, to: Path) -> Result:
     return result
 
 
-def _wait(words: list[str], output: int, late_after: float) -> int:
+def _wait(words: list[str], output: int, more: dict[str, str], late_after: float) -> int:
     """Return the exit code; a late one is ended with all the processes it started."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1", **more}
     process = subprocess.Popen(
         words, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
     )

@@ -1,17 +1,19 @@
-"""Figures that a benchmark tells, one line of JSON each, and that `python tests/bench` reads.
+"""Figures that a benchmark tells to `python tests/bench`, beside what it prints for people.
 
     tell("encoding, sample tokenizer", [1.9, 2.0, 2.4], "s", peer="transformers", theirs=[5.5, 5.6, 5.9], better="less")
 
-prints `FIGURE {"what": "encoding, sample tokenizer", "ours": [1.9, 2.0, 2.4], ...}`. Several numbers are the runs: shown
-are their median and their range. The ratio says how many times as good ours is: 5.6 / 2.0 = 2.8 here.
+adds a line of JSON to the file that $TUNELOOP_FIGURES names; run by hand, a benchmark has no such file. Several numbers
+are the runs: shown are their median and their range. The ratio says how many times as good ours is: 5.6 / 2.0 = 2.8 here.
 """
 
 import json
+import os
 import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
-MARK = "FIGURE "
+VARIABLE = "TUNELOOP_FIGURES"
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,18 @@ def tell(
     of: int | None = None,
     headline: bool = False,
 ) -> None:
-    """Print a figure for whoever reads the output."""
+    """Write a figure down where `python tests/bench` looks for it."""
     other = None if theirs is None else _listed(theirs)
     figure = Figure(what, _listed(ours), unit, peer, other, better, None if of is None else int(of), headline)
-    print(MARK + json.dumps(asdict(figure)), flush=True)
+    if to := os.environ.get(VARIABLE):
+        with Path(to).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(figure)) + "\n")
 
 
-def read_figures(output: str) -> list[Figure]:
-    """Return the figures of an output, in order."""
-    lines = [line for line in output.splitlines() if line.startswith(MARK)]
-    return [Figure(**json.loads(line.removeprefix(MARK))) for line in lines]
+def read_figures(file: Path) -> list[Figure]:
+    """Return the figures in the order in which they were told; none where there is no file."""
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    return [Figure(**json.loads(line)) for line in lines]
 
 
 def shown(values: Sequence[float], unit: str, of: int | None = None) -> str:
