@@ -40,7 +40,9 @@ def main() -> None:
             queue = Path(folder) / "queue.jsonl"
             words = ["feedback", "--to", str(queue), "--limit", str(size), "--random-share", "0", "--validation", "0"]
             command = [sys.executable, "-m", "pipeline", *words, "--data-root", str(store)]
-            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+            done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(done.stderr[-3000:])
             ids = [json.loads(line)["data"]["example_id"] for line in queue.read_text("utf-8").splitlines()]
             told = [f"first {len(ids):>4}:"]
             for name, these in (("faults", set(planted)), ("wrong answers", wrong)):

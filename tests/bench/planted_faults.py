@@ -42,7 +42,9 @@ def main() -> None:
         path.write_text(recipe, encoding="utf-8")
         store = Path(temporary) / "data"
         words = [sys.executable, "-m", "pipeline", "data", "--recipe", str(path), "--data-root", str(store)]
-        subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+        done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(done.stderr[-3000:])
         report(read_faults(sample), flags(store))
 
 

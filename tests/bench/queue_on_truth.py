@@ -117,7 +117,9 @@ def on_sample(store: Path | None) -> None:
         if store is None:
             store = Path(folder)
             command = [sys.executable, "-m", "pipeline", "data", "--data-root", str(store)]
-            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+            done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(done.stderr[-3000:])
         queue = queue_of(store, load_recipe(None), TEMPLATES, random_share=0)
         rows = [*queue.rows()]
     faults = [json.loads(line) for line in (ROOT / "data/sample/faults.jsonl").read_text("utf-8").splitlines()]

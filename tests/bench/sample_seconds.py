@@ -47,16 +47,20 @@ def told_scores(report: dict) -> None:
 
 def run(command: str, store: Path) -> tuple[float, int]:
     """Return seconds and the highest anonymous memory of a command and its processes together."""
-    words = [sys.executable, "-m", "pipeline", command, "--data-root", str(store)]
     with PeakMemory() as memory:
         start = time.monotonic()
-        done = subprocess.run(
-            words, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False
-        )
+        command_of([command, "--data-root", str(store)])
         seconds = time.monotonic() - start
+    return seconds, memory.anon_bytes
+
+
+def command_of(words: list[str]) -> None:
+    """Run a command of tuneloop in a process of its own; stop with its message if it fails."""
+    whole = [sys.executable, "-m", "pipeline", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(whole, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         sys.exit(done.stderr[-3000:])
-    return seconds, memory.anon_bytes
 
 
 if __name__ == "__main__":
