@@ -16,6 +16,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from figures import tell
+
 from annotation.connection import Connection
 from annotation.projects import find_projects
 from annotation.server import running, start, stop
@@ -69,6 +71,9 @@ def _round(kind: str, kills: int, root: Path, rng: random.Random) -> None:
         missing += expected - len(there)
     states = f"{left['nothing']} / {left['some']} / {left['all']}"
     print(f"{kind:<22}{kills:>6}{hit:>6}  {states:<28}{twice:>6}{missing:>8}", flush=True)
+    tell(f"{kind}: kills that hit", hit, of=kills)
+    tell(f"{kind}: tasks or answers there twice", twice)
+    tell(f"{kind}: missing after the command was given again", missing, headline=True)
 
 
 def _begin(work: str, recipe: str, root: Path) -> "subprocess.Popen[str]":

@@ -19,6 +19,8 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+from figures import tell
+
 from annotation.annotator_quality import LEAST_ITEMS, quality_of
 from annotation.reliability import krippendorff_alpha
 from pipeline.aggregation_models import Model, Vote, posteriors
@@ -84,6 +86,9 @@ def consensus_table(said: Said, gold: dict[int, str]) -> None:
             line += f", {model} {mean[model]:.4f} [{mean[f'{model} decided']:.3f}: {mean[f'{model} right']:.3f}]"
             line += f" in {mean[f'{model} seconds']:.1f} s"
         print(line)
+        for model in MODELS:
+            what = f"accuracy by {model}, {n} answers an item"
+            tell(what, results[model], peer="majority", theirs=results["majority"], headline=n == PER_ITEM[0])
 
 
 def vote_score(votes: dict[str, str], right: str) -> float:
@@ -126,6 +131,8 @@ def flags_table(said: Said, gold: dict[int, str]) -> None:
             f"  {n:>2} answers an item: {judged} workers, {wanted} near chance, {flagged} flagged, "
             f"precision {precision:.3f}, recall {recall:.3f}; {', '.join(sorted(named)) or 'none missed, none wrongly'}"
         )
+        tell(f"flags, {n} answers an item: precision", precision)
+        tell(f"flags, {n} answers an item: recall", recall)
 
 
 def alphas(folder: Path, said: Said) -> None:

@@ -19,6 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from figures import tell
 from memory import PeakMemory
 from real_data import ROOT, STAGES
 
@@ -45,12 +46,14 @@ def main() -> None:
         )
         ours = [sys.executable, "-m", "pipeline", "data", "--recipe", str(recipe), "--data-root", str(data_root)]
         theirs = [sys.executable, str(THEIRS), "--recipe", str(recipe), "--to", f"{temporary}/theirs"]
-        total = [0.0, 0.0]
+        total, most = [0.0, 0.0], 0.0
         for stage in STAGES:
             seconds, peak = measure([*ours, "--to", stage, "--workers", str(asked.processes)], folder)
             record = json.loads(max((data_root / stage / "refs" / "real").glob("*.json")).read_text("utf-8"))
             line = f"{stage:<9} {record['rows_kept']:>8,} {seconds:>8.1f} {peak:>8,.0f}"
             total[0] += seconds
+            most = max(most, peak)
+            peer: dict[str, Any] = {}
             if stage != "annotate":  # nothing of it is there
                 read = ["--columns", json.dumps(columns(data_root))] if stage == "ingest" else []
                 their_seconds, their_peak = measure(
@@ -60,10 +63,15 @@ def main() -> None:
                 line += f"   {'':>9} {rows['rows']:>8,} {their_seconds:>8.1f} {their_peak:>8,.0f}"
                 line += f"   {'; '.join(rows['failed'])}" if rows["failed"] else ""
                 total[1] += their_seconds
+                peer = {"peer": "datasets", "theirs": their_seconds}
             print(line)
+            tell(f"{stage}: seconds", seconds, "s", better="less", **peer)
+            tell(f"{stage}: rows kept", record["rows_kept"])
         print(
             f"{'together':<9} {'':>8} {total[0]:>8.1f} {'':>8}   {'':>9} {'':>8} {total[1]:>8.1f}   theirs / ours {total[1] / total[0]:.2f}"
         )
+        tell("all stages: seconds", total[0], "s", peer="datasets", theirs=total[1], better="less", headline=True)
+        tell("most anonymous memory of a stage", most, "MB")
 
 
 def columns(data_root: Path) -> dict[str, Any]:

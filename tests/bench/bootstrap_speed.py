@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+from figures import tell
 from scipy.stats import bootstrap
 
 from train.compare import compare
@@ -41,6 +42,7 @@ def main() -> None:
     }
     print(f"{RESAMPLES:,} resamples over {ITEMS:,} items, best of {TIMES}; load {os.getloadavg()[0]:.1f}")
     print(f"{'':<26} {'wall s':>7} {'CPU s':>7}")
+    walls = {}
     for name, way in ways.items():
         spent = []
         for _ in range(TIMES):
@@ -48,6 +50,10 @@ def main() -> None:
             way()
             spent.append((time.perf_counter() - wall, time.process_time() - cpu))
         print(f"{name:<26} {min(one for one, _ in spent):>7.2f} {min(one for _, one in spent):>7.2f}")
+        walls[name] = [one for one, _ in spent]
+    for own in list(ways)[:2]:
+        for peer in list(ways)[2:]:
+            tell(own, walls[own], "s", peer=peer, theirs=walls[peer], better="less")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from figures import tell
 from rapidfuzz.distance import Indel
 from rapidfuzz.process import cdist
 
@@ -87,6 +88,7 @@ def exhaustive(name: str, texts: list[str]) -> None:
         f"{name:<28} {len(plain):>6} texts {n_near:>8} pairs at {LEAST} {len(true.left):>6} accepted"
         f" {hit / max(len(true.left), 1):>7.2%} found"
     )
+    tell(f"{name}: found of {len(true.left):,} accepted pairs", 100 * hit / max(len(true.left), 1), "%")
 
 
 def one_word_changed(n_words: int) -> None:
@@ -102,6 +104,7 @@ def one_word_changed(n_words: int) -> None:
     found = set(zip(pairs.left.tolist(), pairs.right.tolist(), strict=True))
     hit = sum((2 * at, 2 * at + 1) in found for at in range(PAIRS))
     print(f"{f'one word of {n_words} changed':<28} {2 * PAIRS:>6} texts {PAIRS:>30} pairs {hit / PAIRS:>10.1%} found")
+    tell(f"one word of {n_words} changed: found", 100 * hit / PAIRS, "%")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How often a comparison claims a difference that is not there, and finds one that is, on simulated scores.
 
-    python tests/bench/comparison_truth.py [--seed 1]
+    python tests/bench/comparison_truth.py [--seed 1] [--comparisons 1000]
 
 A/A: two runs of one model, whose scores differ by chance alone; groups of 1 to 5 rows have an effect of their own in
 each run. The aim is 3 to 7.5 % of 1,000 comparisons. Power: one run is truly better by the difference that the test of
@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 
 import numpy as np
+from figures import tell
 
 from train.compare import compare
 from train.mcnemar import mcnemar
@@ -53,10 +54,10 @@ def run_pair(draws: np.random.Generator, kind: str, groups: np.ndarray, gain: fl
     return runs[0], runs[1]
 
 
-def claims(kind: str, n: int, seed: int) -> Iterator[tuple[bool, bool, bool, bool, float]]:
+def claims(kind: str, n: int, seed: int, comparisons: int) -> Iterator[tuple[bool, bool, bool, bool, float]]:
     """Yield for each comparison: A/A claimed, by the exact test too, true gain found, and likewise, and that gain."""
     draws = np.random.default_rng(seed)
-    for number in range(COMPARISONS):
+    for number in range(comparisons):
         groups = groups_of(draws, n)
         measure = "nll" if kind == "NLL" else "score"
         names = [f"{group:04}" for group in groups]
@@ -83,13 +84,16 @@ def main() -> None:
     """Print one line a setting."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--comparisons", type=int, default=COMPARISONS, help="a line")
     given = parser.parse_args()
-    print(f"{COMPARISONS:,} comparisons a line, {RESAMPLES:,} resamples each; load {os.getloadavg()[0]:.1f}")
+    print(f"{given.comparisons:,} comparisons a line, {RESAMPLES:,} resamples each; load {os.getloadavg()[0]:.1f}")
     print(f"{'scores':<22} {'rows':>5}  {'A/A':>6} {'exact':>6}  {'gain':>6} {'found':>6} {'exact':>6}  seconds")
     for place, kind in enumerate(KINDS):
         for n in (300, 1000):
             began = time.process_time()
-            found = np.array(list(claims(kind, n, seed=10_000 * given.seed + 100 * place + n)), float)
+            found = np.array(
+                list(claims(kind, n, seed=10_000 * given.seed + 100 * place + n, comparisons=given.comparisons)), float
+            )
             alike, alike_exact, differs, differs_exact, gain = found.mean(axis=0)
             exact = (
                 (f"{alike_exact:6.1%}", f"{differs_exact:6.1%}") if kind.startswith("right") else ("     -", "     -")
@@ -99,6 +103,8 @@ def main() -> None:
                 f"{kind:<22} {n:>5}  {alike:6.1%} {exact[0]}  {gain:6.3f} {differs:6.1%} {exact[1]}  {seconds:7.1f}",
                 flush=True,
             )
+            tell(f"{kind}, {n} rows: called different with none there", 100 * alike, "%")
+            tell(f"{kind}, {n} rows: a difference found", 100 * differs, "%")
 
 
 if __name__ == "__main__":

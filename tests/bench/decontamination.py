@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from figures import tell
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -54,8 +55,9 @@ def gsm8k(folder: Path) -> None:
     rows = [(row["instruction"], row["output"]) for row in adapters]
     copied = np.array([text in known for text in plain([question for question, _ in rows])])
     found = marked(items, rows)
-    print(f"{'math_data.json, copies of gsm8k test':<44} {found[copied].sum():>5} of {copied.sum():>5}")
-    print(f"{'math_data.json, other rows (false)':<44} {found[~copied].sum():>5} of {(~copied).sum():>5}")
+    for name, some in (("copies of gsm8k test", copied), ("other rows (false)", ~copied)):
+        print(f"{f'math_data.json, {name}':<44} {found[some].sum():>5} of {some.sum():>5}")
+        tell(f"math_data.json, {name}", found[some].sum(), of=some.sum())
     train = [(row["question"], row["answer"]) for row in lines(folder / "gsm8k" / "train.jsonl")]
     told("gsm8k train (false: no question is the same)", items, train)
     for name, hidden in hidden_copies(items, train).items():
@@ -219,12 +221,14 @@ def speed(folder: Path) -> None:
             n_hits += len(contamination.matches(np.arange(len(question[batch])), question[batch], answer[batch]))
         rate = len(some) / (time.process_time() - began)
         print(f"{name:<44} {rate:>9,.0f} rows/s, {n_hits} hits, {len(items):,} items indexed in {built:.1f} s")
+        tell(f"rows a second of processor time: {name}", rate)
 
 
 def told(name: str, items: list[Item], rows: Rows, show: int = 20) -> None:
     """Print how many rows are hits, by kind, and some of them."""
     hits = found_in(items, rows)
     print(f"{name:<44} {len(hits):>5} of {len(rows):>5}")
+    tell(name, len(hits), of=len(rows))
     for hit in hits[:show]:
         question, answer = rows[hit.row]
         print(f"      {hit.score:.2f} {hit.how}\n         row   {question[:150]!r} -> {answer[-60:]!r}")

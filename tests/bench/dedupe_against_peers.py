@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+from figures import tell
 from made_pairs import SHAPES, MadePairs, make_pairs
 from peers.run import PeerError, run_peer
 
@@ -118,9 +119,17 @@ def compare(n_rows: int, shape: str, runs: int, peers: tuple[str, ...]) -> float
         pairs = make_pairs(shape, n_rows, folder / "pairs")
         base = ours(pairs, folder, runs)
         print(line(n_rows, shape, "ours", base, base), flush=True)
+        what = f"{n_rows:,} rows, {shape}"
+        if not peers:
+            tell(f"{what}: seconds", base.seconds, "s")
+        tell(f"{what}: anonymous memory", base.anon / 1e6, "MB")
         for peer in peers:
             try:
-                print(line(n_rows, shape, *theirs(peer, pairs), base), flush=True)
+                who, one = theirs(peer, pairs)
+                print(line(n_rows, shape, who, one, base), flush=True)
+                tell(f"{what}: seconds", base.seconds, "s", peer=who, theirs=one.seconds, better="less", headline=True)
+                if base.found is not None and one.found is not None:
+                    tell(f"{what}: planted repeats found", 100 * base.found, "%", peer=who, theirs=100 * one.found)
             except PeerError as error:
                 print(f"{n_rows:9} {shape:12} {error}", flush=True)
     return base.seconds

@@ -30,6 +30,7 @@ from random import Random
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
+from figures import tell
 
 from annotation.queue import queue_of
 from pipeline.recipe import load_recipe
@@ -165,9 +166,14 @@ def _judge(name: str, judged: Judged, work: Path, given: argparse.Namespace) -> 
         f"score on the test side {of_test:.3f}"
     )
     n_first = round(FIRST * len(is_wrong))
+    recalls = {}
     for told, values in orders.items():
         n_found = is_wrong[np.argsort(-values, kind="stable")[:n_first]].sum()
+        recalls[told] = float(100 * n_found / is_wrong.sum())
         print(f"  {told:<66} recall {n_found / is_wrong.sum():6.1%}   precision {n_found / n_first:6.1%}", flush=True)
+    for told, recall in recalls.items():
+        if told != "the queue":
+            tell(f"{name}: found in the first tenth of the queue", recalls["the queue"], "%", peer=told, theirs=recall)
 
 
 def _orders(name: str, recipe: Path, store: Path, judged: Judged) -> tuple[dict[str, np.ndarray], np.ndarray, float]:

@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from figures import tell
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -74,6 +75,8 @@ def main() -> None:
                 f"{guess['seconds'] / truth['seconds']:>7.2f}   {guess['how']}",
                 flush=True,
             )
+            tell(f"{name}: memory estimated over measured", guess["bytes"] / truth["bytes"])
+            tell(f"{name}: seconds estimated over measured", guess["seconds"] / truth["seconds"])
 
 
 def inside(folder: Path, what: str, recipe: Path) -> dict:

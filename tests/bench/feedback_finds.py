@@ -13,6 +13,7 @@ import tempfile
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from figures import tell
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZES = (50, 100, 200, 400, 800)
@@ -39,12 +40,15 @@ def main() -> None:
             queue = Path(folder) / "queue.jsonl"
             words = ["feedback", "--to", str(queue), "--limit", str(size), "--random-share", "0", "--validation", "0"]
             command = [sys.executable, "-m", "pipeline", *words, "--data-root", str(store)]
-            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+            done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(done.stderr[-3000:])
             ids = [json.loads(line)["data"]["example_id"] for line in queue.read_text("utf-8").splitlines()]
             told = [f"first {len(ids):>4}:"]
             for name, these in (("faults", set(planted)), ("wrong answers", wrong)):
                 found, chance = len(these & set(ids)), len(these) / len(rows)
                 told.append(f"{found:>4} {name}, {found / len(ids) / chance:.1f} times chance")
+                tell(f"first {len(ids)}: {name}", found, peer="chance", theirs=chance * len(ids), better="more")
             print("  ".join(told))
 
 

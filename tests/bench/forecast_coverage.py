@@ -7,6 +7,7 @@ more (`spread` is the standard deviation of the mean over the mean). The aim is 
 """
 
 import numpy as np
+from figures import tell
 
 from annotation.forecast import forecast
 
@@ -17,6 +18,7 @@ LEFT = 1000
 def main() -> None:
     """Print one line a setting."""
     rng = np.random.default_rng(7)
+    shares = []
     print("past days  items/day  spread   holds   no upper bound")
     for n_days in (3, 5, 7, 14, 28):
         for mean, spread in ((100, 0.0), (100, 0.3), (20, 0.6)):
@@ -30,6 +32,9 @@ def main() -> None:
                 unbounded += told.high is None
                 held += told.low is not None and told.low <= truth and (told.high is None or truth <= told.high)
             print(f"{n_days:9} {mean:10} {spread:7} {held / PROJECTS:7.1%} {unbounded / PROJECTS:16.1%}")
+            shares.append(100 * held / PROJECTS)
+    tell("least share of projects whose day the interval holds", min(shares), "%")
+    tell("greatest", max(shares), "%")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Generated tokens a second: ours, and `generate` of transformers with its usual batching, on the same prompts.
 
-    python tests/bench/generate_speed.py [DATA_ROOT]     (DATA_ROOT: data; its newest run of the sample is asked)
+    python tests/bench/generate_speed.py [DATA_ROOT] [PROMPTS]   (data, whose newest run of the sample is asked; 1,000)
 
 1,000 prompts (train rows of the split in their order), at most 64 new tokens, greedy, fp32, two threads. Theirs is
 asked as people ask it: left-padded batches of 64 and of 8 in the given order, until all of a batch have ended. The tiny
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from figures import tell
 from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig, PreTrainedModel
 
 from pipeline.snapshot import Snapshot
@@ -36,7 +37,8 @@ def main() -> None:
     run = root / "runs" / "latest-sample" / "model"
     tokenizer = AutoTokenizer.from_pretrained(run)
     encoder = Encoder(tokenizer, CONTEXT, "bench")
-    asked = prompts(Snapshot.open(root / "split", (root / "split" / "latest-sample").resolve().name), encoder)
+    n = int(sys.argv[2]) if len(sys.argv) > 2 else N
+    asked = prompts(Snapshot.open(root / "split", (root / "split" / "latest-sample").resolve().name), encoder, n)
     print(f"{len(asked):,} prompts of {asked.n_prompt.mean():.0f} tokens on the average, {NEW} new tokens at most")
     for name, folder in (("base", next((root / "bases").glob("tiny-*/config.json")).parent), ("tuned", run)):
         model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
@@ -57,16 +59,20 @@ def main() -> None:
             same = sum(one == other for one, other in zip(texts, said["ours"][0], strict=True))
             rates = ", ".join(f"{n_tokens / best[clock]:>7,.0f} tokens/s by {clock}" for clock in CLOCKS)
             print(f"{name:<6} {way:<21} {rates}   same outputs {same:,} of {len(texts):,}", flush=True)
+            if way != "ours":
+                mine, other = ([n_tokens / one["clock"] for one in spent[who]] for who in ("ours", way))
+                tell(f"{name}: tokens a second", mine, peer=way, theirs=other, better="more", headline=name == "tuned")
+                tell(f"{name}: same outputs as {way}", same, of=len(texts))
 
 
-def prompts(split: Snapshot, encoder: Encoder) -> Encoded:
+def prompts(split: Snapshot, encoder: Encoder, n: int) -> Encoded:
     """Return the first prompts of the train side."""
     rows: list[dict] = []
     for file in split.manifest.files:
-        if file.name.startswith("train-") and len(rows) < N:
+        if file.name.startswith("train-") and len(rows) < n:
             for batch in Snapshot.read_part(split.folder / file.name, list(COLUMNS)):
                 rows += batch.to_pylist()
-    return encoder.encode(rows[:N])
+    return encoder.encode(rows[:n])
 
 
 def ours(model: PreTrainedModel, encoder: Encoder, asked: Encoded) -> tuple[list[str], int]:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 from annotation_client import sum_tasks
+from figures import tell
 from scipy.stats import spearmanr
 
 from annotation.connection import Connection
@@ -39,6 +40,8 @@ def main(n: int) -> None:
                 done = _push(connection, "size", n)
                 took = time.perf_counter() - begun
                 print(f"{told:<12} {n:>7,} tasks  {sum(done.sent.values()):>7,} sent  {took:6.1f} s", flush=True)
+                tell(f"{told}, {n:,} tasks: seconds", took, "s")
+                tell(f"{told}, {n:,} tasks: sent", sum(done.sent.values()))
             (project,) = find_projects(connection, "size").values()
             tasks = connection.tasks(project.id, [])
             pull(connection, root, "size")
@@ -49,6 +52,7 @@ def main(n: int) -> None:
                 pulled = pull(connection, root, "size")
                 took = time.perf_counter() - begun
                 print(f"{told:<12} {_ANSWERED} answers among {n:,} tasks  {pulled.new} new  {took:.2f} s", flush=True)
+                tell(f"{told}, {_ANSWERED} answers among {n:,} tasks: seconds", took, "s")
             _serve_three(connection, server)
         finally:
             stop(root)
@@ -94,6 +98,7 @@ def _serve_three(connection: Connection, server: Running) -> None:
         f"three people at once: {len(order)} of {_SERVED} tasks served, {len(set(order))} of them different; "
         f"rank correlation of the served with the ranked order {rho:.4f}"
     )
+    tell("three people at once: rank correlation of served and ranked order", rho)
 
 
 def _session(connection: Connection, server: Running, email: str) -> httpx.Client:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import yaml
+from figures import tell
 from sacrebleu.metrics.bleu import BLEU
 
 from train.corpus_metrics import chrf, chrf_plus_plus, corpus_metrics
@@ -58,7 +59,7 @@ def main() -> int:
     results = run(export / FOLDER, model)
     newest = max(results.rglob("results_*.json"), key=lambda path: path.name)
     figures = json.loads(newest.read_text("utf-8"))["results"]
-    worst, same, total = 0.0, 0, 0
+    worst, same, total, compared = 0.0, 0, 0, 0
     for task in sorted(figures):
         if "exact_match,strip" not in figures[task]:
             continue  # the group has none of its own
@@ -82,8 +83,11 @@ def main() -> int:
             theirs = figures[task].get(f"{name},strip")
             if theirs is not None:
                 worst = max(worst, abs(theirs - value))
+                compared += 1
                 print(f"{task:<36} {name:<12} lm-eval {theirs:.9f}  ours {value:.9f}  n {len(rows)}")
     print(f"largest difference {worst:.2g} (at most {MOST:g}), lm-eval {LM_EVAL}")
+    tell(f"largest difference to lm-eval {LM_EVAL}", worst)
+    tell("figures compared", compared)
     if by_id:
         print(f"{same} of {total} outputs are those of our own evaluation")
     return int(worst > MOST or total == 0)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from figures import tell
 from scipy.stats import t as student
 
 from train.compare import interval, minimum_detectable
@@ -35,6 +36,10 @@ def tell_found(turns: Sequence[Turn], budgets: Sequence[int]) -> None:
         means = {name: np.mean([turn.found for turn in of if turn.strategy == name]) for name in names}
         told = [f"{name} {mean:.1%} ({mean / (budget / 100):.1f}x)" for name, mean in means.items()]
         print(f"  top {budget:>2} %: {', '.join(told)}")
+        for name, mean in means.items():
+            if name != "queue" and "queue" in means:
+                what = f"wrong answers found in the first {budget} %"
+                tell(what, 100 * means["queue"], "%", peer=name, theirs=100 * mean, better="more")
 
 
 def tell_gain(turns: Sequence[Turn], budgets: Sequence[int]) -> None:
@@ -69,6 +74,9 @@ def tell_gain(turns: Sequence[Turn], budgets: Sequence[int]) -> None:
                     f"against random {difference.mean():+.4f} ({low:+.4f} to {high:+.4f}), "
                     f"by seed {', '.join(f'{one:+.4f}' for one in by_seed)}{_over_trainings(by_seed.to_numpy())}"
                 )
+                if name != "random":
+                    what = f"test {measure}, {budget} % reviewed by {name}"
+                    tell(what, mine[measure].mean(), peer="at random", theirs=random[measure].mean())
 
 
 def _over_trainings(by_seed: np.ndarray) -> str:

@@ -1,6 +1,6 @@
 """Every method on every family: trained on the sample to lower validation NLL, saved, loaded again.
 
-    python -m tests.bench.method_table [--data-root data] [--write]
+    python tests/bench/method_table.py [--data-root data] [--write]
 
 Bases are very small and made here, but they are no noise: each is taught the sample's base text first, so that an
 adapter has something to adapt. Each run has a process of its own, so that its peak memory is its own. `--write` puts
@@ -20,26 +20,31 @@ import torch
 from torch.nn import functional
 from transformers import AutoModelForMaskedLM, AutoTokenizer
 
-from pipeline import refs
-from pipeline.recipe import load_recipe
-from pipeline.run import run_data
-from pipeline.snapshot import Snapshot
-from schemas import ConfigError
-from schemas.method import Family, Method
-from schemas.training import Train
-from tests.conftest import Quiet
-from tests.train.shapes import write_base
-from tests.train.trial import run_trial
-from train.base_text import documents
-from train.classes import Labels
-from train.encoded import Encoded
-from train.families import layout_of
-from train.loop import Plan, fit
-from train.methods import METHODS
-from train.model import load_base
-from train.objective import Sft
-from train.text_pairs import answer_text, prompt_text, token_ids
-from train.tiny import encode_documents
+HERE = Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parents[1])]
+
+from figures import tell  # noqa: E402 - a script finds the checkout first
+
+from pipeline import refs  # noqa: E402
+from pipeline.recipe import load_recipe  # noqa: E402
+from pipeline.run import run_data  # noqa: E402
+from pipeline.snapshot import Snapshot  # noqa: E402
+from schemas import ConfigError  # noqa: E402
+from schemas.method import Family, Method  # noqa: E402
+from schemas.training import Train  # noqa: E402
+from tests.conftest import Quiet  # noqa: E402
+from tests.train.shapes import write_base  # noqa: E402
+from tests.train.trial import run_trial  # noqa: E402
+from train.base_text import documents  # noqa: E402
+from train.classes import Labels  # noqa: E402
+from train.encoded import Encoded  # noqa: E402
+from train.families import layout_of  # noqa: E402
+from train.loop import Plan, fit  # noqa: E402
+from train.methods import METHODS  # noqa: E402
+from train.model import load_base  # noqa: E402
+from train.objective import Sft  # noqa: E402
+from train.text_pairs import answer_text, prompt_text, token_ids  # noqa: E402
+from train.tiny import encode_documents  # noqa: E402
 
 COLUMNS: tuple[tuple[str, Family, str], ...] = (
     ("causal, Llama-shaped", "causal", "llama"),
@@ -71,6 +76,12 @@ def main() -> None:
             say(f"teaching {shape} the base text: NLL {teach(shape, root):.2f} after {BASE_STEPS} steps")
         lines = [header(), *(line(method, root) for method in METHODS)]
     table = "\n".join(lines)
+    tell(
+        "combinations that learn, move what they should and come back the same",
+        table.count("→") - table.count("**") // 2,
+    )
+    tell("combinations with a fault", table.count("**") // 2 + table.count("FAILED"))
+    tell("combinations refused", table.count("refused"))
     sys.stdout.write(table + "\n")
     if words.write:
         page = PAGE.read_text("utf-8")
@@ -194,7 +205,7 @@ def cell(method: Method, family: Family, shape: str, root: Path) -> str:
     """Return what a combination came to, in a few words."""
     if METHODS[method].needs_gpu:
         return "untested here (GPU)"
-    command = [sys.executable, "-m", "tests.bench.method_table", "--one", method, family, shape, str(root)]
+    command = [sys.executable, __file__, "--one", method, family, shape, str(root)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         say(done.stderr[-2000:])

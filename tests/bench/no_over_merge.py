@@ -1,8 +1,9 @@
-"""Sources on which others merge too much or take too long: `python tests/bench/no_over_merge.py [FOLDER]`.
+"""Sources on which others merge too much or take too long: `python tests/bench/no_over_merge.py [FOLDER] [ROWS ...]`.
 
 GPTeacher's Toolformer holds many rows of a few templates; a planted source holds rows of one template in which two
 words differ, none a repeat. Printed are rows in, rows that went by reason, the largest cluster and seconds; of the
-planted source also how seconds grow with rows. FOLDER is $TUNELOOP_SHARED or ../shared/data.
+planted source also how seconds grow with rows. FOLDER is $TUNELOOP_SHARED or ../shared/data, ROWS the sizes
+of the planted source.
 """
 
 import json
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +22,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path[:0] = [str(HERE), str(ROOT)]
 
-from made_pairs import make_pairs  # noqa: E402 - a script finds the checkout first
+from figures import tell  # noqa: E402 - a script finds the checkout first
+from made_pairs import make_pairs  # noqa: E402
 from our_dedupe import Silent, clusters_of, run_dedupe  # noqa: E402
 
 from pipeline.recipe import Recipe  # noqa: E402
@@ -36,6 +39,8 @@ def told(name: str, record: RunRecord, store: Path, seconds: float) -> None:
     clusters = Counter(clusters_of(record, store, rows).tolist()) if name.startswith("planted") else None
     largest = f"largest cluster {max(clusters.values())}" if clusters else ""
     print(f"{name:34} {rows:8,} rows {seconds:7.1f} s  went: {record.dropped_by_reason or 'none'}  {largest}")
+    tell(f"{name}, {rows:,} rows: dropped", sum(record.dropped_by_reason.values()))
+    tell(f"{name}, {rows:,} rows: seconds", seconds, "s")
 
 
 def toolformer(folder: Path) -> None:
@@ -54,10 +59,10 @@ def toolformer(folder: Path) -> None:
             told(path.stem, record, root / "data", time.perf_counter() - start)
 
 
-def planted() -> None:
+def planted(sizes: Sequence[int]) -> None:
     """Dedupe rows of one template at several sizes."""
     seconds = []
-    for size in SIZES:
+    for size in sizes:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             pairs = make_pairs("one template", size, folder / "pairs")
@@ -65,8 +70,9 @@ def planted() -> None:
             record = run_dedupe(pairs.snapshot, folder / "store")
             seconds.append(time.perf_counter() - start)
             told("planted, one template", record, folder / "store", seconds[-1])
-    slope, _ = np.polyfit([math.log(size) for size in SIZES], [math.log(one) for one in seconds], 1)
+    slope, _ = np.polyfit([math.log(size) for size in sizes], [math.log(one) for one in seconds], 1)
     print(f"seconds grow with rows to the power {slope:.2f}")
+    tell("planted, one template: seconds grow with rows to the power", slope)
 
 
 if __name__ == "__main__":
@@ -76,4 +82,4 @@ if __name__ == "__main__":
         toolformer(real)
     else:
         print(f"no real data at {real}: left out")
-    planted()
+    planted([int(word) for word in sys.argv[2:]] or SIZES)

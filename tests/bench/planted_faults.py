@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pyarrow.parquet as pq
+from figures import tell
 
 ROOT = Path(__file__).resolve().parents[2]
 # Which outcome counts as finding a fault of a kind: a reason of a dropped row, or the start of a mark.
@@ -41,7 +42,9 @@ def main() -> None:
         path.write_text(recipe, encoding="utf-8")
         store = Path(temporary) / "data"
         words = [sys.executable, "-m", "pipeline", "data", "--recipe", str(path), "--data-root", str(store)]
-        subprocess.run(words, cwd=ROOT, check=True, capture_output=True)
+        done = subprocess.run(words, cwd=ROOT, check=False, capture_output=True, text=True)
+        if done.returncode:
+            sys.exit(done.stderr[-3000:])
         report(read_faults(sample), flags(store))
 
 
@@ -82,6 +85,7 @@ def report(faults: list[dict[str, str]], found: dict[str, set[str]]) -> None:
             hits[fault["kind"]] += 1
     print(f"{'kind':<16} {'planted':>8} {'found':>6} {'share':>7}   flagged besides")
     every = set().union(*by_kind.values())
+    others: set[str] = set()
     for kind, n in sorted(planted.items()):
         besides = sorted(
             origin
@@ -92,6 +96,12 @@ def report(faults: list[dict[str, str]], found: dict[str, set[str]]) -> None:
         )
         shown = f"{len(besides)} {' '.join(besides[:3])}" if besides else "0"
         print(f"{kind:<16} {n:>8} {hits[kind]:>6} {hits[kind] / n:>6.1%}   {shown}")
+        others.update(besides)
+        tell(f"{kind}: found", hits[kind], of=n)
+    seen = [kind for kind in planted if kind != "wrong_answer"]  # which no rule sees
+    whole = sum(planted[kind] for kind in seen)
+    tell("faults that rules can see: found", sum(hits[kind] for kind in seen), of=whole, headline=True)
+    tell("other rows flagged", len(others))
 
 
 if __name__ == "__main__":

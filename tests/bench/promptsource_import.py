@@ -21,6 +21,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from figures import tell
 from jinja2 import BaseLoader, Environment, TemplateError, UndefinedError
 
 from pipeline.promptsource_file import Foreign, promptsource_files, read_promptsource
@@ -208,6 +209,13 @@ def main() -> None:
         f"rows without a pair: {told['neither']:,} by both, {told['only theirs']:,} dropped by ours, {told['only ours']:,} by theirs"
     )
     print(f"templates without a different row: {n_clean} of {n_taken}; {time.monotonic() - began:.0f} s in all")
+    peer_name = "promptsource's rule" if by_rule else "promptsource 0.2.3"
+    tell("templates taken over", n_taken, of=n_all)
+    tell("files that give a template", n_files, of=len(files))
+    tell(f"rows rendered as by {peer_name}", told["equal"])
+    tell(f"rows rendered otherwise than by {peer_name}", told["different"])
+    tell("rows dropped by ours alone", told["only theirs"])
+    tell(f"rows dropped by {peer_name} alone", told["only ours"])
     if options.show:
         for word, some in shown.items():
             for one in some[:12]:

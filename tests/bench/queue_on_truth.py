@@ -25,6 +25,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 from crowdkit.aggregation import DawidSkene
+from figures import tell
 from numpy.typing import NDArray
 
 from annotation.checked_texts import CHECKED, Kinds
@@ -60,8 +61,8 @@ def main() -> None:
             print(f"\n{name}: skipped, not in {folder}")
 
 
-def told(name: str, score: Sequence[float] | Floats, is_wrong: Flags) -> None:
-    """Print one order: the highest score comes first."""
+def told(name: str, score: Sequence[float] | Floats, is_wrong: Flags, told_of: str = "") -> None:
+    """Print one order: the highest score comes first; a figure is told of the data in `told_of`."""
     values = np.asarray(score, float)
     n, n_first, n_wide = len(values), round(len(values) * FIRST), round(len(values) * WIDE)
     first, wide = expected(values, is_wrong, n_first), expected(values, is_wrong, n_wide)
@@ -69,6 +70,9 @@ def told(name: str, score: Sequence[float] | Floats, is_wrong: Flags) -> None:
         f"  {name:<34} precision of the first {n_first:>4,}: {first / n_first:6.1%}"
         f"   recall in the first {n_wide:>5,}: {wide / is_wrong.sum():6.1%}   of {n:,}"
     )
+    if told_of and not name.startswith(("chance", "longest", "shortest")):
+        what, by_chance = f"{told_of}, {name}: precision in the first 5 %", 100 * float(is_wrong.mean())
+        tell(what, 100 * first / n_first, "%", peer="chance", theirs=by_chance, better="more")
 
 
 def expected(score: Floats, is_wrong: Flags, k: int) -> float:
@@ -113,7 +117,9 @@ def on_sample(store: Path | None) -> None:
         if store is None:
             store = Path(folder)
             command = [sys.executable, "-m", "pipeline", "data", "--data-root", str(store)]
-            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+            done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
+            if done.returncode:
+                sys.exit(done.stderr[-3000:])
         queue = queue_of(store, load_recipe(None), TEMPLATES, random_share=0)
         rows = [*queue.rows()]
     faults = [json.loads(line) for line in (ROOT / "data/sample/faults.jsonl").read_text("utf-8").splitlines()]
@@ -127,10 +133,10 @@ def on_sample(store: Path | None) -> None:
         f"\nsample: {len(rows):,} rows with an answer outside the test side, {(kind != '').sum()} with a planted fault"
     )
     print(f"  scores: {queue.scores}")
-    told("queue, all faults", rank, kind != "")
+    told("queue, all faults", rank, kind != "", "sample")
     baselines([one.row["completion"][-1]["content"] for one in rows], kind != "")
     for name in sorted(set(kind) - {""}):
-        told(f"queue, {name} ({(kind == name).sum()})", rank, kind == name)
+        told(f"queue, {name} ({(kind == name).sum()})", rank, kind == name, "sample" if name == "wrong_answer" else "")
     marks = pa.RecordBatch.from_pylist([{name: one.row[name] for name in CHECKED} for one in rows], SCHEMA)
     by_rule(broken_rules(marks, KINDS), kind != "")
     print("  a planted wrong answer is a plausible one: without a model nothing in the text shows it")
@@ -147,7 +153,7 @@ def on_translations(folder: Path) -> None:
         bits = broken_rules(batch("translate", prompts, answers), KINDS)
         for what, is_wrong in (("HTER over 0.5", hter > 0.5), ("any change", hter > 0)):
             print(f"\nmlqe-pe en-de {part}, {what}: {is_wrong.sum():,} of {len(rows):,} wrong ({is_wrong.mean():.1%})")
-            told("queue without a model", doubt_of(bits), is_wrong)
+            told("queue without a model", doubt_of(bits), is_wrong, f"mlqe-pe {part}, {what}")
             baselines(answers, is_wrong)
             by_rule(bits, is_wrong)
     print("  most faults are of meaning: only a model, or a person, sees them in the text")
@@ -169,10 +175,10 @@ def on_choices(folder: Path) -> None:
     ]
     bits = broken_rules(batch("classify", prompts, given), KINDS)
     print(f"\nmmlu-redux: {is_wrong.sum()} of {len(table):,} wrong ({is_wrong.mean():.1%})")
-    told("queue without votes", doubt_of(bits), is_wrong)
+    told("queue without votes", doubt_of(bits), is_wrong, "mmlu-redux")
     baselines([f"{prompt}{answer}" for prompt, answer in zip(prompts, given, strict=True)], is_wrong)
     against = np.array([share_against(key, some) for key, some in zip(given, votes, strict=True)])
-    told(f"{len(models)} votes, share against the key", against, is_wrong)
+    told(f"{len(models)} votes, share against the key", against, is_wrong, "mmlu-redux")
     few = np.array([share_against(key, some[:3]) for key, some in zip(given, votes, strict=True)])
     told("3 votes, share against the key", few, is_wrong)
     told(f"{len(models)} votes, Dawid-Skene", 1 - dawid_skene(given, votes), is_wrong)

@@ -8,6 +8,7 @@ Ours gives JSON text or cells with line and byte of every row; pandas and datase
 import argparse
 import gzip
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -18,6 +19,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
+from figures import tell
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pipeline.language_id import language_of
 from pipeline.readers import layout_of, parse_row, read_rows
@@ -69,12 +73,15 @@ def main() -> None:
         folder = Path(name)
         write_all(folder, n)
         for ending, peers in PEERS.items():
-            told = []
+            told, rates = [], {}
             for reader, read in {"ours": ours, **peers}.items():
                 start = time.process_time()
                 assert read(folder / f"a{ending}") == n
-                told.append(f"{reader} {n / (time.process_time() - start):>10,.0f}")
+                rates[reader] = n / (time.process_time() - start)
+                told.append(f"{reader} {rates[reader]:>10,.0f}")
             print(f"{ending:<11} rows a second of processor time: {'   '.join(told)}")
+            for peer in peers:
+                tell(f"{ending}: rows a second", rates["ours"], peer=peer, theirs=rates[peer], better="more")
     texts = [f"The harbour number {i} of Lund opened a second pier on Monday after two years." for i in range(2_000)]
     start = time.process_time()
     assert all(language_of([text]) == "en" for text in texts)

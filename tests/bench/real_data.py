@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from figures import tell
+
 ROOT = Path(__file__).resolve().parents[2]
 STAGES = ("ingest", "dedupe", "format", "annotate", "split")
 
@@ -52,6 +54,9 @@ def run_stage(stage: str, folder: Path, recipe: Path, data_root: Path) -> None:
         f"{stage:<9} {record['rows_in']:>8,} {record['rows_kept']:>8,} {record['rows_dropped']:>8,} "
         f"{record['seconds']:>8.1f} {peak:>8,.0f}  {reasons}   (process {seconds:.1f} s)"
     )
+    tell(f"{stage}: rows kept", record["rows_kept"], of=record["rows_in"], headline=stage == STAGES[-1])
+    tell(f"{stage}: seconds", record["seconds"], "s")
+    tell(f"{stage}: memory", peak, "MB")
 
 
 if __name__ == "__main__":

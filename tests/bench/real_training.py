@@ -14,6 +14,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from figures import tell
+from sample_seconds import told_scores
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -35,13 +38,15 @@ def main() -> None:
             began = time.monotonic()
             words = [sys.executable, "-m", "pipeline", command, "--recipe", str(recipe), "--data-root", str(store)]
             subprocess.run(words, cwd=folder, env=environment, check=True)
-            print(f"{command}: {time.monotonic() - began:.0f} s")
+            seconds = time.monotonic() - began
+            print(f"{command}: {seconds:.0f} s")
+            tell(f"{command}: seconds", seconds, "s")
         report = json.loads((store / "runs" / "latest-real-training" / "report.json").read_text("utf-8"))
         for one in report["slices"]:
             if one["by"] == "template":
                 scores = ", ".join(f"{mean['arm']} {mean['score']:.3f}" for mean in one["means"])
                 print(f"{one['value']} ({one['n']} rows, {one['metric']}): {scores}")
-        print(report["verdict"])
+        told_scores(report)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from figures import tell
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
@@ -66,6 +67,7 @@ def report(name: str, rows: Rows) -> None:
     seconds = time.monotonic() - began
     sizes = ", ".join(f"{side} {n:,}" for side, n in Counter(side for side, _, _ in rows).items())
     print(f"{name}: {sizes}; {seconds:.1f} s, {leaks.n_near:,} near pairs, {leaks.n_judged:,} read closely")
+    tell(f"{name}: seconds", seconds, "s")
     # With the sides turned round the rows that would go are those that are given away.
     turned = find_leaks(Prompts.of(texts), groups, (2 - sides).astype(np.int8), 0.85).rows
     for at in (2, 1):
@@ -74,6 +76,7 @@ def report(name: str, rows: Rows) -> None:
             print(
                 f"  {given_away:,} of {total:,} {SPLITS[at]} rows ({given_away / total:.2%}) resemble a lesser side's"
             )
+            tell(f"{name}: {SPLITS[at]} rows that resemble a lesser side's", given_away, of=total, headline=True)
     found = leaks.rows
     pairs = Counter((rows[row][0], rows[int(leaks.partner[row])][0]) for row in found)
     for (left, right), n in sorted(pairs.items()):

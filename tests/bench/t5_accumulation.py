@@ -1,6 +1,6 @@
 """Gradients of a T5-shaped model from one forward pass and from eight: ours, and those of transformers' Trainer.
 
-    python -m tests.bench.t5_accumulation
+    python tests/bench/t5_accumulation.py
 
 Prints, for each, the norm of the gradient of the same sixteen rows and its quotient. Equal means 1.00.
 """
@@ -14,11 +14,16 @@ import torch
 from torch.utils.data import Dataset
 from transformers import AutoModelForSeq2SeqLM, Seq2SeqTrainer, Seq2SeqTrainingArguments
 
-from tests.train.shapes import write_base
-from train.encoded import Encoded
-from train.loop import _gradient
-from train.objective import Sft
-from train.padded import PaddedPairs
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "bench")]
+
+from figures import tell  # noqa: E402 - a script finds the checkout first
+
+from tests.train.shapes import write_base  # noqa: E402
+from train.encoded import Encoded  # noqa: E402
+from train.loop import _gradient  # noqa: E402
+from train.objective import Sft  # noqa: E402
+from train.padded import PaddedPairs  # noqa: E402
 
 N, LENGTHS = 16, (2, 9)
 
@@ -62,9 +67,12 @@ def main() -> None:
     pairs = [tuple(draws.integers(3, 300, n).tolist() for n in draws.integers(*LENGTHS, 2)) for _ in range(N)]
     data = Encoded.of(pairs, [f"row {i}" for i in range(N)])
     with tempfile.TemporaryDirectory() as place:
-        folder = write_base("t5", Path(place) / "t5", Path("data/sample/tokenizer"))
-        for name, (one, many) in (("ours", ours(folder, data)), ("Trainer", theirs(folder, data, Path(place)))):
+        folder = write_base("t5", Path(place) / "t5", ROOT / "data" / "sample" / "tokenizer")
+        found = {"ours": ours(folder, data), "Trainer": theirs(folder, data, Path(place))}
+        for name, (one, many) in found.items():
             sys.stdout.write(f"{name:8} 1 pass {one:.5f}   8 passes {many:.5f}   {many / one:.5f}\n")
+    mine, other = (found[name][1] / found[name][0] for name in ("ours", "Trainer"))
+    tell("norm of the gradient from eight passes over that from one", mine, peer="Trainer", theirs=other)
 
 
 def ours(folder: Path, data: Encoded) -> list[float]:

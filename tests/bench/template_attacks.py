@@ -13,6 +13,8 @@ import sys
 import time
 from pathlib import Path
 
+from figures import tell
+
 from pipeline.wording import RenderError, Wording
 from schemas import ConfigError
 
@@ -57,11 +59,15 @@ def main() -> None:
         print(
             f"{name}: {len(found)}, stopped {len(found) - plain - len(gave)}, plain text {plain}; slowest {seconds[-1]:.3f} s, all {sum(seconds):.1f} s"
         )
+        tell(f"{name}: stopped, of those with Jinja in them", len(found) - plain - len(gave), of=len(found) - plain)
+        tell(f"{name}: the slowest to be stopped", seconds[-1], "s")
         for text, said in gave.items():
             print(f"  {text!r} {said}")
         slowest = max(found, key=lambda text: found[text][0])
         print(f"  slowest: {slowest[:60]!r} -> {found[slowest][1][:160]}")
-    print(f"peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB; the process lives")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"peak memory {peak:.0f} MB; the process lives")
+    tell("peak memory", peak, "MB")
 
 
 if __name__ == "__main__":

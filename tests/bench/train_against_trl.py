@@ -20,6 +20,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from figures import tell
 from peers.venv import python_of
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from training_task import BATCH, TEMPLATE
@@ -80,6 +81,20 @@ def main() -> None:
             f"{name:28} {speed:9,.0f} {times:7.2f}x {one['seconds']:8.1f} {one['peak_mb']:8,.0f}"
             f" {one['curve'][-1][2]:9.3f} {reach:8.1f} {reach / seconds_to(goal, ours['curve']):7.2f}x"
         )
+        if name != "ours":
+            mine = ours["tokens"] / ours["seconds"]
+            tell(
+                f"{asked.method}: useful tokens a second",
+                mine,
+                peer=name,
+                theirs=speed,
+                better="more",
+                headline="padding-free" in name,
+            )
+            mine = seconds_to(goal, ours["curve"])
+            tell(f"{asked.method}: to NLL {goal:.2f}", mine, "s", peer=name, theirs=reach, better="less")
+            what = f"{asked.method}: peak memory"
+            tell(what, ours["peak_mb"], "MB", peer=name, theirs=one["peak_mb"], better="less")
 
 
 def prepare(source: Path, folder: Path) -> None:

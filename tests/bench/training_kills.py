@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from figures import tell
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -161,6 +162,9 @@ def main() -> None:
         print(f"\n{hits} kills, all hit; then equal to the run left alone, bit for bit:")
         for what, equal in same.items():
             print(f"  {what:<26} {'yes' if equal else 'NO'}")
+        tell("kills that hit", hits)
+        what = "equal to the bit: best weights, last weights and moments, readings"
+        tell(what, sum(same.values()), of=len(same), headline=True)
         if not all(same.values()):
             raise SystemExit(1)
 

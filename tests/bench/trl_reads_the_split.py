@@ -6,12 +6,17 @@ Prints whether TRL takes the rows for conversational prompt-completion data, and
 trainer's own tokenizing step puts exactly the completion into the labels.
 """
 
+import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+from figures import tell
+from peers.venv import python_of
+
 ROOT = Path(__file__).resolve().parents[2]
-VENV = ROOT / ".venv-bench-trl"
 INSIDE = """
 import sys, os
 os.environ.update(HF_HUB_OFFLINE="1", HF_HUB_DISABLE_TELEMETRY="1", TRANSFORMERS_VERBOSITY="error")
@@ -61,14 +66,15 @@ def main() -> None:
     if not split.exists():
         print(f"trl_reads_the_split: skipped, no split at {split}; run `make data`")
         return
-    python = VENV / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
-        for what in ("torch==2.13.0", "trl==1.16.0"):
-            subprocess.run([str(python), "-m", "pip", "install", "-q", what], check=True)
     tokenizer = ROOT / "data" / "sample" / "tokenizer" / "tokenizer.json"
-    words = [str(python), "-c", INSIDE, str(split.resolve()), str(tokenizer), str(VENV / "out")]
-    subprocess.run(words, check=True)
+    with tempfile.TemporaryDirectory() as place:
+        words = [str(python_of("trl")), "-c", INSIDE, str(split.resolve()), str(tokenizer), place]
+        # The checkout's packages have bare names, and are none of TRL's.
+        environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run(words, check=True, env=environment, stdout=subprocess.PIPE, text=True)
+    print(done.stdout, end="")
+    if found := re.search(r"^(\d+) of (\d+) rows", done.stdout, re.MULTILINE):
+        tell("rows with exactly the completion in the loss", int(found[1]), of=int(found[2]))
 
 
 if __name__ == "__main__":

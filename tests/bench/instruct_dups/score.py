@@ -22,7 +22,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[2]
 sys.path[:0] = [str(HERE), str(HERE.parent), str(ROOT)]
 
-from our_dedupe import Silent, clusters_of  # noqa: E402 - a script finds the checkout first
+from figures import tell  # noqa: E402 - a script finds the checkout first
+from our_dedupe import Silent, clusters_of  # noqa: E402
 from pairs import BUCKETS, KINDS, LANGUAGES, Pair, load, rows  # noqa: E402
 from peers.run import PeerError, run_peer  # noqa: E402
 from peers.settings import OTHERS, Settings  # noqa: E402
@@ -138,6 +139,15 @@ def main() -> None:
         except PeerError as error:
             print(f"{peer}: {error}", file=sys.stderr)
     table(scores)
+    own = scores["ours"]
+    if len(scores) == 1:
+        tell(f"F1, half {given.half}", own.f1())
+    for peer, other in scores.items():
+        if peer != "ours":
+            tell(f"F1, half {given.half}", own.f1(), peer=peer, theirs=other.f1(), headline=peer.endswith("best"))
+    kinds = {pair.kind for pair in pairs if pair.label == "different"}
+    merged = [kind for kind in kinds if own.wrong(lambda pair, kind=kind: pair.kind == kind)]
+    tell("kinds of look-alikes of which pairs are merged", len(merged), of=len(kinds))
     wrong = [p for p, m in zip(pairs, scores["ours"].merged, strict=True) if (p.label == "duplicate") != m]
     for pair in wrong[:: max(len(wrong) // max(given.wrong, 1), 1)][: given.wrong]:
         print(f"{pair.id} ({pair.label})\n  {pair.left.model_dump()}\n  {pair.right.model_dump()}")
