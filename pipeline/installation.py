@@ -21,6 +21,7 @@ from packaging.requirements import Requirement
 
 from pipeline.code import FIRST_PARTY, ROOT
 from pipeline.finding import Finding
+from pipeline.ray_address import cluster_finding
 
 # Set by the command line before any library is imported; see `pipeline.cli`.
 TELEMETRY_OFF = ("HF_HUB_DISABLE_TELEMETRY", "DO_NOT_TRACK", "DATAFOG_NO_TELEMETRY")
@@ -33,6 +34,7 @@ def installation() -> Iterator[Finding]:
     yield _python()
     yield from _dependencies()
     yield _torch()
+    yield cluster_finding()
     yield _git()
     yield from _label_studio()
     yield _telemetry()
