@@ -48,7 +48,7 @@ def data(
         read = read.model_copy(update={"engine": engine})
     expected = _locked_versions(read.name) if frozen else None
     with Talk() as talk:
-        if read.engine == "ray" and (found := cluster_finding()).fix:
+        if read.engine == "ray" and (found := cluster_finding()).ok and found.fix:
             talk.line(f"{found.what}\n    fix: {found.fix}")
         outcomes = run_data(read, data_root, talk, to=to, workers=workers)
     latest = data_root / "split" / f"latest-{read.name}"

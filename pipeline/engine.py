@@ -13,6 +13,7 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -69,10 +70,10 @@ def map_here(
         return
     with _pool(min(workers, len(units)), threads=threads) as pool:
         with _no_interrupts():
-            futures = [pool.submit(function, unit) for unit in units]
+            futures = deque(pool.submit(function, unit) for unit in units)
         try:
-            for future in futures:
-                yield future.result()
+            while futures:
+                yield futures.popleft().result()
         except BrokenProcessPool as error:
             raise SnapshotError(
                 "a worker process was ended from outside, most often for want of memory",

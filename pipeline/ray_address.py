@@ -6,12 +6,15 @@ RAY_ADDRESS=10.0.0.5:6379       the cluster that stands there
 
 import os
 import secrets
+import socket
 from importlib.metadata import PackageNotFoundError, version
+from urllib.parse import urlsplit
 
 from pipeline.finding import Finding
-from schemas import ConfigError
+from schemas import ConfigError, ServiceError
 
 _LOCAL = ("", "local")
+_ANSWERS_IN = 5.0  # seconds
 
 
 def cluster_address() -> str | None:
@@ -31,15 +34,38 @@ def cluster_address() -> str | None:
 
 
 def before_ray() -> None:
-    """Set what Ray reads while it is imported: no word to its makers, and a Ray of our own closed to others."""
+    """Set what Ray reads while it is imported: no word to its makers, and a Ray of our own closed to others.
+
+    Raises:
+        ConfigError: $RAY_ADDRESS asks for Ray's client.
+        ServiceError: Nobody answers at the host and port it names: Ray itself would try for minutes.
+    """
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-    if cluster_address() is None:
+    address = cluster_address()
+    if problem := _silent(address):
+        raise problem
+    if address is None:
         # Whatever listens on loopback is open to every user of the machine, and a task is any code.
         os.environ["RAY_AUTH_MODE"] = "token"
         os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
         # Without this Ray takes the machine's outer address and listens on every interface. The name tells what it was
         # made for, not what it does: 0 keeps all servers on 127.0.0.1.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
+
+
+def _silent(address: str | None) -> ServiceError | None:
+    parts = urlsplit(f"//{address or ''}")
+    try:
+        if not parts.hostname or not parts.port:
+            return None  # such as `auto`, which Ray looks up
+        socket.create_connection((parts.hostname, parts.port), _ANSWERS_IN).close()
+    except (OSError, ValueError) as error:
+        return ServiceError(
+            f"no Ray cluster answers: {error}",
+            where=f"RAY_ADDRESS={address}",
+            fix="start it (`ray start --head`), mend the address, or unset RAY_ADDRESS for a Ray on this machine alone",
+        )
+    return None
 
 
 def cluster_finding() -> Finding:
@@ -53,6 +79,8 @@ def cluster_finding() -> Finding:
         return Finding(False, error.what, error.fix)
     if address is None:
         return Finding(True, f"ray {there}, started on this machine alone where a recipe asks for it")
+    if problem := _silent(address):
+        return Finding(False, f"{problem.what} ({problem.where})", problem.fix)
     if os.environ.get("RAY_AUTH_MODE") != "token":
         return Finding(
             True,

@@ -9,6 +9,7 @@ under the same path. They run the command's own code: a worker whose checkout or
 is killed costs its task another try. Loaded by `pipeline.engine` only, when a recipe asks for Ray.
 """
 
+import mmap
 import os
 import shutil
 import signal
@@ -16,14 +17,16 @@ import socket
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+import numpy as np
 import ray
+from numpy.typing import NDArray
 from ray.exceptions import RayError, RayTaskError
 
 from pipeline.code import FIRST_PARTY, ROOT, code_of
@@ -38,7 +41,7 @@ RETRIES = 3
 _SECONDS_TO_END = 10.0
 _OURS = "127.0.0.1"
 _ENDINGS = frozenset((".py", ".yaml", ".toml"))
-_KILLED = 128
+_MOST_TOLD = 300
 
 
 class Checkout(NamedTuple):
@@ -87,7 +90,10 @@ class Cluster:
             ServiceError: It does not answer or does not let us in, or our own does not start.
         """
         home = Home(Path.cwd(), checkout())
+        # Ray tells what befell its workers on stdout, which is for data, in paragraphs.
+        ray._private.worker.print_to_stdstream = _tell
         if ray.is_initialized():
+            ray.util.register_serializer(np.memmap, serializer=place_of, deserializer=mapped)
             return Cluster(home, None, False)
         address = cluster_address()
         private = None if address else Path(tempfile.mkdtemp(prefix="tuneloop-ray-"))
@@ -113,8 +119,10 @@ class Cluster:
         except BaseException:
             cluster.stop()
             raise
+        ray.util.register_serializer(np.memmap, serializer=place_of, deserializer=mapped)
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda number, _: sys.exit(_KILLED + number))
+            # A scheduler's SIGTERM ends a run as Ctrl-C does: Ray's own handler would exit with 1 and leave our files.
+            signal.signal(signal.SIGTERM, signal.default_int_handler)
         return cluster
 
     def stop(self) -> None:
@@ -155,7 +163,8 @@ class Cluster:
             ) from error
         finally:
             for one in waiting:
-                ray.cancel(one)
+                # By force, so that nobody still writes when the folder of this run goes.
+                ray.cancel(one, force=True)
             if waiting:
                 ray.wait(waiting, num_returns=len(waiting), timeout=_SECONDS_TO_END)
 
@@ -209,6 +218,32 @@ def checkout() -> Checkout:
     return Checkout(whole.hexdigest(), code_of("pipeline.run").distributions)
 
 
+Place = tuple[str, int, str, tuple[int, ...]]
+
+
+def place_of(array: "np.memmap[Any, Any]") -> Place | NDArray[Any]:
+    """Return where in which file a mapped array lies, or a copy of one that lies in no named file or not in one piece.
+
+    So arrays that are as long as the store travel as a path, and the machines read them from the shared folder.
+    """
+    file: Any = array.filename
+    if file is None or not array.flags.c_contiguous or not array.size:
+        return np.array(array)
+    mapping: Any = array._mmap  # type: ignore[attr-defined]
+    start = np.frombuffer(mapping, np.uint8).ctypes.data
+    # A file is mapped from a whole page on.
+    skipped = array.offset - array.offset % mmap.ALLOCATIONGRANULARITY
+    return str(file), array.ctypes.data - start + skipped, array.dtype.str, array.shape
+
+
+def mapped(place: Place | NDArray[Any]) -> NDArray[Any]:
+    """Return the array that `place_of` was asked about."""
+    if isinstance(place, np.ndarray):
+        return place
+    file, at, kind, shape = place
+    return np.memmap(file, np.dtype(kind), "r", at, shape)
+
+
 def _check_alone() -> None:
     """Raise ServiceError if a Ray of our own can be reached from other machines."""
     found = _machines()
@@ -218,6 +253,16 @@ def _check_alone() -> None:
             where="engine ray",
             fix="`import ray` must not come before tuneloop's own start of it; or use --engine local",
         )
+
+
+def _tell(data: Mapping[str, Any], ignore_prefix: bool = False) -> None:
+    """Say on stderr, in a line, what Ray has to say of its workers."""
+    del ignore_prefix
+    for text in data["lines"]:
+        if "retries remaining" in text:
+            sys.stderr.write("ray: a worker was lost; its part is run again\n")
+        elif "worker died" not in text:  # the line above follows
+            sys.stderr.write(f"ray: {' '.join(text.split())[:_MOST_TOLD]}\n")
 
 
 def _machines() -> set[str]:
