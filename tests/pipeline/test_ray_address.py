@@ -13,7 +13,7 @@ from schemas import ConfigError, ServiceError
 def listening(monkeypatch: pytest.MonkeyPatch):
     """Yield the address of a server that a command is told to take for Ray."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        address = "127.0.0.1:%d" % server.getsockname()[1]
+        address = f"127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setenv("RAY_ADDRESS", address)
         yield address
 
