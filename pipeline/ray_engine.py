@@ -113,11 +113,10 @@ class Cluster:
                 _check_alone()
             else:
                 ray.init(address=address, **quiet)
-        except (ConnectionError, RuntimeError, ValueError, RayError) as error:
+        except BaseException as error:
             cluster.stop()
-            raise _not_there(address, error) from error
-        except BaseException:
-            cluster.stop()
+            if isinstance(error, Exception):  # Ray raises all kinds here, Exception itself among them
+                raise _not_there(address, error) from error
             raise
         ray.util.register_serializer(np.memmap, serializer=place_of, deserializer=mapped)
         if threading.current_thread() is threading.main_thread():
