@@ -51,8 +51,6 @@ def before_ray() -> None:
         # Without this Ray takes the machine's outer address and listens on every interface. The name tells what it was
         # made for, not what it does: 0 keeps all servers on 127.0.0.1.
         os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
-        # Seconds; half a minute, Ray's own patience, was too little on two cores that eight people shared.
-        os.environ.setdefault("RAY_raylet_start_wait_time_s", "120")
 
 
 def _silent(address: str | None) -> ServiceError | None:

@@ -102,15 +102,7 @@ class Cluster:
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": "ERROR"}
         try:
             if private:
-                ray.init(
-                    address="local",
-                    num_cpus=workers or len(os.sched_getaffinity(0)),
-                    num_gpus=0,
-                    include_dashboard=False,
-                    _temp_dir=str(private),
-                    **quiet,
-                )
-                _check_alone()
+                _start_here(workers or len(os.sched_getaffinity(0)), private, quiet)
             else:
                 ray.init(address=address, **quiet)
         except BaseException as error:
@@ -243,8 +235,28 @@ def mapped(place: Place | NDArray[Any]) -> NDArray[Any]:
     return np.memmap(file, np.dtype(kind), "r", at, shape)
 
 
-def _check_alone() -> None:
-    """Raise ServiceError if a Ray of our own can be reached from other machines."""
+def _start_here(workers: int, private: Path, quiet: Mapping[str, Any]) -> None:
+    """Start a Ray on this machine.
+
+    Raises:
+        ServiceError: It can be reached from other machines.
+    """
+    for again in (True, False):
+        try:
+            ray.init(
+                address="local",
+                num_cpus=workers,
+                num_gpus=0,
+                include_dashboard=False,
+                _temp_dir=str(private),
+                **quiet,
+            )
+            break
+        except Exception:
+            # Ray waits half a minute for its servers, which a busy machine may not start by then.
+            ray.shutdown()
+            if not again:
+                raise
     found = _machines()
     if found != {_OURS}:
         raise ServiceError(
