@@ -9,10 +9,12 @@ from cyclopts import Parameter, validators
 
 from pipeline.certificate import finish
 from pipeline.doctor import findings
+from pipeline.engine import Engine
 from pipeline.fsck import fsck as find_damage
 from pipeline.fsck import repair as set_aside
 from pipeline.gc import collect, find_garbage
 from pipeline.holdings import find_holdings
+from pipeline.ray_address import cluster_finding
 from pipeline.recipe import load_recipe
 from pipeline.reference import recipe_markdown, recipe_reference
 from pipeline.removal import destroy_listed
@@ -35,14 +37,19 @@ def data(
     frozen: Annotated[bool, Parameter(help="fail if a version is not the one in tuneloop.lock")] = False,
     lock: Annotated[bool, Parameter(help="write the versions to tuneloop.lock, to be kept in git")] = False,
     workers: Annotated[int | None, Parameter(help="processes; all cores if left out and the work is large")] = None,
+    engine: Annotated[Engine | None, Parameter(help="where parts run, whatever the recipe says")] = None,
 ) -> None:
     """Bring the data of a recipe up to date, stage by stage.
 
     Example: tuneloop data --recipe my.toml --to format
     """
     read = load_recipe(recipe)
+    if engine is not None:
+        read = read.model_copy(update={"engine": engine})
     expected = _locked_versions(read.name) if frozen else None
     with Talk() as talk:
+        if read.engine == "ray" and (found := cluster_finding()).ok and found.fix:
+            talk.line(f"{found.what}\n    fix: {found.fix}")
         outcomes = run_data(read, data_root, talk, to=to, workers=workers)
     latest = data_root / "split" / f"latest-{read.name}"
     for line in summary(outcomes, str(latest)):

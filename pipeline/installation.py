@@ -22,6 +22,7 @@ from packaging.requirements import Requirement
 
 from pipeline.code import FIRST_PARTY, ROOT
 from pipeline.finding import Finding
+from pipeline.ray_address import cluster_finding
 from pipeline.secret import is_given
 
 # Set by the command line before any library is imported; see `pipeline.cli`.
@@ -35,6 +36,7 @@ def installation() -> Iterator[Finding]:
     yield _python()
     yield from _dependencies()
     yield _torch()
+    yield cluster_finding()
     yield _git()
     yield from _label_studio()
     yield _telemetry()

@@ -66,10 +66,10 @@ class PairMemory:
         known = self._known(keys, order)
         if isinstance(known, str):
             self.told = {"new_texts": len(nodes), "from_scratch": known}
-            return verify(nodes, candidates(nodes, self.least), self.least)
+            return verify(nodes, candidates(nodes, self.least, spread=True), self.least)
         old, is_old = known
         changed = Changed(~is_old, np.zeros(len(nodes), np.bool_))
-        fresh = verify(nodes, candidates(nodes, self.least, changed=changed), self.least)
+        fresh = verify(nodes, candidates(nodes, self.least, changed=changed, spread=True), self.least)
         doubtful = changed.hot[old.left] & changed.hot[old.right]
         holds = ~doubtful
         holds[doubtful] = still_paired(nodes, old.where(doubtful).pairs, self.least)

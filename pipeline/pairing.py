@@ -10,10 +10,8 @@ depends on the texts alone, never on where they stand.
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from itertools import chain
 
 import numpy as np
 import pyarrow as pa
@@ -21,6 +19,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from pipeline.buckets import FULL_BUCKET, REACH, Looked, emit, emit_across, members, sizes_of, touched
+from pipeline.engine import map_here, map_parts
 from pipeline.hashing import Codes, mix, order_of
 from pipeline.minhash import N_BANDS, N_BINS
 
@@ -107,7 +106,12 @@ class _Table:
 
 
 def candidates(
-    nodes: Nodes, least: float, *, changed: Changed | None = None, side: NDArray[np.int8] | None = None
+    nodes: Nodes,
+    least: float,
+    *,
+    changed: Changed | None = None,
+    side: NDArray[np.int8] | None = None,
+    spread: bool = False,
 ) -> Iterator[NDArray[np.uint64]]:
     """Yield pairs of nodes as left << 32 | right, left < right, some millions at a time; a pair may come again.
 
@@ -116,15 +120,24 @@ def candidates(
         least: Least score that is asked for; pairs with the same words come whatever their score.
         changed: With it only pairs with a new node are given, from the buckets that new nodes stand in.
         side: With it only pairs of nodes on different sides are given.
+        spread: Whether bands may run on the engine's machines: signatures must then lie in files that these see.
     """
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for table in _tables(nodes, least):
-            new = None if changed is None else np.flatnonzero(changed.is_new[table.node])
-            if new is None or len(new):
-                # Bands are independent, and kernels leave the interpreter free.
-                yield from chain.from_iterable(
-                    pool.map(partial(_of_band, table, nodes, changed, new, side), range(table.bands))
-                )
+    map_bands = map_parts if spread else map_here
+    # Texts are not looked at, and would drag all rows along to another machine.
+    bare = replace(nodes, texts=_no_texts, families=[])
+    for table in _tables(nodes, least):
+        new = None if changed is None else np.flatnonzero(changed.is_new[table.node])
+        if new is None or len(new):
+            # Bands are independent, and kernels leave the interpreter free.
+            search = partial(_of_band, table, bare, changed, new, side)
+            for pairs, hot in map_bands(search, range(table.bands), WORKERS, threads=True):
+                if changed is not None:
+                    changed.hot[hot] = True
+                yield from pairs
+
+
+def _no_texts(_: NDArray[np.integer]) -> pa.LargeStringArray:
+    raise ValueError("a band is searched without texts")
 
 
 def _of_band(
@@ -134,7 +147,8 @@ def _of_band(
     new: NDArray[np.int64] | None,
     side: NDArray[np.int8] | None,
     band: int,
-) -> list[NDArray[np.uint64]]:
+) -> tuple[list[NDArray[np.uint64]], Codes]:
+    """Return the pairs of one band, and the nodes in its large buckets where these are asked for."""
     keys = table.keys(band)
     rows = None if new is None else touched(keys, new, band % _LARGE_IN == 0)
     if side is not None and rows is None:
@@ -142,9 +156,8 @@ def _of_band(
         few = side[table.node] != np.bincount(side).argmax()
         rows = members(keys, np.unique(keys[few]))
     order = _ordered(table, nodes, band, keys, rows)
-    if changed is not None:
-        changed.hot[table.node[order[sizes_of(order, keys) > FULL_BUCKET]]] = True
-    return list(_emitted(table, nodes, band, keys, order, changed, side))
+    large = order[sizes_of(order, keys) > FULL_BUCKET] if changed is not None else order[:0]
+    return list(_emitted(table, nodes, band, keys, order, changed, side)), table.node[large]
 
 
 def still_paired(nodes: Nodes, pairs: NDArray[np.uint64], least: float) -> NDArray[np.bool_]:

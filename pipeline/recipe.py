@@ -7,6 +7,7 @@ from pydantic import Field, ValidationError
 
 from pipeline.annotate import Annotate
 from pipeline.dedupe import Dedupe
+from pipeline.engine import Engine
 from pipeline.format import Format
 from pipeline.ingest import Ingest
 from pipeline.split import Split
@@ -27,6 +28,9 @@ class Recipe(Strict):
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$", title="names this recipe's runs in the store")
     template_dirs: list[str] = Field(default=[], title="folders with templates of your own")
+    engine: Engine = Field(
+        default="local", title="where parts run: on this machine, or on a Ray cluster; the rows are the same"
+    )
     ingest: Ingest
     dedupe: Dedupe = Dedupe()
     format: Format = Format()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from pipeline import ledger
 from pipeline.drafts import with_drafts
+from pipeline.engine import spread_over
 from pipeline.execute import Progress, run_stage
 from pipeline.plan import Outcome, StagePlan, plans, problems_after, settled
 from pipeline.recipe import Recipe
@@ -34,14 +35,15 @@ def run_data(
     if to is not None and to not in names:
         raise ConfigError(f"no stage {to!r}", where="--to", fix=nearest(to, names))
     outcomes: list[Outcome] = []
-    for run in plans(recipe, data_root, root or Path.cwd(), to, outcomes):
-        outcome = settled(run, data_root)
-        if outcome is None:
-            if not any(one.ran for one in outcomes):
-                _look_ahead(recipe, run, to)
-            outcome = run_stage(run, data_root, progress, workers)
-        outcomes.append(outcome)
-        progress.end(outcome)
+    with spread_over(recipe.engine, workers):
+        for run in plans(recipe, data_root, root or Path.cwd(), to, outcomes):
+            outcome = settled(run, data_root)
+            if outcome is None:
+                if not any(one.ran for one in outcomes):
+                    _look_ahead(recipe, run, to)
+                outcome = run_stage(run, data_root, progress, workers)
+            outcomes.append(outcome)
+            progress.end(outcome)
     if outcomes and outcomes[-1].stage == "split":
         ledger.point_latest(data_root, recipe.name, outcomes[-1].record.version)
     return outcomes

@@ -16,6 +16,7 @@ from pipeline.array_file import open_arrays, write_arrays
 from pipeline.code import code_of
 from pipeline.corpus import Segment
 from pipeline.digest import file_digest, value_digest
+from pipeline.engine import map_parts
 from pipeline.segment import build
 from pipeline.sides import COLUMNS, CellMaker, Sides
 from pipeline.snapshot import Snapshot, make_folder
@@ -84,34 +85,48 @@ def open_segments(parent: Snapshot, cutting: Cutting, folder: Path) -> Opened:
     made_by, meaning = cutting.made_by, cutting.meaning
     stems = [folder / _stem(file.digest, made_by) for file in parent.manifest.files]
 
-    def one(number: int) -> tuple[Segment, str | None]:
-        stem, digest = stems[number], parent.manifest.files[number].digest
-        kept = _kept(stem, made_by, digest, meaning)
-        if isinstance(kept, Segment):
-            return kept, None
-        path = parent.folder / parent.manifest.files[number].name
-        arrays, facts = build(Snapshot.read_part(path, COLUMNS), cutting.into, WORKERS)
-        used = facts["template"]
-        assert isinstance(used, list)
-        facts["part"] = digest
-        facts["meaning"] = {str(name): meaning[str(name)] for name in used if name in meaning}
-        write_arrays(stem, arrays, made_by, facts)
-        del arrays
-        made = _kept(stem, made_by, digest, meaning)
-        if isinstance(made, str):
-            raise SnapshotError(
-                f"a segment cannot be read back: {made}", where=str(stem), fix="check the disk, then run again"
-            )
-        return made, kept
-
-    # Each part has its own threads, so that the last one is not left to one of them.
-    with ThreadPoolExecutor(WORKERS) as pool:
-        found = list(pool.map(one, range(len(stems))))
-    faults = [
-        f"{stem.name}: {why}" for stem, (_, why) in zip(stems, found, strict=True) if why not in (None, _NOT_THERE)
+    jobs = [
+        _Job(stem, parent.folder / file.name, file.digest, made_by, cutting.into, meaning)
+        for stem, file in zip(stems, parent.manifest.files, strict=True)
     ]
-    built = sum(why is not None for _, why in found)
-    return Opened([segment for segment, _ in found], [stem.name for stem in stems], built, faults)
+    with ThreadPoolExecutor(WORKERS) as pool:
+        found = list(pool.map(_kept, jobs))
+        missing = [at for at, one in enumerate(found) if isinstance(one, str)]
+        faults = [f"{stems[at].name}: {found[at]}" for at in missing if found[at] != _NOT_THERE]
+        # Parts of equal rows share a segment, and two at a time must not write it.
+        wanted = {jobs[at].stem: jobs[at] for at in missing}
+        # Each part has its own threads, too, so that the last one is not left to one of them.
+        list(map_parts(_build, [*wanted.values()], WORKERS, threads=True))
+        for at, made in zip(missing, pool.map(_kept, [jobs[at] for at in missing]), strict=True):
+            if isinstance(made, str):
+                raise SnapshotError(
+                    f"a segment cannot be read back: {made}", where=str(stems[at]), fix="check the disk, then run again"
+                )
+            found[at] = made
+    segments = [one for one in found if isinstance(one, Segment)]
+    return Opened(segments, [stem.name for stem in stems], len(missing), faults)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One part's segment; it travels to a worker."""
+
+    stem: Path
+    part: Path
+    digest: str
+    made_by: str
+    into: CellMaker
+    meaning: Mapping[str, JsonValue]
+
+
+def _build(job: _Job) -> None:
+    """Make the segment and put it in place; made again, it has the same bytes."""
+    arrays, facts = build(Snapshot.read_part(job.part, COLUMNS), job.into, WORKERS)
+    used = facts["template"]
+    assert isinstance(used, list)
+    facts["part"] = job.digest
+    facts["meaning"] = {str(name): job.meaning[str(name)] for name in used if name in job.meaning}
+    write_arrays(job.stem, arrays, job.made_by, facts)
 
 
 def stale_segments(folder: Path, manifests: Sequence[Path], made_by: str) -> list[Path]:
@@ -133,11 +148,12 @@ def maker(module: str = "pipeline.segment") -> str:
     return value_digest([code.digest, versions, lists])
 
 
-def _kept(stem: Path, made_by: str, digest: str, meaning: Mapping[str, JsonValue]) -> Segment | str:
-    opened = open_arrays(stem, made_by)
+def _kept(job: _Job) -> Segment | str:
+    opened = open_arrays(job.stem, job.made_by)
     if isinstance(opened, str):
         return opened
-    if opened.facts.get("part") != digest:
+    meaning = job.meaning
+    if opened.facts.get("part") != job.digest:
         return "it was made from another part"
     told = opened.facts.get("meaning")
     used = opened.facts.get("template")

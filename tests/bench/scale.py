@@ -43,7 +43,9 @@ def main() -> None:
     """Print a table for each size."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, nargs="+", default=[100_000, 1_000_000])
-    parser.add_argument("--more", action="store_true", help="at the first size, add a hundredth as many rows and run again")
+    parser.add_argument(
+        "--more", action="store_true", help="at the first size, add a hundredth as many rows and run again"
+    )
     parser.add_argument("--in", dest="folder", type=Path, help="where to work, on a disk with room")
     asked = parser.parse_args()
     totals = []
