@@ -9,6 +9,7 @@ import traceback
 
 from cyclopts import App, CycloptsError
 
+from pipeline.working_copy import with_folder
 from schemas.errors import DataError
 
 app = App(
@@ -71,6 +72,7 @@ def run(words: list[str]) -> int:
     try:
         if {"--help", "-h"} & set(words):
             _show_docstrings(words)
+        words = with_folder(words, sys.stderr.write)
         code = app(words, exit_on_error=False, result_action="return_value")
     except CycloptsError:
         return USAGE  # cyclopts has printed what is wrong and the nearest option
