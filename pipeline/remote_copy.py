@@ -80,7 +80,7 @@ def bring(root: Path, paths: Iterable[Path]) -> None:
         raise SnapshotError(
             f"{error} is damaged in the bucket: its bytes are not those it was written with",
             where=remote.url,
-            fix=f"`tuneloop fsck --repair --data-root {remote.url}` mends it or sets it aside; "
+            fix=f"`tuneloop fsck --repair --data-root {remote.url}` sets it aside; "
             "`tuneloop data` then makes it again",
         ) from None
 
