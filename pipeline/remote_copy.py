@@ -10,6 +10,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline import refs
@@ -80,8 +81,7 @@ def bring(root: Path, paths: Iterable[Path]) -> None:
         raise SnapshotError(
             f"{error} is damaged in the bucket: its bytes are not those it was written with",
             where=remote.url,
-            fix=f"`tuneloop fsck --repair --data-root {remote.url}` sets it aside; "
-            "`tuneloop data` then makes it again",
+            fix=f"`tuneloop fsck --repair --data-root {remote.url}` sets it aside; `tuneloop data` then makes it again",
         ) from None
 
 
@@ -131,10 +131,11 @@ def _write_objects(root: Path, there: Mapping[str, Found]) -> None:
 
 
 def _point(root: Path) -> None:
-    """Make the links that other tools' configs name; a bucket has none."""
+    """Make the links that other tools' configs name, since a bucket has none; what is damaged is left to fsck."""
     for recipe in refs.recipes_with(root, "split"):
-        if record := refs.newest(root, "split", recipe):
-            point_latest(root, recipe, record.version)
+        with suppress(SnapshotError):
+            if record := refs.newest(root, "split", recipe):
+                point_latest(root, recipe, record.version)
     for path in (root / "tags").glob("*.json"):
-        make_folder(root / "split")
-        point(root / "split" / path.stem, json.loads(path.read_text("utf-8"))["versions"]["split"])
+        with suppress(ValueError, LookupError, TypeError):
+            point(make_folder(root / "split") / path.stem, json.loads(path.read_text("utf-8"))["versions"]["split"])
