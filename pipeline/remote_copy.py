@@ -25,7 +25,7 @@ from schemas import Manifest, SnapshotError
 Found = tuple[int, str]
 # A name from outside: no part of it may lead elsewhere, or be a draft of ours.
 _NAME = re.compile(r"[A-Za-z0-9_][^/\\\0]*(/[A-Za-z0-9_][^/\\\0]*)*")
-_NOT_VERSIONS = ("refs", "dropped", "damaged", "tmp", "index")
+_VERSION = re.compile(r"[0-9a-f]{32}")
 _WAIT = 600.0  # seconds; another command on this machine is bringing the same files
 
 
@@ -114,7 +114,9 @@ def _is_mirrored(name: str) -> bool:
     top, *rest = name.split("/")
     if top in SHARED:
         is_record = len(rest) == 3 and rest[0] == "refs" and rest[2].endswith(".json")
-        return is_record or (len(rest) == 2 and rest[0] not in _NOT_VERSIONS and not rest[1].endswith(".parquet"))
+        return is_record or (
+            len(rest) == 2 and _VERSION.fullmatch(rest[0]) is not None and not rest[1].endswith(".parquet")
+        )
     return name == "removed.jsonl" or (top in ("tags", "annotations", "drafts", "removals") and bool(rest))
 
 
