@@ -35,7 +35,7 @@ def publish(
     *,
     to: Annotated[str | None, Parameter(help="a folder, s3://bucket/prefix or hf://owner/name")] = None,
     recipe: Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")] = None,
-    data_root: Annotated[Path, Parameter(help="folder of the store")] = Path("data"),
+    data_root: Annotated[Path, Parameter(help="folder of the store, or s3://bucket/prefix")] = Path("data"),
     acknowledge: Annotated[
         str | None, Parameter(help="let through knowingly: pii (personal data), licence, or both with a comma")
     ] = None,

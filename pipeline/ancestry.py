@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pipeline import refs
 from pipeline.recipe import STAGES
+from pipeline.working_copy import bring
 from schemas import RunRecord, SnapshotError
 
 
@@ -29,6 +30,7 @@ def ancestry(data_root: Path, last: RunRecord) -> dict[str, RunRecord]:
 def dropped_files(data_root: Path, record: RunRecord) -> list[Path]:
     """Return the parts with the rows that a run dropped, those that are still there."""
     paths = [data_root / record.stage / "dropped" / file.name for file in record.dropped]
+    bring(paths)
     return [path for path in paths if path.is_file()]
 
 

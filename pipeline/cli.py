@@ -10,6 +10,7 @@ import traceback
 from cyclopts import App, CycloptsError
 
 from pipeline.stopping import Terminated, heed, settle
+from pipeline.working_copy import with_folder
 from schemas.errors import DataError
 
 app = App(
@@ -85,6 +86,7 @@ def run(words: list[str]) -> int:
     try:
         if {"--help", "-h"} & set(words):
             _show_docstrings(words)
+        words = with_folder(words, sys.stderr.write)
         code = app(words, exit_on_error=False, result_action="return_value")
     except CycloptsError:
         return USAGE  # cyclopts has printed what is wrong and the nearest option

@@ -1,9 +1,10 @@
 """Commands that run stages and look after the store."""
 
+import importlib
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 from cyclopts import Parameter, validators
 
@@ -22,11 +23,12 @@ from pipeline.removed import removed_in
 from pipeline.run import Outcome, plan_data, run_data
 from pipeline.tags import tag as tag_split
 from pipeline.talk import Talk, summary
+from pipeline.working_copy import is_working_copy
 from schemas import GateError, SnapshotError
 
 LOCK_FILE = Path("tuneloop.lock")
 RecipePath = Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")]
-DataRoot = Annotated[Path, Parameter(help="folder of the store")]
+DataRoot = Annotated[Path, Parameter(help="folder of the store, or s3://bucket/prefix")]
 
 
 def data(
@@ -93,12 +95,14 @@ def fsck(
 
     Example: tuneloop fsck --repair
     """
-    n_files, damages = find_damage(data_root)
+    # What speaks to a bucket is loaded only where there is one.
+    bucket: Any = importlib.import_module("pipeline.remote_check") if is_working_copy(data_root) else None
+    n_files, damages = bucket.check(data_root) if bucket else find_damage(data_root)
     for damage in damages:
         sys.stdout.write(f"{damage.path}: {damage.what}\n")
     sys.stderr.write(f"{n_files:,} files read, {len(damages)} damaged\n")
     if damages and repair:
-        for place in set_aside(data_root, damages):
+        for place in bucket.repair(data_root, damages) if bucket else set_aside(data_root, damages):
             sys.stderr.write(f"set aside: {place}\n")
         sys.stderr.write("run `tuneloop data` to make the missing versions again\n")
     elif damages:

@@ -50,6 +50,9 @@ def run_stage(run: StagePlan, data_root: Path, progress: Progress, workers: int 
         locked(refs.refs_folder(data_root, stage.name, run.recipe), run.holder),
         work_folder(run.folder, run.recipe, f"stage {run.stage.name}") as work,
     ):
+        # The plan is content if a bucket holds them; from here on they are read.
+        for name, parent in run.parents.items():
+            run.parents[name] = Snapshot.open(parent.folder.parent, parent.manifest.version)
         parts = stage.parts(run.parents, run.inputs)
         _check_disk(run, parts)
         progress.begin(stage.name, len(parts), run.why)

@@ -7,6 +7,7 @@ from pydantic import JsonValue
 from pipeline.code import Code, code_of
 from pipeline.digest import file_digest, value_digest
 from pipeline.stage import Inputs, Stage
+from pipeline.working_copy import bring
 from schemas import InputFile
 
 _KINDS = {
@@ -26,6 +27,7 @@ def code_of_stage(stage: Stage) -> Code:
 
 def input_files(inputs: Inputs) -> list[InputFile]:
     """Return every input file with size and digest, in order of name."""
+    bring(inputs.files.values())
     return [
         InputFile(name=name, bytes=path.stat().st_size, digest=file_digest(path))
         for name, path in sorted(inputs.files.items())

@@ -28,10 +28,10 @@ class Decision(BaseModel):
     split: Split
 
 
-def newest_ledger(data_root: Path, recipe: str) -> Snapshot | None:
-    """Return the recipe's ledger, or None before its first split."""
+def newest_ledger(data_root: Path, recipe: str, *, bring: bool = True) -> Snapshot | None:
+    """Return the recipe's ledger, or None before its first split; `bring` as `Snapshot.open` has it."""
     record = refs.newest(data_root, STAGE, recipe)
-    return Snapshot.open(data_root / STAGE, record.version) if record else None
+    return Snapshot.open(data_root / STAGE, record.version, bring=bring) if record else None
 
 
 def decisions(snapshot: Snapshot | None) -> pa.Table:

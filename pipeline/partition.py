@@ -19,6 +19,7 @@ from pipeline import refs
 from pipeline.plan import StagePlan, intact
 from pipeline.reuse import link
 from pipeline.snapshot import PART_ROWS, PartWriter, Snapshot
+from pipeline.working_copy import bring
 from schemas import PartFile, PartRecord
 
 # A change taken back within this many runs costs nothing.
@@ -63,7 +64,7 @@ def dealt_before(data_root: Path, run: StagePlan, keys: Sequence[str], values: S
         if n <= (len(best.parts) if best else 0) or not told or not intact(data_root, record):
             continue
         parts, folder = record.parts[:n], run.folder / record.version
-        files = Snapshot.open(run.folder, record.version).manifest.files
+        files = Snapshot.open(run.folder, record.version, bring=False).manifest.files
         best = Before(
             folder,
             {value: [file for file in files if file.name.startswith(f"{value}-")] for value in values},
@@ -101,6 +102,7 @@ class Partition:
             for file in before.files[value]:
                 if self.n[value] + file.rows <= rows and file.rows == PART_ROWS:
                     name = self._draft(value)
+                    bring([before.folder / file.name])
                     link(before.folder / file.name, self._folder / name)
                     self._files[value].append(file.model_copy(update={"name": name}))
                     self.n[value] += file.rows

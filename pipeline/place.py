@@ -97,12 +97,13 @@ class Place:
                 self.fs.rm_file(self.path(name))
 
 
-def open_place(to: str, endpoint: str | None = None) -> Place:
+def open_place(to: str, endpoint: str | None = None, *, where: str = "--to") -> Place:
     """Return a folder or a bucket by its address; nothing is asked of it yet.
 
     Args:
         to: A folder or s3://bucket/prefix.
-        endpoint: Address of the S3 service; AWS_ENDPOINT_URL, else Amazon's, if None.
+        endpoint: Address of the S3 service; what the environment or the AWS profile names, else Amazon's, if None.
+        where: Is the address written, for the message.
 
     Raises:
         ConfigError: The address is of no kind that is known, or holds a secret.
@@ -110,19 +111,20 @@ def open_place(to: str, endpoint: str | None = None) -> Place:
     if to.startswith(S3):
         root = to.removeprefix(S3).strip("/")
         if "@" in root.partition("/")[0]:
-            raise ConfigError("the address holds a key", where="--to", fix=f"write s3://bucket/prefix, and {_KEYS}")
+            raise ConfigError("the address holds a key", where=where, fix=f"write s3://bucket/prefix, and {_KEYS}")
         if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/.*)?", root):
-            raise ConfigError(f"{to!r} names no bucket", where="--to", fix="write s3://bucket/prefix")
+            raise ConfigError(f"{to!r} names no bucket", where=where, fix="write s3://bucket/prefix")
         fs = fsspec.filesystem(
             "s3",
-            endpoint_url=endpoint or os.environ.get("AWS_ENDPOINT_URL"),
+            # Named here too, so that a connection made for one address is not taken for another.
+            endpoint_url=endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL"),
             use_listings_cache=False,
         )
         return Place(fs, root, f"{S3}{root}")
     if "://" in to:
         raise ConfigError(
             f"{to.partition('://')[0]}:// is no kind of place that is known",
-            where="--to",
+            where=where,
             fix="name a folder, s3://bucket/prefix or hf://owner/name",
         )
     folder = Path(to).expanduser().absolute()

@@ -14,6 +14,7 @@ from pipeline.recipe import Recipe
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Place, Stage
 from pipeline.template import load_templates
+from pipeline.working_copy import is_there
 from schemas import DataError, InputFile, RunRecord, SnapshotError
 
 
@@ -107,8 +108,8 @@ def plans(recipe: Recipe, data_root: Path, root: Path, to: str | None, outcomes:
         parents: dict[str, Snapshot] = {}
         if outcomes:
             before = outcomes[-1]
-            parents[before.stage] = Snapshot.open(data_root / before.stage, before.record.version)
-        if stage.partition and (known := ledger.newest_ledger(data_root, recipe.name)):
+            parents[before.stage] = Snapshot.open(data_root / before.stage, before.record.version, bring=False)
+        if stage.partition and (known := ledger.newest_ledger(data_root, recipe.name, bring=False)):
             parents[ledger.STAGE] = known
         last = refs.newest(data_root, stage.name, recipe.name)
         run = StagePlan(
@@ -176,11 +177,7 @@ def intact(data_root: Path, record: RunRecord) -> bool:
     """Return whether a record's version and dropped parts are there, every file of the right size."""
     folder = data_root / record.stage
     try:
-        Snapshot.open(folder, record.version)
+        Snapshot.open(folder, record.version, bring=False)
     except SnapshotError:
         return False
-    dropped = folder / "dropped"
-    return all(
-        (dropped / file.name).is_file() and (dropped / file.name).stat().st_size == file.bytes
-        for file in record.dropped
-    )
+    return all(is_there(folder / "dropped" / file.name, file.bytes) for file in record.dropped)

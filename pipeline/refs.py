@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from pipeline import working_copy
 from pipeline.snapshot import make_folder, sync
 from schemas import RunRecord, SnapshotError
 
@@ -57,20 +58,27 @@ def stages_in(data_root: Path) -> list[str]:
 
 
 def add(data_root: Path, record: RunRecord) -> Path:
-    """Publish a record under its number, whole or not at all; return its path.
+    """Publish a record under its number, whole or not at all; return its path. To a bucket it goes first.
 
     Raises:
         FileExistsError: Another run took the number: the caller holds no lock.
+        SnapshotError: In the bucket of this store another run took the number.
     """
+    text = record.model_dump_json(indent=1) + "\n"
+    working_copy.share(data_root, record, text)
     folder = make_folder(refs_folder(data_root, record.stage, record.recipe))
     handle, draft = tempfile.mkstemp(prefix=".draft-", dir=folder)
     final = folder / f"{record.number:06d}.json"
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(record.model_dump_json(indent=1) + "\n")
+            file.write(text)
         sync(Path(draft))
         # A hard link is created only if the name is free, unlike a rename.
         os.link(draft, final)
+    except FileExistsError:
+        # Another command may have brought our own record from the bucket in between.
+        if final.read_text("utf-8") != text:
+            raise
     finally:
         os.unlink(draft)
     sync(folder)

@@ -13,6 +13,7 @@ from pipeline.parts import one_batch, read_state
 from pipeline.plan import StagePlan, intact
 from pipeline.snapshot import Snapshot
 from pipeline.stage import Inputs, Part, State
+from pipeline.working_copy import bring
 from schemas import PartRecord
 
 # A change taken back within this many runs costs nothing.
@@ -66,6 +67,7 @@ def take_over(record: PartRecord, folder: Path, index: int, work: Path) -> PartR
         kept.append(file.model_copy(update={"name": name}))
     for number, file in enumerate(record.dropped):
         name = f"dropped-{index:05d}-{number:05d}.parquet"
+        bring([folder.parent / "dropped" / file.name])
         link(folder.parent / "dropped" / file.name, work / name)
         dropped.append(file.model_copy(update={"name": name}))
     return record.model_copy(update={"files": kept, "dropped": dropped})

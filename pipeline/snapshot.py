@@ -19,6 +19,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline import working_copy
 from pipeline.digest import ContentDigest, file_digest
 from schemas import Manifest, PartFile, SnapshotError
 
@@ -36,8 +37,13 @@ class Snapshot:
     manifest: Manifest
 
     @staticmethod
-    def open(stage_folder: Path, version: str) -> "Snapshot":
+    def open(stage_folder: Path, version: str, *, bring: bool = True) -> "Snapshot":
         """Return the version, its files checked for presence and size.
+
+        Args:
+            stage_folder: Of the store.
+            version: Its name.
+            bring: If the store is in a bucket, bring files that are not here; else it is enough that they are there.
 
         Raises:
             SnapshotError: It is not there, its manifest cannot be read, or a file is missing or cut short.
@@ -51,9 +57,12 @@ class Snapshot:
                 where=str(folder),
                 fix="run `tuneloop fsck`; `tuneloop data` makes it again from its sources",
             ) from error
+        if bring:
+            working_copy.bring(folder / file.name for file in manifest.files)
         for file in manifest.files:
             path = folder / file.name
-            if not path.is_file() or path.stat().st_size != file.bytes:
+            here = path.is_file() and path.stat().st_size == file.bytes
+            if not here if bring else not working_copy.is_there(path, file.bytes):
                 raise SnapshotError(
                     f"{file.name} is missing or not {file.bytes} bytes long",
                     where=str(folder),
@@ -68,6 +77,7 @@ class Snapshot:
         Raises:
             SnapshotError: A page does not match its checksum, or the file is no parquet.
         """
+        working_copy.bring([path])
         try:
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 yield from file.iter_batches(BATCH_ROWS, columns=columns)

@@ -8,6 +8,7 @@ from pipeline import refs
 from pipeline.ledger import point
 from pipeline.recipe import STAGES
 from pipeline.snapshot import make_folder, sync
+from pipeline.working_copy import share_tag
 from schemas import ConfigError, SnapshotError
 
 
@@ -18,7 +19,7 @@ def tag(data_root: Path, recipe: str, name: str) -> Path:
 
     Raises:
         ConfigError: The name is not a plain word, or is taken by another version.
-        SnapshotError: The recipe has no split yet.
+        SnapshotError: The recipe has no split yet, or somebody gave the bucket this tag at this moment.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name.startswith("latest-"):
         raise ConfigError(
@@ -41,6 +42,7 @@ def tag(data_root: Path, recipe: str, name: str) -> Path:
         raise ConfigError(
             f"tag {name} names another version", where=str(file), fix="choose another name, such as the next number"
         )
+    share_tag(data_root, name, text)
     file.write_text(text, encoding="utf-8")
     sync(file)
     return point(link, versions["split"])

@@ -20,7 +20,7 @@ from train.talk import Talk
 def train(
     *,
     recipe: Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")] = None,
-    data_root: Annotated[Path, Parameter(help="folder of the store")] = Path("data"),
+    data_root: Annotated[Path, Parameter(help="folder of the store, or s3://bucket/prefix")] = Path("data"),
     dry_run: Annotated[bool, Parameter(help="only say what the run would do and need; no weight is loaded")] = False,
 ) -> None:
     """Train on the recipe's newest split, judge the model on the test side, and write the report.

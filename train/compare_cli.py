@@ -26,7 +26,7 @@ def compare(
     /,
     *,
     recipe: Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")] = None,
-    data_root: Annotated[Path, Parameter(help="folder of the store")] = Path("data"),
+    data_root: Annotated[Path, Parameter(help="folder of the store, or s3://bucket/prefix")] = Path("data"),
 ) -> None:
     """Compare two data versions: one base, trained the same way on each, on the test rows they have in common.
 

@@ -31,7 +31,7 @@ def evaluate(
         str | None, Parameter(help="version of the split, or its beginning; the newest if left out")
     ] = None,
     recipe: Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")] = None,
-    data_root: Annotated[Path, Parameter(help="folder of the store")] = Path("data"),
+    data_root: Annotated[Path, Parameter(help="folder of the store, or s3://bucket/prefix")] = Path("data"),
     latest: Annotated[bool, Parameter(help="make it the newest run of the recipe, which feedback takes")] = False,
 ) -> None:
     """Judge a model that was trained anywhere, as a run of `tuneloop train` is: report, comparisons, scores.

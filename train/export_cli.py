@@ -19,7 +19,7 @@ def export(
     *,
     to: Annotated[Path, Parameter(help="folder to write: new or empty")],
     recipe: Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")] = None,
-    data_root: Annotated[Path, Parameter(help="folder of the store")] = Path("data"),
+    data_root: Annotated[Path, Parameter(help="folder of the store, or s3://bucket/prefix")] = Path("data"),
     precision: Annotated[Literal["fp32", "bf16"], Parameter(help="of the merged weights on disk")] = "fp32",
     force: Annotated[bool, Parameter(help="replace an earlier export")] = False,
     lm_eval: Annotated[bool, Parameter(help="write the test side as tasks of lm-eval too, into lm-eval/")] = False,

@@ -19,7 +19,7 @@ def preview(
     row: Annotated[str | None, Parameter(help="id or origin of a row; the first train row if left out")] = None,
     *,
     recipe: Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")] = None,
-    data_root: Annotated[Path, Parameter(help="folder of the store")] = Path("data"),
+    data_root: Annotated[Path, Parameter(help="folder of the store, or s3://bucket/prefix")] = Path("data"),
     ids: Annotated[bool, Parameter(help="list every token with its number and weight")] = False,
 ) -> None:
     """Show a row's tokens, which of them carry loss, and the exact prompt that inference sends.

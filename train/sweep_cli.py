@@ -21,7 +21,7 @@ SWEEPS, PAGE = "sweeps", "sweep.html"
 def sweep(
     *,
     recipe: Annotated[Path | None, Parameter(help="recipe file; the sample recipe if left out")] = None,
-    data_root: Annotated[Path, Parameter(help="folder of the store")] = Path("data"),
+    data_root: Annotated[Path, Parameter(help="folder of the store, or s3://bucket/prefix")] = Path("data"),
     trials: Annotated[
         int, Parameter(help="trials in all, those of earlier calls included", validator=validators.Number(gte=1))
     ] = 12,
