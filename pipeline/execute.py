@@ -185,9 +185,7 @@ def _commit(run: StagePlan, draft: Snapshot, records: list[PartRecord], work: Pa
             named = file.model_copy(update={"name": f"{file.digest[:32]}.parquet"})
             (work / file.name).replace(dropped / named.name)
             record.dropped[index] = named
-    for name, text in run.stage.documents(draft).items():
-        (draft.folder / name).write_text(text, encoding="utf-8")
-    return commit(run.folder, draft)
+    return commit(run.folder, draft, run.stage.documents(draft))
 
 
 def _record(

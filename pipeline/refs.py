@@ -7,8 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from pipeline.seal import NewerFormatError, sealed, unseal
 from pipeline.snapshot import make_folder, sync
 from schemas import RunRecord, SnapshotError
 
@@ -31,8 +30,10 @@ def read_record(path: Path) -> RunRecord:
         SnapshotError: The file is damaged.
     """
     try:
-        return RunRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        return unseal(path.read_bytes(), RunRecord)
+    except NewerFormatError:
+        raise
+    except (OSError, ValueError) as error:
         raise SnapshotError(
             f"record of a run cannot be read: {str(error).splitlines()[0]}",
             where=str(path),
@@ -60,14 +61,16 @@ def add(data_root: Path, record: RunRecord) -> Path:
     """Publish a record under its number, whole or not at all; return its path.
 
     Raises:
-        FileExistsError: Another run took the number: the caller holds no lock.
+        FileExistsError: Another run took the number: the caller holds no lock, or read the newest record before it did.
     """
     folder = make_folder(refs_folder(data_root, record.stage, record.recipe))
+    for left in folder.glob(".draft-*"):  # of a run that was killed: we hold the lock
+        left.unlink()
     handle, draft = tempfile.mkstemp(prefix=".draft-", dir=folder)
     final = folder / f"{record.number:06d}.json"
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(record.model_dump_json(indent=1) + "\n")
+            file.write(sealed(record))
         sync(Path(draft))
         # A hard link is created only if the name is free, unlike a rename.
         os.link(draft, final)
