@@ -38,6 +38,8 @@ def find_garbage(data_root: Path, keep: int) -> Garbage:
         paths += [path for path in folder.glob(".*") if path.is_symlink()]
         paths += [path for path in (folder / "dropped").glob("*.parquet") if path not in wanted]
         paths += [path for path in (folder / "tmp").glob("*") if not _is_running(data_root, stage, path)]
+    # A tag that a killed run did not get to name.
+    paths += (data_root / "tags").glob(".*.json.*")
     paths += stale_segments(data_root / INDEX, [path / "manifest.json" for path in wanted])
     return Garbage(sorted(paths), sum(_size(path) for path in paths))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from pipeline import plan
 from pipeline.fsck import fsck
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.refs import newest
@@ -90,6 +91,16 @@ def change(root: Path, number: int = 1) -> None:
         file.write(json.dumps(row) + "\n")
 
 
+def warm(root: Path) -> None:
+    """Run a small project in this process, so that children find all loaded; the templates are read this once."""
+    make_project(root, 60)
+    found = plan.load_templates([])
+    plan.load_templates = lambda _: found
+    run(root)
+    change(root)
+    run(root)
+
+
 def recipe_of(root: Path) -> Recipe:
     return load_recipe(root / "recipe.toml")
 
@@ -104,6 +115,19 @@ def versions(root: Path) -> dict[str, str]:
     """Return the newest version of each stage that has one."""
     found = {stage: newest(root / "data", stage, NAME) for stage in (*STAGES, LEDGER)}
     return {stage: record.version for stage, record in found.items() if record}
+
+
+def copy(old: Path, new: Path) -> Path:
+    """Copy a project with its store."""
+    shutil.rmtree(new, ignore_errors=True)
+    return Path(shutil.copytree(old, new, symlinks=True))
+
+
+def leftovers(root: Path) -> list[str]:
+    """Return what a stopped run may leave and the next one must sweep."""
+    drafts = ("*/tmp/*", "*/refs/*/.draft-*", "*/.latest-*", "tags/.*.json.*", "*/.v1.*")
+    found = {path for pattern in drafts for path in (root / "data").glob(pattern)}
+    return sorted(str(path.relative_to(root)) for path in found)
 
 
 def read_all(root: Path) -> dict[str, pa.Table]:
