@@ -34,8 +34,9 @@ def find_garbage(data_root: Path, keep: int) -> Garbage:
     for stage in refs.stages_in(data_root):
         folder = data_root / stage
         paths += [path for path in versions_in(folder) if path not in wanted]
-        # A link that a killed run did not get to rename.
+        # A link that a killed run did not get to rename, and a record whose draft it did not get to remove.
         paths += [path for path in folder.glob(".*") if path.is_symlink()]
+        paths += folder.glob("refs/*/.draft-*")
         paths += [path for path in (folder / "dropped").glob("*.parquet") if path not in wanted]
         paths += [path for path in (folder / "tmp").glob("*") if not _is_running(data_root, stage, path)]
     # A tag that a killed run did not get to name.

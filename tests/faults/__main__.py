@@ -53,12 +53,10 @@ def main() -> int:
     _say(_row(("", "what was done", "points", "bad", "what came of it")))
     for line in _lines(asked.share, asked.seed, only):
         lines.append(line)
-        _say(_row(_cells(line)))
+        _say("\n".join([_row(_cells(line)), *(f"FAULT {fault}" for fault in line.faults)]))
     seconds = time.monotonic() - began
     _say(f"\n{totals(lines)}, {seconds:,.0f} s")
     faults = [fault for line in lines for fault in line.faults]
-    for fault in faults:
-        _say(f"FAULT {fault}")
     if asked.markdown:
         asked.markdown.write_text(markdown(lines, asked.share, seconds), encoding="utf-8")
     return 1 if faults or not lines else 0

@@ -186,7 +186,7 @@ def _straced(base: Path, place: Path, share: float, rng: random.Random) -> Line:
         trace = place / "trace.txt"
         _traced(root, ["-e", f"trace={call}", "-o", str(trace)])
         calls = sum(f"{call}(" in line for line in trace.read_text(errors="replace").splitlines())
-        for at in sorted(rng.sample(range(1, calls + 1), min(calls, max(1, round(12 * share))))):
+        for at in sorted(rng.sample(range(1, calls + 1), min(calls, max(1, round(8 * share))))):
             store.copy(base, root)
             code = _traced(
                 root, ["-e", f"trace={call}", "-e", f"inject={call}:signal=SIGKILL:when={at}", "-o", os.devnull]
@@ -234,7 +234,7 @@ def _random_times(base: Path, place: Path, share: float, rng: random.Random) -> 
     after, files = store.versions(root), _files(root)
     outcomes: Counter[str] = Counter()
     problems = []
-    for number in range(max(3, round(150 * share))):
+    for number in range(max(3, round(90 * share))):
         which = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[number % 3]
         store.copy(base, root)
         pid = os.fork()
@@ -270,7 +270,7 @@ def _commands(base: Path, place: Path, share: float, rng: random.Random) -> Line
     takes, after, files = time.monotonic() - began, store.versions(root), _files(root)
     outcomes: Counter[str] = Counter()
     problems = []
-    for number in range(max(1, round(18 * share))):
+    for number in range(max(1, round(12 * share))):
         which = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)[number % 3]
         store.copy(base, root)
         process = subprocess.Popen(words, cwd=root, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
