@@ -177,6 +177,10 @@ def _check_footer(path: Path) -> None:
 def sync(path: Path) -> None:
     """Return once a file or folder is on the disk, with group-writable mode."""
     _open_to_group(path)
+    _flush(path)
+
+
+def _flush(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -211,6 +215,9 @@ def make_folder(path: Path) -> Path:
                 fix="give `--data-root` a folder that you may write to",
             ) from error
         _open_to_group(path)
+        # A power loss would take the folder with all that was synced in it. A parent that is not ours may refuse.
+        with suppress(PermissionError):
+            _flush(path.parent)
     return path
 
 

@@ -20,6 +20,7 @@ from table import Line
 
 MODULES = (
     "kills",
+    "lost_writes",
     "disk",
     "damage",
     "races",
