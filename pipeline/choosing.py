@@ -5,13 +5,13 @@ v1        ->   the split that `tuneloop tag v1` named, revision "v1"
 nothing   ->   the recipe's newest, under the tag that names it if one does
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import refs
 from pipeline.diff import find_version
 from pipeline.snapshot import Snapshot
+from pipeline.tags import read_tag, tag_paths
 from schemas import ConfigError, nearest
 
 
@@ -68,7 +68,7 @@ def choose(data_root: Path, recipe: str, wanted: str | None) -> Chosen:
 def _tags(data_root: Path) -> dict[str, tuple[str, str]]:
     """Return tag to version of the split and recipe."""
     found = {}
-    for path in sorted((data_root / "tags").glob("*.json")):
-        said = json.loads(path.read_text("utf-8"))
-        found[path.stem] = (str(said["versions"]["split"]), str(said["recipe"]))
+    for path in tag_paths(data_root):
+        tagged = read_tag(path)
+        found[path.stem] = (tagged.versions["split"], tagged.recipe)
     return found

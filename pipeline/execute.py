@@ -20,9 +20,9 @@ from pipeline.engine import default_workers, map_parts
 from pipeline.lock import locked
 from pipeline.partition import Partition, dealt_before
 from pipeline.parts import PartJob, run_part
-from pipeline.plan import Outcome, StagePlan
+from pipeline.plan import Outcome, StagePlan, made_meanwhile
 from pipeline.reuse import part_keys, reusable, take_over
-from pipeline.snapshot import Snapshot, commit, content_version, make_folder
+from pipeline.snapshot import Snapshot, commit, content_version, make_folder, sync
 from pipeline.stage import Part, State, no_rows_left
 from schemas import SPLITS, PartFile, PartRecord, RunRecord, SnapshotError, arrow_schema
 
@@ -43,13 +43,15 @@ class Progress(Protocol):
 
 
 def run_stage(run: StagePlan, data_root: Path, progress: Progress, workers: int | None) -> Outcome:
-    """Run one stage under its lock and commit it."""
+    """Run one stage under its lock and commit it, unless another run has just done so."""
     stage = run.stage
     started_at = datetime.now(UTC).isoformat(timespec="seconds")
     with (
         locked(refs.refs_folder(data_root, stage.name, run.recipe), run.holder),
         work_folder(run.folder, run.recipe, f"stage {run.stage.name}") as work,
     ):
+        if (made := made_meanwhile(run, data_root)) is not None:
+            return made
         # The plan is content if a bucket holds them; from here on they are read.
         for name, parent in run.parents.items():
             run.parents[name] = Snapshot.open(parent.folder.parent, parent.manifest.version)
@@ -214,9 +216,9 @@ def _commit(run: StagePlan, draft: Snapshot, records: list[PartRecord], work: Pa
             named = file.model_copy(update={"name": f"{file.digest[:32]}.parquet"})
             (work / file.name).replace(dropped / named.name)
             record.dropped[index] = named
-    for name, text in run.stage.documents(draft).items():
-        (draft.folder / name).write_text(text, encoding="utf-8")
-    return commit(run.folder, draft)
+    # The record names them: their names must be on the disk before its own.
+    sync(dropped)
+    return commit(run.folder, draft, run.stage.documents(draft))
 
 
 def _record(

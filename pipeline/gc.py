@@ -7,11 +7,13 @@ from pathlib import Path
 
 from pipeline import refs
 from pipeline.ledger import STAGE as LEDGER
-from pipeline.lock import locked
+from pipeline.lock import holder_pid, locked
 from pipeline.prompts import INDEX as PROMPT_INDEX
 from pipeline.prompts import prompt_maker
 from pipeline.segments import INDEX, maker, stale_segments
-from schemas import RunRecord
+from pipeline.snapshot import make_folder, versions_in
+from pipeline.tags import read_tag, tag_paths
+from schemas import RunRecord, SnapshotError
 
 
 @dataclass(frozen=True)
@@ -33,10 +35,14 @@ def find_garbage(data_root: Path, keep: int) -> Garbage:
     paths: list[Path] = []
     for stage in refs.stages_in(data_root):
         folder = data_root / stage
-        versions = (path.parent for path in folder.glob("*/manifest.json") if _is_version(path.parent))
-        paths += [path for path in versions if path not in wanted]
+        paths += [path for path in versions_in(folder) if path not in wanted]
+        # A link that a killed run did not get to rename, and a record whose draft it did not get to remove.
+        paths += [path for path in folder.glob(".*") if path.is_symlink()]
+        paths += folder.glob("refs/*/.draft-*")
         paths += [path for path in (folder / "dropped").glob("*.parquet") if path not in wanted]
         paths += [path for path in (folder / "tmp").glob("*") if not _is_running(data_root, stage, path)]
+    # A tag that a killed run did not get to name.
+    paths += (data_root / "tags").glob(".*.json.*")
     manifests = [path / "manifest.json" for path in wanted]
     paths += stale_segments(data_root / INDEX, manifests, maker())
     paths += stale_segments(data_root / PROMPT_INDEX, manifests, prompt_maker())
@@ -60,10 +66,10 @@ def _collect_locked(data_root: Path, keep: int, stages: list[tuple[str, str]]) -
             return _collect_locked(data_root, keep, rest)
     garbage = find_garbage(data_root, keep)
     for path in garbage.paths:
-        if path.is_dir():
-            # The manifest first: a folder without one is not a version, should this be stopped midway.
-            (path / "manifest.json").unlink(missing_ok=True)
-            shutil.rmtree(path)
+        if path.is_dir() and not path.is_symlink():
+            # Out of the versions by one rename first, should this be stopped midway; the next run of gc goes on.
+            doomed = make_folder(data_root / path.relative_to(data_root).parts[0] / "tmp") / f"gc--{path.name}"
+            shutil.rmtree(path if path.parent == doomed.parent else path.rename(doomed))
         else:
             path.unlink()
     return garbage
@@ -77,7 +83,7 @@ def _wanted(data_root: Path, keep: int) -> set[Path]:
             for path in refs.record_paths(data_root, stage, recipe)[: 1 if stage == LEDGER else keep]:
                 wanted |= _of_record(data_root, refs.read_record(path))
         for link in (data_root / stage).glob("*"):
-            if link.is_symlink():
+            if link.is_symlink() and not link.name.startswith("."):
                 wanted.add(link.parent / link.readlink())
     return wanted | _tagged(data_root) | _trained_on(data_root)
 
@@ -91,10 +97,11 @@ def _of_record(data_root: Path, record: RunRecord) -> set[Path]:
 def _tagged(data_root: Path) -> set[Path]:
     """Return the versions that tags name, with the dropped parts of the runs that made them."""
     wanted: set[Path] = set()
-    for path in (data_root / "tags").glob("*.json"):
-        for stage, number in json.loads(path.read_text("utf-8"))["runs"].items():
-            recipe = json.loads(path.read_text("utf-8"))["recipe"]
-            wanted |= _of_record(data_root, refs.read_record(refs.refs_folder(data_root, stage, recipe) / number))
+    for path in tag_paths(data_root):
+        tagged = read_tag(path)
+        for stage, number in tagged.runs.items():
+            record = refs.read_record(refs.refs_folder(data_root, stage, tagged.recipe) / number)
+            wanted |= _of_record(data_root, record)
     return wanted
 
 
@@ -102,22 +109,23 @@ def _trained_on(data_root: Path) -> set[Path]:
     """Return the versions that training runs name in their manifests."""
     wanted: set[Path] = set()
     for path in (data_root / "runs").glob("*/manifest.json"):
-        parents = json.loads(path.read_text("utf-8")).get("parents", {})
+        try:
+            parents = json.loads(path.read_bytes()).get("parents", {})
+        except ValueError as error:
+            raise SnapshotError(
+                "the manifest of a training run cannot be read, so what it was trained on is not known",
+                where=str(path),
+                fix="mend it from a backup or remove the run's folder; nothing was collected",
+            ) from error
         wanted |= {data_root / stage / version for stage, version in parents.items()}
     return wanted
-
-
-def _is_version(path: Path) -> bool:
-    return not path.is_symlink() and path.name not in ("tmp", "damaged")
 
 
 def _is_running(data_root: Path, stage: str, path: Path) -> bool:
     """Return whether the run that made a leftover may still be at work: its lock has a holder."""
     recipe = path.name.partition("--")[0]
-    card = refs.refs_folder(data_root, stage, recipe) / ".holder.json"
-    if not card.exists():
-        return False
-    return f"--{json.loads(card.read_text())['pid']}" in path.name
+    pid = holder_pid(refs.refs_folder(data_root, stage, recipe))
+    return pid is not None and path.name == f"{recipe}--{pid}"
 
 
 def _size(path: Path) -> int:

@@ -28,6 +28,7 @@ from pipeline.ledger import STAGE as LEDGER
 from pipeline.lock import locked
 from pipeline.removed import FILE as REMOVED_FILE
 from pipeline.removed import Removed
+from pipeline.seal import sealed
 from pipeline.snapshot import MANIFEST, Snapshot, sync, write_whole
 from pipeline.stored_rows import among, names, names_of, present
 from schemas import Annotation, RunRecord, SnapshotError
@@ -260,7 +261,7 @@ def _orphans(record: RunRecord) -> list[str]:
 def _cut_quotes(path: Path) -> None:
     record = refs.read_record(path)
     cut: list[JsonValue] = [line.partition(_QUOTE)[0] for line in _orphans(record)]
-    write_whole(path, record.model_copy(update={"facts": {**record.facts, "orphans": cut}}).model_dump_json(indent=1))
+    write_whole(path, sealed(record.model_copy(update={"facts": {**record.facts, "orphans": cut}})))
 
 
 def _find_runs(data_root: Path, versions: frozenset[str] | set[str], found: Holdings) -> None:

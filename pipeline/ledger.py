@@ -13,12 +13,14 @@ from pydantic import BaseModel
 
 from pipeline import refs
 from pipeline.digest import value_digest
+from pipeline.lock import locked
 from pipeline.lots import keys
 from pipeline.parts import read_state
 from pipeline.snapshot import PART_ROWS, PartWriter, Snapshot, commit, content_version, make_folder, sync
 from schemas import SPLITS, RunRecord, Split, arrow_schema
 
 STAGE = "ledger"
+_WAIT_SECONDS = 60.0
 
 
 class Decision(BaseModel):
@@ -87,8 +89,21 @@ def keep(data_root: Path, recipe: str, path: Path, work: Path) -> Snapshot:
 
 
 def point_latest(data_root: Path, recipe: str, version: str) -> Path:
-    """Make `data/split/latest-<recipe>` name a version, by one rename; return the link."""
-    return point(data_root / "split" / f"latest-{recipe}", version)
+    """Make `data/split/latest-<recipe>` name the newest split, by one rename; return the link.
+
+    Args:
+        data_root: The store.
+        recipe: Whose split.
+        version: The newest as far as the caller knows; another run may have made a newer one meanwhile.
+    """
+    link = data_root / "split" / f"latest-{recipe}"
+    if link.is_symlink() and os.readlink(link) == version:
+        return link
+    with locked(refs.refs_folder(data_root, "split", recipe), f"stage split of recipe {recipe}", _WAIT_SECONDS):
+        for left in link.parent.glob(f".{link.name}.*"):  # of a run that was killed
+            left.unlink()
+        record = refs.newest(data_root, "split", recipe)
+        return point(link, record.version if record else version)
 
 
 def point(link: Path, version: str) -> Path:

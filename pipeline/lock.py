@@ -69,6 +69,14 @@ def _user() -> str:
         return f"uid {os.getuid()}"
 
 
+def holder_pid(folder: Path) -> int | None:
+    """Return the number of the process that wrote its name on the lock last and has not taken it off, if any did."""
+    try:
+        return int(json.loads((folder / ".holder.json").read_bytes())["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _holder(card: Path) -> str:
     try:
         who = json.loads(card.read_text())

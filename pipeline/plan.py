@@ -153,14 +153,36 @@ def settled(run: StagePlan, data_root: Path, *, write: bool = True) -> Outcome |
         run.why = ["its files are missing or cut short"]
     for record in _earlier(data_root, stage, run.recipe):
         if record.key == run.key and intact(data_root, record):
-            number = 1 + (run.last.number if run.last else 0)
             if write:
                 with locked(refs.refs_folder(data_root, stage, run.recipe), run.holder):
+                    if (made := made_meanwhile(run, data_root)) is not None:
+                        return made
+                    number = 1 + (run.last.number if run.last else 0)
                     taken = record.model_copy(update={"number": number, "recipe": run.recipe})
                     refs.add(data_root, taken)
                     record = taken
             why = [f"the same was made before, as version {record.version}"]
             return Outcome(stage, record, False, why)
+    return None
+
+
+def made_meanwhile(run: StagePlan, data_root: Path) -> Outcome | None:
+    """Take in what other runs of the recipe have committed since the plan was made; the caller holds the lock.
+
+    Returns:
+        The outcome, if one of them has made just what this run would make.
+    """
+    stage = run.stage.name
+    # Decisions of another run must be under ours, or they would be lost.
+    if run.stage.partition and (known := ledger.newest_ledger(data_root, run.recipe)):
+        run.parents[ledger.STAGE] = known
+        run.update_key()
+    last = refs.newest(data_root, stage, run.recipe)
+    if last == run.last:
+        return None
+    run.last = last
+    if last is not None and last.key == run.key and intact(data_root, last):
+        return Outcome(stage, last, False, ["another run has just made the same"])
     return None
 
 

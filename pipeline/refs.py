@@ -7,9 +7,8 @@ import os
 import tempfile
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from pipeline import working_copy
+from pipeline.seal import NewerFormatError, sealed, unseal
 from pipeline.snapshot import make_folder, sync
 from schemas import RunRecord, SnapshotError
 
@@ -32,8 +31,10 @@ def read_record(path: Path) -> RunRecord:
         SnapshotError: The file is damaged.
     """
     try:
-        return RunRecord.model_validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
+        return unseal(path.read_bytes(), RunRecord)
+    except NewerFormatError:
+        raise
+    except (OSError, ValueError) as error:
         raise SnapshotError(
             f"record of a run cannot be read: {str(error).splitlines()[0]}",
             where=str(path),
@@ -61,12 +62,14 @@ def add(data_root: Path, record: RunRecord) -> Path:
     """Publish a record under its number, whole or not at all; return its path. To a bucket it goes first.
 
     Raises:
-        FileExistsError: Another run took the number: the caller holds no lock.
+        FileExistsError: Another run took the number: the caller holds no lock, or read the newest record before it did.
         SnapshotError: In the bucket of this store another run took the number.
     """
-    text = record.model_dump_json(indent=1) + "\n"
+    text = sealed(record)
     working_copy.share(data_root, record, text)
     folder = make_folder(refs_folder(data_root, record.stage, record.recipe))
+    for left in folder.glob(".draft-*"):  # of a run that was killed: we hold the lock
+        left.unlink()
     handle, draft = tempfile.mkstemp(prefix=".draft-", dir=folder)
     final = folder / f"{record.number:06d}.json"
     try:

@@ -9,11 +9,14 @@ Everything is written in `data/<stage>/tmp/`, synced, and appears by one rename.
 """
 
 import os
+import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,12 +24,15 @@ import pyarrow.parquet as pq
 
 from pipeline import working_copy
 from pipeline.digest import ContentDigest, file_digest
+from pipeline.seal import NewerFormatError, sealed, unseal
 from schemas import Manifest, PartFile, SnapshotError
 
 BATCH_ROWS = 8192
 PART_ROWS = 65536
 MANIFEST = "manifest.json"
 _HASHERS = 2
+# Folders of a stage that are versions; the others are named by words.
+_VERSION = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -46,11 +52,14 @@ class Snapshot:
             bring: If the store is in a bucket, bring files that are not here; else it is enough that they are there.
 
         Raises:
-            SnapshotError: It is not there, its manifest cannot be read, or a file is missing or cut short.
+            SnapshotError: It is not there, its manifest cannot be read or was changed, or a file is missing or cut
+                short.
         """
         folder = stage_folder / version
         try:
-            manifest = Manifest.model_validate_json((folder / MANIFEST).read_bytes())
+            manifest = unseal((folder / MANIFEST).read_bytes(), Manifest)
+        except NewerFormatError:
+            raise
         except (OSError, ValueError) as error:
             raise SnapshotError(
                 f"version {version} cannot be read: {error}",
@@ -75,13 +84,21 @@ class Snapshot:
         """Yield the batches of one parquet file in order.
 
         Raises:
-            SnapshotError: A page does not match its checksum, or the file is no parquet.
+            SnapshotError: A page does not match its checksum, the footer is not the one that the manifest beside the
+                file names, rows are missing, or the file is no parquet.
         """
         working_copy.bring([path])
         try:
+            _check_footer(path)
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                yield from file.iter_batches(BATCH_ROWS, columns=columns)
-        except (pa.ArrowException, OSError) as error:
+                rows = 0
+                for batch in file.iter_batches(BATCH_ROWS, columns=columns):
+                    rows += batch.num_rows
+                    yield batch
+                # A page header that was hit can end a column early without a word.
+                if rows != file.metadata.num_rows:
+                    raise pa.ArrowInvalid(f"{rows} rows instead of {file.metadata.num_rows}")
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             raise SnapshotError(
                 f"damaged parquet: {error}",
                 where=str(path),
@@ -138,12 +155,52 @@ class PartWriter:
             rows=self.rows,
             bytes=self.path.stat().st_size,
             digest=file_digest(self.path),
+            footer=footer_digest(self.path),
         )
+
+
+def footer_digest(path: Path) -> str:
+    """Return the BLAKE2b-128 of a parquet file's footer with its length, or of the whole if it has none."""
+    with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 8))
+        length = int.from_bytes(file.read(4), "little")
+        file.seek(max(0, size - 8 - length))
+        return blake2b(file.read(), digest_size=16).hexdigest()
+
+
+def _check_footer(path: Path) -> None:
+    """Raise ArrowInvalid if the manifest beside a file names another footer, or a dropped part is not its name."""
+    if path.parent.name == "dropped":
+        if not file_digest(path).startswith(path.stem):
+            raise pa.ArrowInvalid("its bytes are not those it is named after")
+        return
+    manifest = path.with_name(MANIFEST)
+    if not manifest.is_file():
+        return
+    try:
+        told = manifest.stat()
+        wanted = _footers(manifest, told.st_ino, told.st_mtime_ns).get(path.name)
+    except ValueError as error:
+        raise pa.ArrowInvalid(f"{MANIFEST}: {error}") from error
+    if wanted and footer_digest(path) != wanted:
+        raise pa.ArrowInvalid("its footer has changed")
+
+
+@lru_cache(maxsize=16)
+def _footers(manifest: Path, inode: int, changed: int) -> dict[str, str]:
+    """Return file to footer. A version has as many parts as reads: its manifest is not parsed for each of them."""
+    del inode, changed
+    return {file.name: file.footer for file in unseal(manifest.read_bytes(), Manifest).files}
 
 
 def sync(path: Path) -> None:
     """Return once a file or folder is on the disk, with group-writable mode."""
     _open_to_group(path)
+    _flush(path)
+
+
+def _flush(path: Path) -> None:
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
@@ -178,6 +235,9 @@ def make_folder(path: Path) -> Path:
                 fix="give `--data-root` a folder that you may write to",
             ) from error
         _open_to_group(path)
+        # A power loss would take the folder with all that was synced in it. A parent that is not ours may refuse.
+        with suppress(PermissionError):
+            _flush(path.parent)
     return path
 
 
@@ -202,8 +262,13 @@ def content_version(files: Sequence[Path], schema: pa.Schema) -> str:
     return digest.hexdigest()
 
 
-def commit(stage_folder: Path, draft: Snapshot) -> Snapshot:
+def commit(stage_folder: Path, draft: Snapshot, documents: Mapping[str, str] | None = None) -> Snapshot:
     """Publish a draft folder as a version, or find that it is there already; return what stands.
+
+    Args:
+        stage_folder: Where versions of the stage lie.
+        draft: Synced parts in a folder of their own, on the same disk.
+        documents: Texts to lie beside the parquet, by file name.
 
     The order makes a crash harmless at every point: parts are synced when closed, then the manifest,
     then the folder, then one rename, then the parent folder.
@@ -216,14 +281,23 @@ def commit(stage_folder: Path, draft: Snapshot) -> Snapshot:
         except SnapshotError:
             # A damaged version of the same content: ours takes its place.
             set_aside(stage_folder, final)
+    for name, text in (documents or {}).items():
+        (draft.folder / name).write_text(text, encoding="utf-8")
     for path in draft.folder.iterdir():
         sync(path)
-    (draft.folder / MANIFEST).write_text(draft.manifest.model_dump_json(indent=1) + "\n")
+    digests = {name: file_digest(draft.folder / name) for name in documents or {}}
+    manifest = draft.manifest.model_copy(update={"documents": digests})
+    (draft.folder / MANIFEST).write_text(sealed(manifest), encoding="utf-8")
     sync(draft.folder / MANIFEST)
     sync(draft.folder)
     draft.folder.rename(final)
     sync(stage_folder)
-    return Snapshot(final, draft.manifest)
+    return Snapshot(final, manifest)
+
+
+def versions_in(stage_folder: Path) -> list[Path]:
+    """Return the folders of a stage's versions, sorted; one whose manifest is gone is among them."""
+    return sorted(path for path in stage_folder.glob("*") if _VERSION.fullmatch(path.name) and not path.is_symlink())
 
 
 def set_aside(stage_folder: Path, path: Path) -> Path:

@@ -1,15 +1,47 @@
 """Tags: a name for one recipe's finished split and everything it came from."""
 
-import json
 import re
 from pathlib import Path
 
 from pipeline import refs
 from pipeline.ledger import point
 from pipeline.recipe import STAGES
-from pipeline.snapshot import make_folder, sync
+from pipeline.seal import NewerFormatError, sealed, unseal
+from pipeline.snapshot import make_folder, write_whole
 from pipeline.working_copy import share_tag
-from schemas import ConfigError, SnapshotError
+from schemas import ConfigError, SnapshotError, Strict
+
+
+class Tag(Strict):
+    """What `data/tags/v1.json` holds: the record of every stage's run, by file name, and their versions."""
+
+    recipe: str
+    runs: dict[str, str]
+    versions: dict[str, str]
+    checksum: str = ""
+
+
+def tag_paths(data_root: Path) -> list[Path]:
+    """Return the files of all tags, sorted."""
+    return sorted((data_root / "tags").glob("[!.]*.json"))
+
+
+def read_tag(path: Path) -> Tag:
+    """Return what a tag names.
+
+    Raises:
+        SnapshotError: The file is damaged.
+    """
+    try:
+        return unseal(path.read_bytes(), Tag)
+    except NewerFormatError:
+        raise
+    except (OSError, ValueError) as error:
+        raise SnapshotError(
+            f"a tag cannot be read: {str(error).splitlines()[0]}",
+            where=str(path),
+            fix="take it from a backup, or run `tuneloop fsck --repair`, which sets it aside, and tag anew",
+        ) from error
 
 
 def tag(data_root: Path, recipe: str, name: str) -> Path:
@@ -35,14 +67,13 @@ def tag(data_root: Path, recipe: str, name: str) -> Path:
             )
         runs[stage], versions[stage] = paths[0].name, refs.read_record(paths[0]).version
     link, file = data_root / "split" / name, make_folder(data_root / "tags") / f"{name}.json"
-    text = json.dumps({"recipe": recipe, "runs": runs, "versions": versions}, indent=1) + "\n"
     if file.exists():
-        if json.loads(file.read_text("utf-8"))["versions"] == versions:
-            return link
-        raise ConfigError(
-            f"tag {name} names another version", where=str(file), fix="choose another name, such as the next number"
-        )
-    share_tag(data_root, name, text)
-    file.write_text(text, encoding="utf-8")
-    sync(file)
+        if read_tag(file).versions != versions:
+            raise ConfigError(
+                f"tag {name} names another version", where=str(file), fix="choose another name, such as the next number"
+            )
+    else:
+        text = sealed(Tag(recipe=recipe, runs=runs, versions=versions))
+        share_tag(data_root, name, text)
+        write_whole(file, text)
     return point(link, versions["split"])

@@ -14,6 +14,7 @@ class PartFile(Strict):
     rows: int = Field(ge=0)
     bytes: int = Field(ge=0)
     digest: str = Field(title="BLAKE2b-256 of the file's bytes: integrity, not identity")
+    footer: str = Field(default="", title="BLAKE2b-128 of the parquet footer, which no page checksum covers")
 
 
 class Manifest(Strict):
@@ -25,6 +26,8 @@ class Manifest(Strict):
     rows: int = Field(ge=0)
     columns: dict[str, str] = Field(title="column name to Arrow type")
     files: list[PartFile]
+    documents: dict[str, str] = Field(default={}, title="texts beside the parquet: file name to BLAKE2b-256")
+    checksum: str = Field(default="", title="of this file; see pipeline.seal")
 
 
 class InputFile(Strict):
@@ -74,6 +77,7 @@ class RunRecord(Strict):
     counts: dict[str, int]
     facts: dict[str, JsonValue] = Field(title="what check proved, and anything else a reader should see")
     parts: list[PartRecord]
+    checksum: str = Field(default="", title="of this file; see pipeline.seal")
 
     @property
     def dropped(self) -> list[PartFile]:

@@ -1,0 +1,132 @@
+"""Every fault we can think of, put in on purpose: `python tests/faults [--share 0.05] [--seed 7] [--only R1,B4]`.
+
+Prints one line for each kind of fault and exits with 1 if anything was damaged, lost, silently changed or executed, or
+if the faults did not hit. `--markdown docs/faults.md` writes the table with machine, versions and date.
+"""
+
+import argparse
+import importlib
+import os
+import platform
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+
+from table import Line
+
+MODULES = (
+    "kills",
+    "lost_writes",
+    "disk",
+    "damage",
+    "races",
+    "clocks",
+    "memory_limits",
+    "sameness",
+    "machine",
+    "bad_json",
+    "bad_text",
+    "bad_parquet",
+    "bad_archives",
+    "fuzz",
+    "attacks",
+    "secrets_and_network",
+    "label_studio_faults",
+)
+PACKAGES = ("pyarrow", "numpy", "numba", "pydantic", "filelock", "datasets")
+
+
+def main() -> int:
+    """Run what was asked for, print the table, and return the exit code."""
+    parser = argparse.ArgumentParser("tests/faults", description=__doc__.splitlines()[0])
+    parser.add_argument("--share", type=float, default=1.0, help="part of the faults to put in, 0 to 1")
+    parser.add_argument("--seed", type=int, default=7, help="chooses the part")
+    parser.add_argument("--only", default="", help="anchors or modules, such as R1,B4,kills")
+    parser.add_argument("--markdown", type=Path, help="file to write the table to as well")
+    asked = parser.parse_args()
+    only = {word for word in asked.only.split(",") if word}
+    lines: list[Line] = []
+    began = time.monotonic()
+    _say(_row(("", "what was done", "points", "bad", "what came of it")))
+    for line in _lines(asked.share, asked.seed, only):
+        lines.append(line)
+        _say("\n".join([_row(_cells(line)), *(f"FAULT {fault}" for fault in line.faults)]))
+    seconds = time.monotonic() - began
+    _say(f"\n{totals(lines)}, {seconds:,.0f} s")
+    faults = [fault for line in lines for fault in line.faults]
+    if asked.markdown:
+        asked.markdown.write_text(markdown(lines, asked.share, seconds), encoding="utf-8")
+    return 1 if faults or not lines else 0
+
+
+def _lines(share: float, seed: int, only: set[str]) -> Iterator[Line]:
+    anchors = {word for word in only if word not in MODULES}
+    for name in MODULES:
+        if find_spec(name) is None:
+            sys.stderr.write(f"      {name}: not there\n")
+            continue
+        module = importlib.import_module(name)
+        wanted = getattr(module, "ANCHORS", None)
+        if only and name not in only and wanted is not None and not anchors & set(wanted):
+            continue
+        if only and name not in only and not anchors:
+            continue
+        for line in module.run(share, seed):
+            if not only or name in only or line.anchor in anchors:
+                yield line
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def totals(lines: list[Line]) -> str:
+    """Return the sentence below the table."""
+    return f"injected {sum(line.points for line in lines):,}, damaged {sum(line.bad for line in lines):,}"
+
+
+def _cells(line: Line) -> tuple[str, str, str, str, str]:
+    came = ", ".join(f"{name} {n:,}" for name, n in line.outcomes.items() if n)
+    note = f"; {line.note}" if line.note else ""
+    return line.anchor, line.what, f"{line.points:,}", str(line.bad), f"{came}{note}"
+
+
+def _row(cells: tuple[str, str, str, str, str]) -> str:
+    anchor, what, points, bad, came = cells
+    return f"{anchor:<4} {what:<62} {points:>7} {bad:>4}  {came}"
+
+
+def markdown(lines: list[Line], share: float, seconds: float) -> str:
+    """Return the page docs/faults.md."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    whole = "" if share == 1 else f" --share {share}"
+    rows = [" | ".join(cell.replace("|", "\\|") for cell in _cells(line)) for line in lines]
+    return "\n".join(
+        (
+            "# Faults put in on purpose",
+            "",
+            f"`python tests/faults{whole}` on {datetime.now(UTC).date()}: {totals(lines)}, {seconds / 60:,.0f} minutes.",
+            "",
+            f"Machine: {machine}. Python {platform.python_version()}, {packages}.",
+            "",
+            "*Bad* counts what was damaged, lost, silently changed or executed. *Old* and *new* are what stood after a",
+            "stop: the version before or the one being made, whole. After every stop the plain command was run again",
+            "and had to give what an undisturbed run gives.",
+            "",
+            "| | what was done | points | bad | what came of it |",
+            "|---|---|---:|---:|---|",
+            *(f"| {row} |" for row in rows),
+            "",
+        )
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

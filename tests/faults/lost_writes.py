@@ -1,0 +1,158 @@
+"""R4: what a power loss leaves: everything that was not synced may be gone, in any order.
+
+A child notes what it syncs and is killed at its n-th call. From what then lies in memory a disk is built on which only
+synced data and synced folders are sure: names that were made, moved or removed since a folder was last synced are all
+lost, all kept, or some of each, and data that was never synced is empty. Whatever version such a disk shows must be whole.
+"""
+
+import json
+import os
+import random
+import shutil
+import signal
+import stat
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import store
+from calls import watch
+from kills import standing
+from table import Line
+
+ANCHORS = ("R4",)
+Listing = dict[str, int]
+
+
+def run(share: float, seed: int) -> Iterator[Line]:
+    """Yield a line for each stage that is tried."""
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        store.warm(place / "warm")
+        base = store.make_project(place / "base")
+        (base / "data").mkdir()
+        for stage in store.STAGES:
+            if share >= 1 or stage == "split":
+                yield _lost(f"first {stage}", base, stage, place, share, rng)
+            if code := store.in_child(lambda stage=stage: store.run(base, to=stage)):
+                raise SystemExit(f"an undisturbed run failed with {code}")
+        store.change(base)
+        yield _lost("all stages again", base, "split", place, share, rng)
+
+
+def _lost(what: str, base: Path, stage: str, place: Path, share: float, rng: random.Random) -> Line:
+    root, told = place / "tried", place / "calls.txt"
+
+    def count() -> None:
+        watching = watch(root / "data")
+        store.run(root, to=stage)
+        told.write_text(str(len(watching.names)))
+
+    store.copy(base, root)
+    before = store.versions(root)
+    store.in_child(count)
+    after, calls = store.versions(root), int(told.read_text())
+    outcomes: Counter[str] = Counter()
+    problems = []
+    # One more than there are: a run that was let finish must stand.
+    points = [*range(1, calls + 1)] if share >= 1 else rng.sample(range(1, calls + 1), max(2, round(share * calls)))
+    for at in [*points, calls + 1]:
+        store.copy(base, root)
+        own = _inodes(root)
+        synced = _run_and_note(root, stage, at, place / "synced.json")
+        for kind in ("all lost", "all kept", "some", "some"):
+            disk = place / "disk"
+            shutil.rmtree(disk, ignore_errors=True)
+            shutil.copytree(base, disk, symlinks=True, ignore=shutil.ignore_patterns("data"))
+            _build(root / "data", disk / "data", own, synced, kind, rng)
+            name, wrong = standing(disk, before, after)
+            if at > calls and name != "new":
+                wrong.append(f"a finished run is lost: {name}")
+            if rng.random() < 0.25 and (code := store.in_child(lambda disk=disk: store.run(disk, to=stage))):
+                wrong.append(f"run again it ends with {code}")
+            outcomes[name] += 1
+            if wrong:
+                problems.append(f"R4 {what}, call {at}, {kind}: {'; '.join(wrong)}")
+    return Line("R4", f"power lost at every call of {what}", sum(outcomes.values()), dict(outcomes), len(problems),
+                ("old", "new"), problems=tuple(problems[:5]))  # fmt: skip
+
+
+def _inodes(root: Path) -> dict[int, Listing]:
+    """Return every folder of the store with its names, and every file with none; all of it is on the disk."""
+    found: dict[int, Listing] = {}
+    for folder, folders, files in os.walk(root / "data"):
+        here = Path(folder)
+        found[here.stat().st_ino] = {name: (here / name).lstat().st_ino for name in (*folders, *files)}
+        found |= {(here / name).lstat().st_ino: {} for name in files}
+    return found
+
+
+def _run_and_note(root: Path, stage: str, at: int, note: Path) -> dict[int, Listing]:
+    """Run until the n-th call; return what was synced by then: files, and folders with the names they had."""
+    note.unlink(missing_ok=True)
+
+    def work() -> None:
+        synced: dict[int, Listing] = {}
+        waiting: list[str] = []
+
+        def act(what: str, path: str) -> None:
+            watching.paused = True
+            # The call before this one is done now.
+            for done in waiting:
+                here = Path(done)
+                if here.is_dir():
+                    synced[here.stat().st_ino] = {one.name: one.lstat().st_ino for one in here.iterdir()}
+                elif here.exists():
+                    synced[here.stat().st_ino] = {}
+            waiting[:] = [path] if what == "fsync" else []
+            if len(watching.names) == at:
+                note.write_text(json.dumps(synced))
+                os.kill(os.getpid(), signal.SIGKILL)
+            watching.paused = False
+
+        watching = watch(root / "data", -1, act)
+        store.run(root, to=stage)
+        act("end", "")
+        note.write_text(json.dumps(synced))
+
+    store.in_child(work)
+    return {int(inode): names for inode, names in json.loads(note.read_text()).items()}
+
+
+def _build(
+    real: Path, disk: Path, own: dict[int, Listing], synced: dict[int, Listing], kind: str, rng: random.Random
+) -> None:
+    """Write the folder as the disk may hold it."""
+    places = {path.lstat().st_ino: path for path in [real, *real.rglob("*")]}
+
+    def names(folder: Path, inode: int) -> Listing:
+        sure = synced.get(inode, own.get(inode, {}))
+        now = {one.name: one.lstat().st_ino for one in folder.iterdir()}
+        if kind == "all lost":
+            return sure
+        if kind == "all kept":
+            return now
+        found = {}
+        for name in sorted({*sure, *now}):
+            either = [one for one in (sure.get(name), now.get(name)) if one is not None]
+            if sure.get(name) == now.get(name) or rng.random() < 0.5:
+                found[name] = rng.choice(either)
+        return found
+
+    def write(inode: int, to: Path) -> None:
+        path = places.get(inode)
+        if path is None:  # removed since, and the removal may be lost: what was in it is of no use to anybody
+            return
+        mode = path.lstat().st_mode
+        if stat.S_ISLNK(mode):
+            to.symlink_to(path.readlink())
+        elif stat.S_ISDIR(mode):
+            to.mkdir()
+            for name, one in names(path, inode).items():
+                write(one, to / name)
+        else:
+            to.write_bytes(path.read_bytes() if inode in synced or inode in own else b"")
+
+    write(real.stat().st_ino, disk)
