@@ -1,5 +1,5 @@
 # Every target but help builds .venv from the locks first; nothing is installed outside this folder.
-.PHONY: help setup data train feedback annotate annotate-stop annotate-tasks report test test-fast lint bench bench-dedupe bench-train bench-loop doctor lock sample clean-venv
+.PHONY: help setup data train feedback annotate annotate-stop annotate-tasks report test test-fast test-faults lint bench bench-dedupe bench-train bench-loop doctor lock sample clean-venv
 .DEFAULT_GOAL := help
 # `make data train` means first the one, then the other, whatever -j says.
 .NOTPARALLEL:
@@ -11,10 +11,12 @@ RECIPE  ?=
 DATA    ?= data
 QUEUE   ?=
 PORT    ?= 8080
+MINUTES ?= 20
+SHARE   ?= 1
 VENV    := .venv
 BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip --disable-pip-version-check -q
-STAMP   := $(VENV)/.installed-$(shell cat locks/*.txt pyproject.toml | cksum | cut -d' ' -f1)-$(subst =,-,$(subst /,-,$(TORCH)))
+STAMP   := $(VENV)/.installed-$(shell cat locks/*.txt pyproject.toml | cksum | cut -d' ' -f1)-$(shell echo '$(TORCH)' | cksum | cut -d' ' -f1)
 RUN     := $(BIN)/tuneloop
 OPTIONS := $(if $(RECIPE),--recipe $(RECIPE)) --data-root $(DATA)
 
@@ -24,8 +26,10 @@ help:  ## Show this help
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo
 	@echo "  RECIPE=my.toml   the recipe (default: the sample recipe)"
-	@echo "  DATA=dir         the store (default: data)"
+	@echo "  DATA=dir         the store, or s3://bucket/prefix (default: data)"
 	@echo "  QUEUE=file       where make feedback writes tasks instead of sending them"
+	@echo "  MINUTES=20       how long make bench may take"
+	@echo "  SHARE=0.05       which part of make test-faults to run (default: all)"
 	@echo "  TORCH=spec       what to install as torch (default: $(TORCH))"
 
 setup: $(STAMP)  ## Build .venv from the locks (every other target does it when needed)
@@ -35,7 +39,7 @@ $(STAMP):
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --require-hashes --no-deps -r locks/core.txt
 	$(PIP) install --require-hashes --no-deps -r locks/train.txt
-	$(PIP) install "$(TORCH)"
+	$(PIP) install $(TORCH)
 	$(PIP) install --no-deps --no-build-isolation -e .
 	@# The one thing missing on purpose: see locks/overrides.txt.
 	! $(PIP) check | grep -v -e "No broken requirements" -e "label-studio-sdk .* requires opencv-python-headless"
@@ -70,6 +74,9 @@ test: setup lint  ## Run the whole offline test suite, linters and types
 test-fast: setup  ## Run the tests that take under five seconds each
 	@$(BIN)/pytest -n $(shell nproc) --dist loadfile -m "not slow and not shared"
 
+test-faults: setup  ## Kill, fill, cut, flip and lie: print one table of what came of it
+	@PYTHONPATH=$(CURDIR) $(BIN)/python tests/faults --share $(SHARE)
+
 lint: setup
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -78,11 +85,8 @@ lint: setup
 	@cd tests/bench && MYPYPATH=$(CURDIR) $(CURDIR)/$(BIN)/mypy --config-file= --cache-dir $(CURDIR)/.mypy_cache/bench --check-untyped-defs --ignore-missing-imports --follow-imports=silent --explicit-package-bases $(addprefix --disable-error-code=,assignment misc union-attr index var-annotated arg-type) *.py
 	@cd data/sample/generator && $(CURDIR)/$(BIN)/mypy --config-file $(CURDIR)/pyproject.toml --cache-dir $(CURDIR)/.mypy_cache/generator --strict *.py
 
-# What other benchmarks run or read, and what takes hours.
-BENCH_PARTS := annotation_client made_pairs made_texts memory our_dedupe our_training scripted_review loop_turns training_task loop_gain
-
-bench: setup  ## Run the benchmarks of tests/bench; prints figures, asserts nothing
-	@for file in $(filter-out $(BENCH_PARTS:%=tests/bench/%.py),$(sort $(wildcard tests/bench/*.py))); do echo "== $$file"; PYTHONPATH=$(CURDIR) $(BIN)/python $$file || exit 1; done
+bench: setup  ## Run the benchmarks that fit into MINUTES and write docs/benchmarks.md
+	@$(BIN)/python tests/bench --minutes $(MINUTES)
 
 bench-dedupe: setup  ## Run the stage dedupe against datatrove and text-dedup (their own venvs) on the same rows
 	@$(BIN)/python tests/bench/dedupe_against_peers.py
