@@ -84,8 +84,7 @@ def test_ctrl_c_ends_the_workers_without_a_word_of_theirs(tmp_path, delay):
     assert said.count("Traceback") <= 1, said
 
 
-@pytest.mark.parametrize("to", [os.kill, os.killpg])
-@pytest.mark.parametrize("delay", [0.0, 0.3, 2.0])
+@pytest.mark.parametrize(("delay", "to"), [(0.0, os.kill), (2.0, os.kill), (0.3, os.killpg), (2.0, os.killpg)])
 def test_sigterm_to_the_parent_or_to_all_ends_all_without_waiting_for_the_work(tmp_path, delay, to):
     script = tmp_path / "sleep.py"
     script.write_text(INTERRUPTED)
