@@ -119,6 +119,18 @@ def objects(bucket) -> dict[str, bytes]:
     return {path.removeprefix("team/data/"): bucket.cat_file(path) for path in bucket.find("team/data")}
 
 
+def unwhole(bucket) -> list[str]:
+    """Return the manifests in the bucket that name what is not there."""
+    there = objects(bucket)
+    return [
+        name
+        for name, data in there.items()
+        if name.endswith("/manifest.json")
+        for file in Manifest.model_validate_json(data).files
+        if name.replace("manifest.json", file.name) not in there
+    ]
+
+
 def flip_a_bit(bucket, name: str) -> None:
     data = bytearray(bucket.cat_file(f"team/data/{name}"))
     data[len(data) // 2] ^= 1
@@ -230,7 +242,7 @@ for _ in sys.stdin:
 
 @pytest.mark.slow
 def test_a_kill_after_any_object_leaves_others_with_the_old_version_or_the_new(
-    filled, machine, run, project, monkeypatch, tmp_path
+    filled, machine, run, project, bucket, monkeypatch, tmp_path
 ):
     old = versions(machine("b"))["split"]
     with_one_more_row(project)
@@ -256,6 +268,7 @@ def test_a_kill_after_any_object_leaves_others_with_the_old_version_or_the_new(
             killer.stdin.write("\n")
             killer.stdin.flush()
             status = int(killer.stdout.readline())
+            assert unwhole(bucket) == []
             b = machine("b")
             rows = Snapshot.open(b / "split", versions(b)["split"]).table()
             seen.append((versions(b)["split"] == old, rows.num_rows))
