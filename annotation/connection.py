@@ -17,6 +17,7 @@ import httpx
 from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
+from annotation.answer_shapes import TASKS, Shape, misfit
 from annotation.server import running
 from schemas import ServiceError
 
@@ -24,6 +25,7 @@ URL, TOKEN = "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"
 _TRIES = 6
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds
 _TIMEOUT = 120.0
+_SLOWEST = 1024  # bytes a second, once an answer has taken as long as the timeout
 _PAGE = 1000
 _SHOWN = 300
 _NOT_LET_IN = {401, 403}
@@ -42,6 +44,11 @@ class UnansweredError(ServiceError):
 class Connection:
     """A server and our way in.
 
+    Args:
+        url: Address of the server.
+        token: A legacy or a personal one.
+        timeout: Seconds without a byte, and seconds after which an answer may not be slower than 1 KB a second.
+
     Attributes:
         url: Address of the server, without a slash at the end.
 
@@ -52,6 +59,7 @@ class Connection:
     def __init__(self, url: str, token: str, *, timeout: float = _TIMEOUT) -> None:
         self.url, self._token = url.strip().rstrip("/"), token.strip()
         _refuse_impossible(self.url, self._token)
+        self._timeout = timeout
         self._client = httpx.Client(base_url=self.url, timeout=timeout)
         self._sdk = self._signed_in()
 
@@ -60,20 +68,37 @@ class Connection:
         """Whether we come in by a personal access token, which has to be made fresh every five minutes."""
         return not self._sdk._client_wrapper._tokens_client._use_legacy_token
 
-    def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - whatever JSON there is
+    def get(self, path: str, shape: Shape | None = None, **query: object) -> Any:  # noqa: ANN401 - JSON
         """Return what the server says to a GET.
+
+        Args:
+            path: What is asked for.
+            shape: What the answer must hold; another one is asked for again.
+            query: What stands behind the path.
 
         Raises:
             ServiceError: It does not answer, or refuses.
         """
-        return self.read(path, query)
+        return self.read(path, query, shape=shape)
 
-    def read(self, path: str, query: Mapping[str, object], body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """Return what the server says to a GET whose long questions stand in a body."""
+    def read(
+        self,
+        path: str,
+        query: Mapping[str, object],
+        body: object = None,
+        *,
+        shape: Shape | None = None,
+        keys: Sequence[str] = (),
+    ) -> Any:  # noqa: ANN401 - JSON
+        """Return what the server says to a GET whose long questions stand in a body.
+
+        What stands between us and the server, or the server itself while it starts, may answer 200 with something else
+        than was asked for, so an answer of another shape is asked for again like one that did not come.
+        """
         wait = _FIRST_WAIT
         for left in reversed(range(_TRIES)):
             try:
-                return self._once("GET", path, query, body)
+                return self._shaped(self._once("GET", path, query, body), shape, f"GET {self.url}{path}", keys)
             except UnansweredError as error:
                 if not left:
                     raise ServiceError(error.what, where=error.where, fix=error.fix) from error
@@ -81,14 +106,14 @@ class Connection:
                 wait *= 2
         raise AssertionError
 
-    def send(self, method: str, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - JSON
+    def send(self, method: str, path: str, body: object = None, *, shape: Shape | None = None, **query: object) -> Any:  # noqa: ANN401 - JSON
         """Return what the server says to a request that changes something; sent once.
 
         Raises:
             UnansweredError: It may have been done, or not.
             ServiceError: The server refuses.
         """
-        return self._once(method, path, query, body)
+        return self._shaped(self._once(method, path, query, body), shape, f"{method} {self.url}{path}")
 
     def tasks(
         self,
@@ -140,12 +165,23 @@ class Connection:
         page, seen = 1, 0
         while True:
             # Long questions do not fit into an address, and Label Studio reads the body of a GET.
-            answer = self.read("/api/tasks/", query | {"page": page}, question)
+            answer = self.read("/api/tasks/", query | {"page": page}, question, shape=TASKS, keys=include)
             yield answer
             seen += len(answer["tasks"])
             if not answer["tasks"] or seen >= int(answer["total"]):
                 return
             page += 1
+
+    def _shaped(
+        self,
+        answer: Any,  # noqa: ANN401
+        shape: Shape | None,
+        place: str,
+        keys: Sequence[str] = (),
+    ) -> Any:  # noqa: ANN401 - JSON
+        if shape is not None and (wrong := misfit(answer, shape, keys)):
+            raise _unanswered(f"the answer is none of Label Studio's: {wrong}", place)
+        return answer
 
     def _once(self, method: str, path: str, query: Mapping[str, object], body: object) -> Any:  # noqa: ANN401 - JSON
         place = f"{method} {self.url}{path}"
@@ -179,13 +215,14 @@ class Connection:
         try:
             # Its headers carry a fresh access token where the token is a personal one; no public way leads to them.
             headers = self._sdk._client_wrapper.get_headers()
-            return self._client.request(
+            with self._client.stream(
                 method,
                 path,
                 params={name: str(value) for name, value in query.items()},
                 headers={"Authorization": headers["Authorization"]},
                 json=body,
-            )
+            ) as response:
+                return self._whole(response)
         except ApiError as error:
             if error.status_code in _NOT_LET_IN:
                 raise _not_let_in(str(error.body)[:_SHOWN], place) from error
@@ -195,6 +232,18 @@ class Connection:
             raise _unanswered("no fresh token: the server answers with something else", place) from error
         except httpx.HTTPError as error:
             raise _unanswered(f"no answer: {type(error).__name__}: {error}", place) from error
+
+    def _whole(self, response: httpx.Response) -> httpx.Response:
+        """Return a response with its body; one that only trickles is given up, or it would hold us for hours."""
+        begun, body = time.monotonic(), bytearray()
+        for part in response.iter_raw():
+            body += part
+            took = time.monotonic() - begun
+            if took > self._timeout and len(body) < took * _SLOWEST:
+                raise httpx.ReadTimeout(f"{len(body):,} bytes in {took:.0f} s")
+        return httpx.Response(
+            response.status_code, headers=response.headers, content=bytes(body), request=response.request
+        )
 
     def _signed_in(self) -> LabelStudio:
         try:

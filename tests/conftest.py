@@ -170,20 +170,25 @@ def write_tokenizer(folder: Path) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
+def write_project(root: Path, recipe: str = RECIPE) -> Project:
+    """Write a project into a folder, made if need be: the tiny one's sources and tokenizer, and a recipe."""
+    root.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps({"q": q, "a": a}) for q, a in QUESTIONS]
+    (root / "questions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    notes = ["id,text,short", *(f'n{n},"{text}",{short}' for n, (text, short) in enumerate(NOTES))]
+    (root / "notes.csv").write_text("\n".join(notes) + "\n", encoding="utf-8")
+    write_tokenizer(root / "tokenizer")
+    (root / "recipe.toml").write_text(recipe, encoding="utf-8")
+    return Project(root)
+
+
 @pytest.fixture
 def make_project(tmp_path: Path) -> Callable[..., Project]:
     """Return a function that writes a project, by default the tiny one."""
 
     def make(recipe: str = RECIPE, name: str = "project") -> Project:
-        root = tmp_path / name
-        root.mkdir()
-        lines = [json.dumps({"q": q, "a": a}) for q, a in QUESTIONS]
-        (root / "questions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        notes = ["id,text,short", *(f'n{n},"{text}",{short}' for n, (text, short) in enumerate(NOTES))]
-        (root / "notes.csv").write_text("\n".join(notes) + "\n", encoding="utf-8")
-        write_tokenizer(root / "tokenizer")
-        (root / "recipe.toml").write_text(recipe, encoding="utf-8")
-        return Project(root)
+        assert not (tmp_path / name).exists()
+        return write_project(tmp_path / name, recipe)
 
     return make
 
