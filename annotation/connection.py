@@ -59,7 +59,7 @@ class Connection:
     def __init__(self, url: str, token: str, *, timeout: float = _TIMEOUT) -> None:
         self.url, self._token = url.strip().rstrip("/"), token.strip()
         _refuse_impossible(self.url, self._token)
-        self._timeout = timeout
+        self._timeout, self._sent = timeout, ""
         self._client = httpx.Client(base_url=self.url, timeout=timeout)
         self._sdk = self._signed_in()
 
@@ -191,14 +191,14 @@ class Connection:
             self._sdk = self._signed_in()
             response = self._asked(method, path, query, body, place)
         if response.status_code in _NOT_LET_IN:
-            raise _not_let_in(_said(response), place)
+            raise _not_let_in(self._said(response), place)
         if response.is_redirect:
             to = response.headers.get("location", "another place")
             raise ServiceError(f"the server sends us on to {to}", where=place, fix=f"set {URL} to where it leads")
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
-            raise _unanswered(f"the server answers {response.status_code}: {_said(response)}", place, response)
+            raise _unanswered(f"the server answers {response.status_code}: {self._said(response)}", place, response)
         if not response.is_success:
-            what = f"the server answers {response.status_code}: {_said(response)}"
+            what = f"the server answers {response.status_code}: {self._said(response)}"
             raise ServiceError(what, where=place, fix=_fix_for(response.status_code))
         if not response.content:
             return None
@@ -215,6 +215,7 @@ class Connection:
         try:
             # Its headers carry a fresh access token where the token is a personal one; no public way leads to them.
             headers = self._sdk._client_wrapper.get_headers()
+            self._sent = str(headers["Authorization"])
             with self._client.stream(
                 method,
                 path,
@@ -225,13 +226,25 @@ class Connection:
                 return self._whole(response)
         except ApiError as error:
             if error.status_code in _NOT_LET_IN:
-                raise _not_let_in(str(error.body)[:_SHOWN], place) from error
+                raise _not_let_in(self._untold(str(error.body))[:_SHOWN], place) from error
             raise _unanswered(f"no fresh token: the server answers {error.status_code}", place) from error
         except ValueError as error:
             # The page of a proxy before the server, where the answer to our token should be.
             raise _unanswered("no fresh token: the server answers with something else", place) from error
         except httpx.HTTPError as error:
             raise _unanswered(f"no answer: {type(error).__name__}: {error}", place) from error
+
+    def _said(self, response: httpx.Response) -> str:
+        """Return the beginning of what the server said, without the token: some tell what they were sent."""
+        if response.headers.get("content-type", "").startswith("text/html"):
+            return "(a page)"
+        return self._untold(response.text.strip())[:_SHOWN] or "nothing more"
+
+    def _untold(self, text: str) -> str:
+        secrets = (self._sent.removeprefix("Bearer ").removeprefix("Token "), self._token)
+        for secret in filter(None, secrets):
+            text = text.replace(secret, "(the token)")
+        return text
 
     def _whole(self, response: httpx.Response) -> httpx.Response:
         """Return a response with its body; one that only trickles is given up, or it would hold us for hours."""
@@ -253,7 +266,9 @@ class Connection:
             )
         except ApiError as error:
             raise ServiceError(
-                f"the token is not good: {error.body}", where=self.url, fix=f"set {TOKEN} to a token that is"
+                f"the token is not good: {self._untold(str(error.body))}",
+                where=self.url,
+                fix=f"set {TOKEN} to a token that is",
             ) from error
 
 
@@ -312,12 +327,6 @@ def _unanswered(what: str, place: str, response: httpx.Response | None = None) -
     after = response.headers.get("retry-after", "") if response is not None else ""
     error.wait = float(after) if after.isdecimal() else None
     return error
-
-
-def _said(response: httpx.Response) -> str:
-    if response.headers.get("content-type", "").startswith("text/html"):
-        return "(a page)"
-    return response.text.strip()[:_SHOWN] or "nothing more"
 
 
 def _fix_for(code: int) -> str:

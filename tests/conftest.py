@@ -14,6 +14,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.run import Outcome, run_data
+from tests.only_this_machine import only_this_machine
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,6 +25,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "shared")
 
 
 CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """No test leaves this machine."""
+    with only_this_machine():
+        yield
 
 
 @pytest.fixture(scope="session")

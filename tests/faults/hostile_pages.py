@@ -60,8 +60,9 @@ def recorded() -> Iterator[Recorded]:
 
     def render(self: Template, *words: Any, **values: Any) -> str:
         text = original(self, *words, **values)
-        if self.name and text.lstrip()[:15].lower() == "<!doctype html>":
-            found[self.name] = (self, dict(*words, **values))
+        if text.lstrip()[:15].lower() == "<!doctype html>":
+            title = text.partition("<title>")[2].partition("<")[0].split()
+            found[self.name or f"{'-'.join(title[:2])}.html"] = (self, dict(*words, **values))
         return text
 
     Template.render = render  # type: ignore[method-assign]
