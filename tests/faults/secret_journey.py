@@ -43,7 +43,7 @@ template = "instruct"
 to_write = true
 fields = { instruction = "q" }
 [ingest]"""
-TRAIN = '\n[train]\nbase = "tiny"\nbase_text = "base.txt"\nepochs = 1\nbatch_size = 4\n'
+TRAIN = f'\n[train]\nbase = "tiny"\nbase_text = "base.txt"\nbase_tokenizer = {json.dumps(str(ROOT / "data/sample/tokenizer"))}\nepochs = 1\nbatch_size = 4\n'
 HOOK = """
 import os, socket
 def _tell(what):
@@ -126,8 +126,8 @@ def commands(good: str, bad: str, share: float) -> Iterator[tuple[list[str], dic
     for words in (
         "data", "check", "log", "show split", "report", "browse", "duplicates", "fsck", "doctor", "tag v1",
         "publish v1 --to published --acknowledge pii", "fetch published --to fetched", "annotate tasks --to tasks.json",
-        "template check", "source inspect questions.jsonl", "draft", "data", "evaluate --generations answers.jsonl",
-        f"evaluate --model {bad}/v1", f"evaluate --model {with_password}", "draft --recipe bad-draft.toml",
+        "template check", "source inspect questions.jsonl", "draft --recipe bad-draft.toml", "draft", "data", "evaluate --generations answers.jsonl",
+        f"evaluate --model {bad}/v1", f"evaluate --model {with_password}",
         "check --recipe password.toml", "annotate doctor", "annotate push", "annotate pull", "annotate backup --to b.gz",
         "publish v1 --to hf://owner/name --acknowledge pii", "fetch hf://owner/name --to hub",
         "publish v1 --to s3://bucket/prefix --acknowledge pii", "fetch s3://bucket/prefix --to bucket", "data --recipe hub.toml",
@@ -184,7 +184,7 @@ def _write(place: Path, good: str, bad: str) -> None:
     (place / "recipe.toml").write_text(f"{recipe}{TRAIN}{draft}{json.dumps(good)}\n")
     (place / "bad-draft.toml").write_text(f"{recipe}{TRAIN}{draft}{json.dumps(bad + '/v1')}\n")
     (place / "password.toml").write_text(f"{recipe}{draft}{json.dumps(good.replace('://', f'://user:{MARK}96@'))}\n")
-    (place / "hub.toml").write_text(f'name = "hub"\n{hub}')
+    (place / "hub.toml").write_text(f'name = "hub"\n{hub}[format]\ntokenizer = "tokenizer"\n')
 
 
 if __name__ == "__main__":
