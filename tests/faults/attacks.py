@@ -20,6 +20,7 @@ from table import Line
 
 from pipeline.wording import RenderError, Wording
 
+ANCHORS = ("S1", "S2")
 ROOT = Path(__file__).resolve().parents[2]
 SHARED = Path(os.environ.get("TUNELOOP_SHARED", ROOT.parent / "shared" / "data"))
 CHROMIUM = Path("/usr/bin/chromium")

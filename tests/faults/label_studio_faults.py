@@ -32,6 +32,7 @@ from schemas import ServiceError
 from tests.annotation.fault_proxy import FaultProxy
 from tests.annotation.sums import accept, sum_task
 
+ANCHORS = ("R8",)
 TASKS, ANSWERS, GONE = 12, 5, 3
 ONCE = (
     "reset_before", "reset_after", "reset_in_body", "truncate", "slow", "trickle", "other_shape",

@@ -18,6 +18,7 @@ from table import Line
 
 from tests.needles import files_with
 
+ANCHORS = ("S3", "S4")
 ROOT = Path(__file__).resolve().parents[2]
 _JOURNEY = Path(__file__).with_name("secret_journey.py")
 _ALONE = ["unshare", "--map-root-user", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
