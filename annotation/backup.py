@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from annotation.answer_shapes import MADE, PEOPLE
 from annotation.connection import Connection
 from annotation.projects import Project, find_projects
 from annotation.push import BATCH
@@ -105,7 +106,7 @@ def restore(connection: Connection, file: Path) -> Moved:
 
 
 def _lines(connection: Connection, recipe: str, done: Moved) -> Iterator[dict[str, Any]]:
-    people = {int(one["id"]): str(one["email"]).lower() for one in connection.get("/api/users/")}
+    people = {int(one["id"]): str(one["email"]).lower() for one in connection.get("/api/users/", PEOPLE)}
     projects = [*find_projects(connection, recipe).values()]
     lots = {project.id: connection.tasks(project.id, _TASK, whole=True, page_size=500) for project in projects}
     yield {
@@ -118,7 +119,7 @@ def _lines(connection: Connection, recipe: str, done: Moved) -> Iterator[dict[st
         "tasks": sum(len(lot) for lot in lots.values()),
     }
     for project in projects:
-        raw = connection.get(f"/api/projects/{project.id}/")
+        raw = connection.get(f"/api/projects/{project.id}/", MADE)
         yield {"project": {name: raw.get(name) for name in _KEPT}}
         done.projects += 1
         for task in lots[project.id]:
@@ -183,7 +184,7 @@ def _read(file: Path) -> Iterator[dict[str, Any]]:
 
 def _invite_all(connection: Connection, people: list[str]) -> None:
     """Make the accounts that answers are to belong to; the people get in by an invitation to set a password."""
-    there = {str(one["email"]).lower() for one in connection.get("/api/users/")}
+    there = {str(one["email"]).lower() for one in connection.get("/api/users/", PEOPLE)}
     for email in people:
         if email not in there and "@" in email:
             body = {"username": email.partition("@")[0], "email": email, "password": secrets.token_urlsafe(16)}
@@ -202,7 +203,7 @@ def _bring(connection: Connection, lines: Iterator[dict[str, Any]]) -> Moved:
     for line in lines:
         if "project" in line:
             send()
-            number = int(connection.send("POST", "/api/projects/", line["project"])["id"])
+            number = int(connection.send("POST", "/api/projects/", line["project"], shape=MADE)["id"])
             done.projects += 1
             continue
         batch.append(line["task"])

@@ -17,6 +17,7 @@ import httpx
 from label_studio_sdk import LabelStudio
 from label_studio_sdk.core.api_error import ApiError
 
+from annotation.answer_shapes import TASKS, Shape, misfit
 from annotation.server import running
 from pipeline.secret import is_given, read_secret
 from schemas import ServiceError
@@ -25,6 +26,7 @@ URL, TOKEN = "LABEL_STUDIO_URL", "LABEL_STUDIO_API_KEY"
 _TRIES = 6
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 20.0  # seconds
 _TIMEOUT = 120.0
+_SLOWEST = 1024  # bytes a second, once an answer has taken as long as the timeout
 _PAGE = 1000
 _SHOWN = 300
 _NOT_LET_IN = {401, 403}
@@ -43,6 +45,11 @@ class UnansweredError(ServiceError):
 class Connection:
     """A server and our way in.
 
+    Args:
+        url: Address of the server.
+        token: A legacy or a personal one.
+        timeout: Seconds without a byte, and seconds after which an answer may not be slower than 1 KB a second.
+
     Attributes:
         url: Address of the server, without a slash at the end.
 
@@ -53,6 +60,7 @@ class Connection:
     def __init__(self, url: str, token: str, *, timeout: float = _TIMEOUT) -> None:
         self.url, self._token = url.strip().rstrip("/"), token.strip()
         _refuse_impossible(self.url, self._token)
+        self._timeout, self._sent = timeout, ""
         self._client = httpx.Client(base_url=self.url, timeout=timeout)
         self._sdk = self._signed_in()
 
@@ -61,20 +69,37 @@ class Connection:
         """Whether we come in by a personal access token, which has to be made fresh every five minutes."""
         return not self._sdk._client_wrapper._tokens_client._use_legacy_token
 
-    def get(self, path: str, **query: object) -> Any:  # noqa: ANN401 - whatever JSON there is
+    def get(self, path: str, shape: Shape | None = None, **query: object) -> Any:  # noqa: ANN401 - JSON
         """Return what the server says to a GET.
+
+        Args:
+            path: What is asked for.
+            shape: What the answer must hold; another one is asked for again.
+            query: What stands behind the path.
 
         Raises:
             ServiceError: It does not answer, or refuses.
         """
-        return self.read(path, query)
+        return self.read(path, query, shape=shape)
 
-    def read(self, path: str, query: Mapping[str, object], body: object = None) -> Any:  # noqa: ANN401 - JSON
-        """Return what the server says to a GET whose long questions stand in a body."""
+    def read(
+        self,
+        path: str,
+        query: Mapping[str, object],
+        body: object = None,
+        *,
+        shape: Shape | None = None,
+        keys: Sequence[str] = (),
+    ) -> Any:  # noqa: ANN401 - JSON
+        """Return what the server says to a GET whose long questions stand in a body.
+
+        What stands between us and the server, or the server itself while it starts, may answer 200 with something else
+        than was asked for, so an answer of another shape is asked for again like one that did not come.
+        """
         wait = _FIRST_WAIT
         for left in reversed(range(_TRIES)):
             try:
-                return self._once("GET", path, query, body)
+                return self._shaped(self._once("GET", path, query, body), shape, f"GET {self.url}{path}", keys)
             except UnansweredError as error:
                 if not left:
                     raise ServiceError(error.what, where=error.where, fix=error.fix) from error
@@ -82,14 +107,14 @@ class Connection:
                 wait *= 2
         raise AssertionError
 
-    def send(self, method: str, path: str, body: object = None, **query: object) -> Any:  # noqa: ANN401 - JSON
+    def send(self, method: str, path: str, body: object = None, *, shape: Shape | None = None, **query: object) -> Any:  # noqa: ANN401 - JSON
         """Return what the server says to a request that changes something; sent once.
 
         Raises:
             UnansweredError: It may have been done, or not.
             ServiceError: The server refuses.
         """
-        return self._once(method, path, query, body)
+        return self._shaped(self._once(method, path, query, body), shape, f"{method} {self.url}{path}")
 
     def tasks(
         self,
@@ -141,12 +166,23 @@ class Connection:
         page, seen = 1, 0
         while True:
             # Long questions do not fit into an address, and Label Studio reads the body of a GET.
-            answer = self.read("/api/tasks/", query | {"page": page}, question)
+            answer = self.read("/api/tasks/", query | {"page": page}, question, shape=TASKS, keys=include)
             yield answer
             seen += len(answer["tasks"])
             if not answer["tasks"] or seen >= int(answer["total"]):
                 return
             page += 1
+
+    def _shaped(
+        self,
+        answer: Any,  # noqa: ANN401
+        shape: Shape | None,
+        place: str,
+        keys: Sequence[str] = (),
+    ) -> Any:  # noqa: ANN401 - JSON
+        if shape is not None and (wrong := misfit(answer, shape, keys)):
+            raise _unanswered(f"the answer is none of Label Studio's: {wrong}", place)
+        return answer
 
     def _once(self, method: str, path: str, query: Mapping[str, object], body: object) -> Any:  # noqa: ANN401 - JSON
         place = f"{method} {self.url}{path}"
@@ -156,14 +192,14 @@ class Connection:
             self._sdk = self._signed_in()
             response = self._asked(method, path, query, body, place)
         if response.status_code in _NOT_LET_IN:
-            raise _not_let_in(_said(response), place)
+            raise _not_let_in(self._said(response), place)
         if response.is_redirect:
             to = response.headers.get("location", "another place")
             raise ServiceError(f"the server sends us on to {to}", where=place, fix=f"set {URL} to where it leads")
         if response.status_code == httpx.codes.TOO_MANY_REQUESTS or response.is_server_error:
-            raise _unanswered(f"the server answers {response.status_code}: {_said(response)}", place, response)
+            raise _unanswered(f"the server answers {response.status_code}: {self._said(response)}", place, response)
         if not response.is_success:
-            what = f"the server answers {response.status_code}: {_said(response)}"
+            what = f"the server answers {response.status_code}: {self._said(response)}"
             raise ServiceError(what, where=place, fix=_fix_for(response.status_code))
         if not response.content:
             return None
@@ -180,22 +216,48 @@ class Connection:
         try:
             # Its headers carry a fresh access token where the token is a personal one; no public way leads to them.
             headers = self._sdk._client_wrapper.get_headers()
-            return self._client.request(
+            self._sent = str(headers["Authorization"])
+            with self._client.stream(
                 method,
                 path,
                 params={name: str(value) for name, value in query.items()},
                 headers={"Authorization": headers["Authorization"]},
                 json=body,
-            )
+            ) as response:
+                return self._whole(response)
         except ApiError as error:
             if error.status_code in _NOT_LET_IN:
-                raise _not_let_in(str(error.body)[:_SHOWN], place) from error
+                raise _not_let_in(self._untold(str(error.body))[:_SHOWN], place) from error
             raise _unanswered(f"no fresh token: the server answers {error.status_code}", place) from error
         except ValueError as error:
             # The page of a proxy before the server, where the answer to our token should be.
             raise _unanswered("no fresh token: the server answers with something else", place) from error
         except httpx.HTTPError as error:
             raise _unanswered(f"no answer: {type(error).__name__}: {error}", place) from error
+
+    def _said(self, response: httpx.Response) -> str:
+        """Return the beginning of what the server said, without the token: some tell what they were sent."""
+        if response.headers.get("content-type", "").startswith("text/html"):
+            return "(a page)"
+        return self._untold(response.text.strip())[:_SHOWN] or "nothing more"
+
+    def _untold(self, text: str) -> str:
+        secrets = (self._sent.removeprefix("Bearer ").removeprefix("Token "), self._token)
+        for secret in filter(None, secrets):
+            text = text.replace(secret, "(the token)")
+        return text
+
+    def _whole(self, response: httpx.Response) -> httpx.Response:
+        """Return a response with its body; one that only trickles is given up, or it would hold us for hours."""
+        begun, body = time.monotonic(), bytearray()
+        for part in response.iter_raw():
+            body += part
+            took = time.monotonic() - begun
+            if took > self._timeout and len(body) < took * _SLOWEST:
+                raise httpx.ReadTimeout(f"{len(body):,} bytes in {took:.0f} s")
+        return httpx.Response(
+            response.status_code, headers=response.headers, content=bytes(body), request=response.request
+        )
 
     def _signed_in(self) -> LabelStudio:
         try:
@@ -205,7 +267,9 @@ class Connection:
             )
         except ApiError as error:
             raise ServiceError(
-                f"the token is not good: {error.body}", where=self.url, fix=f"set {TOKEN} to a token that is"
+                f"the token is not good: {self._untold(str(error.body))}",
+                where=self.url,
+                fix=f"set {TOKEN} to a token that is",
             ) from error
 
 
@@ -270,12 +334,6 @@ def _unanswered(what: str, place: str, response: httpx.Response | None = None) -
     after = response.headers.get("retry-after", "") if response is not None else ""
     error.wait = float(after) if after.isdecimal() else None
     return error
-
-
-def _said(response: httpx.Response) -> str:
-    if response.headers.get("content-type", "").startswith("text/html"):
-        return "(a page)"
-    return response.text.strip()[:_SHOWN] or "nothing more"
 
 
 def _fix_for(code: int) -> str:

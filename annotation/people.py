@@ -12,6 +12,7 @@ from pathlib import Path
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from annotation.answer_shapes import INVITATION, PERSON
 from annotation.connection import Connection
 from annotation.private_file import write_private
 from annotation.server import program, running
@@ -74,7 +75,7 @@ def leads(connection: Connection, data_root: Path) -> set[str]:
         AnnotationError: The list of people cannot be read.
         ServiceError: The server does not answer, or refuses.
     """
-    owner = str(connection.get("/api/current-user/whoami")["email"]).lower()
+    owner = str(connection.get("/api/current-user/whoami", PERSON)["email"]).lower()
     return {owner} | {email for email, person in read_people(data_root).items() if person.lead}
 
 
@@ -97,7 +98,7 @@ def add_person(connection: Connection, data_root: Path, email: str, languages: l
     _write(data_root, known | {email: Person(languages=sorted(set(languages)), lead=lead)})
     # A pseudonym before the first answer, so that there is a page for them.
     name_people(data_root, [email])
-    return f"{connection.url}{connection.get('/api/invite')['invite_url']}"
+    return f"{connection.url}{connection.get('/api/invite', INVITATION)['invite_url']}"
 
 
 def set_active(connection: Connection, data_root: Path, email: str, active: bool) -> int:

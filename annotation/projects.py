@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, cast, get_args
 
+from annotation.answer_shapes import PROJECTS
 from annotation.connection import Connection, UnansweredError
 from pipeline.digest import value_digest
 from schemas import ServiceError
@@ -163,7 +164,7 @@ def all_projects(connection: Connection) -> Iterable[dict[str, Any]]:
     """Yield every project on the server that we may see, ours or not, as it tells them."""
     page = 1
     while True:
-        answer = connection.get("/api/projects/", page=page, page_size=100)
+        answer = connection.get("/api/projects/", PROJECTS, page=page, page_size=100)
         yield from answer["results"]
         if not answer.get("next"):
             return

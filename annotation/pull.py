@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from annotation.answer_shapes import PEOPLE
 from annotation.connection import Connection
 from annotation.export import Imported, Unreadable, read_tasks
 from annotation.people import leads
@@ -236,7 +237,7 @@ def _people(connection: Connection, folder: Path) -> dict[int, str]:
     except (OSError, ValueError):
         known = {}
     # Who was taken off the organization is called 'Deleted' there, and keeps the name here.
-    there = [one for one in connection.get("/api/users/") if "@" in str(one["email"])]
+    there = [one for one in connection.get("/api/users/", PEOPLE) if "@" in str(one["email"])]
     now = known | {int(one["id"]): str(one["email"]).lower() for one in there}
     if now != known:
         _keep(path, connection.url, [[number, now[number]] for number in sorted(now)])

@@ -243,7 +243,7 @@ def _send(connection: Connection, project: Project, batch: Sequence[Wanted]) -> 
         body = [_task(one) for one in left]
         try:
             answer = connection.send("POST", f"/api/projects/{project.id}/import", body)
-            if int(answer.get("task_count", -1)) == len(body):
+            if isinstance(answer, dict) and answer.get("task_count") == len(body):
                 return
         except UnansweredError as error:
             if not tries_left:

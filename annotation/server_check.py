@@ -12,6 +12,7 @@ from pathlib import Path
 
 import httpx
 
+from annotation.answer_shapes import LIST, MADE, OBJECT, PERSON
 from annotation.connection import TOKEN, Connection, connect
 from annotation.projects import MODEL_VERSION, find_projects
 from annotation.server import VERSION, running
@@ -42,7 +43,7 @@ def findings(data_root: Path, recipe: str) -> list[Finding]:
 
 
 def _server(connection: Connection) -> Iterator[Finding]:
-    told = connection.get("/api/version")
+    told = connection.get("/api/version", OBJECT)
     version = str(told.get("label-studio-os-package", {}).get("version") or told.get("release") or "unknown")
     ours = ".".join(VERSION.split(".")[:2])
     fits = version.startswith(f"{ours}.")
@@ -54,10 +55,10 @@ def _server(connection: Connection) -> Iterator[Finding]:
 
 
 def _token(connection: Connection) -> Iterator[Finding]:
-    who = connection.get("/api/current-user/whoami")
+    who = connection.get("/api/current-user/whoami", PERSON)
     kind = "personal access token" if connection.has_personal_token else "legacy token"
     yield Finding(True, f"{kind} of {who['email']}")
-    owner = [one for one in connection.get("/api/organizations/")]
+    owner = connection.get("/api/organizations/", LIST)
     yield Finding(
         bool(owner),
         "it may see the organization" if owner else "it sees no organization",
@@ -87,7 +88,7 @@ def _projects(connection: Connection, recipe: str) -> Iterator[Finding]:
                 f"the screen of {project.title!r} was changed by hand",
                 "names of controls and stored values must stay; else finish that round and begin another",
             )
-        settings = connection.get(f"/api/projects/{project.id}/")
+        settings = connection.get(f"/api/projects/{project.id}/", MADE)
         if project.slot.purpose != "test" and settings.get("model_version") != MODEL_VERSION:
             yield Finding(
                 False,

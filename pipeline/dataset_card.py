@@ -8,6 +8,7 @@ import yaml
 
 from pipeline.croissant import About, Config, croissant, sha256
 from pipeline.licences import NOT_STATED, Licensed, conflicts, forbidden, remarks, shared
+from pipeline.markdown_text import inline
 from pipeline.meta import meta_values
 from pipeline.snapshot import Snapshot
 from pipeline.split_rows import joined_meta
@@ -114,7 +115,7 @@ def rows_told(rows: pa.Table) -> Iterator[str]:
     yield "| status | examples |"
     yield "|---|---|"
     for line in rows.group_by("status").aggregate([([], "count_all")]).sort_by("status").to_pylist():
-        yield f"| {line['status']} | {line['count_all']:,} |"
+        yield f"| {inline(line['status'])} | {line['count_all']:,} |"
     yield ""
 
 
@@ -135,14 +136,14 @@ def licences_told(rows: pa.Table) -> Iterator[str]:
     if told:
         yield "Licences, as far as tuneloop knows them; this is no legal advice:"
         yield ""
-        yield from (f"- {_plain(sentence)}." for sentence in told)
+        yield from (f"- {inline(sentence)}." for sentence in told)
         yield ""
 
 
 def _counted(rows: pa.Table, name: str, licence: str) -> list[str]:
     lines = rows.group_by([name, licence]).aggregate([([], "count_all")]).to_pylist()
     return sorted(
-        f"| {_plain(one[name])} | {_plain(one[licence] or NOT_STATED)} | {one['count_all']:,} |" for one in lines
+        f"| {inline(one[name])} | {inline(one[licence] or NOT_STATED)} | {one['count_all']:,} |" for one in lines
     )
 
 
@@ -152,14 +153,9 @@ def _sides(rows: pa.Table, by: str) -> Iterator[str]:
     yield f"|---|{'---|' * len(SPLITS)}"
     for name, sides in count(rows, by).items():
         n = sum(sides.values())
-        yield f"| {name} | {' | '.join(f'{sides[side]:,} ({sides[side] / n:.1%})' for side in SPLITS)} |"
+        yield f"| {inline(name)} | {' | '.join(f'{sides[side]:,} ({sides[side] / n:.1%})' for side in SPLITS)} |"
     yield ""
 
 
 def _in_order(one: Licensed) -> tuple[str, str]:
     return one.what, one.stated
-
-
-def _plain(text: str) -> str:
-    """Return a text that stays in its cell of a table."""
-    return " ".join(text.split()).replace("|", "\\|").replace("<", "&lt;")

@@ -26,6 +26,7 @@ from pipeline.dataset_card import (
 )
 from pipeline.datasheet import Datasheet
 from pipeline.licences import spdx
+from pipeline.markdown_text import inline
 from pipeline.public_rows import Personal
 from pipeline.snapshot import Snapshot
 from pipeline.strata import LANGUAGE
@@ -117,7 +118,7 @@ def _head(publication: Publication, rows: pa.Table, licence: str | None, names: 
 
 def _body(publication: Publication, rows: pa.Table, names: dict[str, list[str]]) -> Iterator[str]:
     split, answers = publication.split.manifest, publication.answers
-    yield f"# {publication.title}"
+    yield f"# {inline(publication.title)}"
     yield ""
     yield f"{split.rows:,} examples for instruction tuning, revision `{publication.revision}`. {MESSAGES}"
     yield ""

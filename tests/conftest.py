@@ -15,6 +15,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from pipeline.recipe import Recipe, load_recipe
 from pipeline.run import Outcome, run_data
+from tests.only_this_machine import only_this_machine
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,6 +26,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "shared")
 
 
 CHROMIUM = Path("/usr/bin/chromium")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """No test leaves this machine."""
+    with only_this_machine():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -183,20 +191,25 @@ def write_tokenizer(folder: Path) -> None:
     tokenizer.save(str(folder / "tokenizer.json"))
 
 
+def write_project(root: Path, recipe: str = RECIPE) -> Project:
+    """Write a project into a folder, made if need be: the tiny one's sources and tokenizer, and a recipe."""
+    root.mkdir(parents=True, exist_ok=True)
+    lines = [json.dumps({"q": q, "a": a}) for q, a in QUESTIONS]
+    (root / "questions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    notes = ["id,text,short", *(f'n{n},"{text}",{short}' for n, (text, short) in enumerate(NOTES))]
+    (root / "notes.csv").write_text("\n".join(notes) + "\n", encoding="utf-8")
+    write_tokenizer(root / "tokenizer")
+    (root / "recipe.toml").write_text(recipe, encoding="utf-8")
+    return Project(root)
+
+
 @pytest.fixture
 def make_project(tmp_path: Path) -> Callable[..., Project]:
     """Return a function that writes a project, by default the tiny one."""
 
     def make(recipe: str = RECIPE, name: str = "project") -> Project:
-        root = tmp_path / name
-        root.mkdir()
-        lines = [json.dumps({"q": q, "a": a}) for q, a in QUESTIONS]
-        (root / "questions.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        notes = ["id,text,short", *(f'n{n},"{text}",{short}' for n, (text, short) in enumerate(NOTES))]
-        (root / "notes.csv").write_text("\n".join(notes) + "\n", encoding="utf-8")
-        write_tokenizer(root / "tokenizer")
-        (root / "recipe.toml").write_text(recipe, encoding="utf-8")
-        return Project(root)
+        assert not (tmp_path / name).exists()
+        return write_project(tmp_path / name, recipe)
 
     return make
 

@@ -3,7 +3,6 @@
 Report(base="Qwen/Qwen3-0.6B", method="lora", ...)  ->  YAML that names base and library, then words and tables
 """
 
-import html
 import json
 import re
 from importlib.resources import files
@@ -11,7 +10,7 @@ from importlib.resources import files
 import yaml
 from jinja2 import Environment, StrictUndefined
 
-from pipeline.page import visible
+from pipeline.markdown_text import code, inline
 from schemas.method import Family
 from schemas.report import ARM_MEANINGS, Reading, Report
 from train.evidence_words import finds_from
@@ -33,7 +32,6 @@ _AUTO_CLASSES: dict[Family, str] = {
     "seq2seq": "AutoModelForSeq2SeqLM",
     "classify": "AutoModelForSequenceClassification",
 }
-_MARKS = re.compile(r"([\\`*_\[\]|#~!$])")
 
 
 def card(report: Report) -> str:
@@ -41,8 +39,8 @@ def card(report: Report) -> str:
     # Markdown has its own escapes: `inline` is applied where text comes from outside.
     environment = Environment(undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)  # noqa: S701
     environment.filters |= {
-        "code": _code,
-        "inline": _inline,
+        "code": code,
+        "inline": inline,
         "number": number,
         "signed": signed,
         "quoted": lambda text: json.dumps(text, ensure_ascii=True),
@@ -79,13 +77,3 @@ def _front(report: Report) -> dict[str, object]:
         "pipeline_tag": _PIPELINES[report.model.family],
         "tags": ["tuneloop", "sft", *([report.model.method] if adapter else [])],
     }
-
-
-def _inline(text: str) -> str:
-    """Return text that Markdown and HTML take as text, in one line, so that a table cell can hold it."""
-    return _MARKS.sub(r"\\\1", html.escape(visible(" ".join(text.split())), quote=False))
-
-
-def _code(text: str) -> str:
-    """Return text as code in one line; a grave accent in it is written as its code point."""
-    return f"`{visible(' '.join(text.split())).replace('`', '⟨U+0060⟩').replace('|', '⟨U+007C⟩')}`"

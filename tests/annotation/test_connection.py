@@ -17,6 +17,7 @@ from pipeline.cli import run
 from schemas import ServiceError
 from tests.annotation.answering_server import AnsweringServer
 from tests.annotation.conftest import LabelStudio
+from tests.annotation.fault_proxy import FaultProxy
 from tests.conftest import ROOT, Project
 
 NOBODY = "http://127.0.0.1:1"
@@ -199,3 +200,42 @@ def test_a_personal_token_lets_us_in_and_is_made_fresh_when_its_access_has_ended
         tokens._access_token = access
         assert connection.get("/api/current-user/whoami")["email"] == who
         assert connection._sdk._client_wrapper._tokens_client._access_token != access
+
+
+@pytest.mark.parametrize("code", [401, 400, 503])
+def test_a_server_that_tells_what_it_was_sent_gives_no_token_away(
+    code: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = "f00d" * 10
+    with AnsweringServer({"/api/projects/": (code, {"headers": {"Authorization": f"Token {token}"}})}) as server:
+        with pytest.raises(ServiceError, match=r"\(the token\)") as caught:
+            Connection(server.url, token).send("POST", "/api/projects/", {})
+    assert token not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ({"detail": "busy"}, "total: Field required"),
+        ([], "the answer: Input should be a valid dictionary"),
+        ({"total": 1, "tasks": [{"id": 7}]}, "task 7 has no data"),
+    ],
+)
+def test_an_answer_of_another_shape_is_asked_for_again_and_then_told(
+    said: object, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("annotation.connection._FIRST_WAIT", 0.001)
+    with AnsweringServer({"/api/tasks/": (200, said)}) as server:
+        with pytest.raises(ServiceError, match=f"none of Label Studio's: {told}") as caught:
+            Connection(server.url, "t").tasks(1, ["data"])
+        assert caught.value.exit_code == 5
+        assert server.asked == ["GET /api/tasks/"] * 6
+
+
+def test_an_answer_that_only_trickles_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("annotation.connection._TRIES", 1)
+    with AnsweringServer({"/api/version": (200, {"release": "1.23.2"})}) as server:
+        with FaultProxy(server.url, ["trickle"]) as proxy:
+            with pytest.raises(ServiceError, match=r"no answer: ReadTimeout: \d bytes in"):
+                Connection(proxy.url, "t", timeout=1.5).get("/api/version")
+            assert proxy.hits["trickle"] == 1

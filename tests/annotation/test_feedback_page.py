@@ -24,7 +24,11 @@ AT = "2026-11-27T09:00:00Z"
 
 @pytest.fixture
 def run_on(project: Project) -> Project:
-    """The tiny project after a training run whose texts are out to break a page, with one row sent and answered."""
+    return trained_on_naughty_texts(project)
+
+
+def trained_on_naughty_texts(project: Project) -> Project:
+    """Return the project after a training run whose texts are out to break a page, with one row sent and answered."""
     project.run()
     root = project.data
     asked = row("a", answer=NAUGHTY, prompt=[{"role": "user", "content": f"{NAUGHTY} {'w' * 900}"}])

@@ -1,6 +1,6 @@
-"""One push or pull in a process of its own, to be killed: `annotation_client.py push|pull RECIPE DATA_ROOT TASKS`.
+"""One push or pull in a process of its own, to be killed: `annotation_client.py push|pull RECIPE DATA_ROOT TASKS [URL]`.
 
-It prints a line when imports are done and work begins.
+It prints a line when imports are done and work begins. With a URL it goes there, not straight to the server.
 """
 
 import sys
@@ -37,7 +37,7 @@ def sum_tasks(n: int) -> list[Wanted]:
     return found
 
 
-def main(work: str, recipe: str, root: Path, n: int) -> None:
+def main(work: str, recipe: str, root: Path, n: int, url: str = "") -> None:
     """Do the work."""
     wanted = sum_tasks(n)
     keys = {str(one.data["example_id"]): str(one.data["task_key"]) for one in wanted}
@@ -47,7 +47,7 @@ def main(work: str, recipe: str, root: Path, n: int) -> None:
 
     server = running(root)
     assert server is not None
-    connection = Connection(server.url, server.token)
+    connection = Connection(url or server.url, server.token)
     print("begins", flush=True)
     if work == "push":
         push(connection, recipe, wanted, lambda _: label_config("review", "en"), shown_now, 10**9)
@@ -56,4 +56,4 @@ def main(work: str, recipe: str, root: Path, n: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]))
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4]), *sys.argv[5:])

@@ -69,3 +69,18 @@ def test_a_split_is_the_same_version_with_and_without_its_papers(project):
     for name in ("README.md", "croissant.json"):
         (folder_of(project) / name).unlink()
     assert Snapshot.open(project.data / "split", version).manifest.version == version
+
+
+def test_a_licence_or_a_language_of_a_stranger_s_file_is_no_markup(project):
+    lines = (project.root / "questions.jsonl").read_text("utf-8").splitlines()
+    marked = [json.dumps(json.loads(line) | {"language": "<script>alert(1)</script>"}) for line in lines]
+    (project.root / "questions.jsonl").write_text("\n".join(marked) + "\n", encoding="utf-8")
+    project.replace(
+        "recipe.toml", 'path = "questions.jsonl"',
+        'path = "questions.jsonl"\nkeep = ["language"]\nlicense = "![x](//evil.invalid/x)"',
+    )  # fmt: skip
+    project.run()
+    card = (folder_of(project) / "README.md").read_text("utf-8")
+    assert "| &lt;script&gt;alert(1)&lt;/script&gt; |" in card
+    assert "| questions | \\!\\[x\\](//evil.invalid/x) |" in card
+    assert "<script" not in card
