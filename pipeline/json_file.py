@@ -19,7 +19,8 @@ from schemas import SourceError
 
 _CHUNK_CHARS = 1 << 20
 _NEAR_END = 16  # a number, literal or escape cut by the end of the buffer is misread this near to it at most
-_LENIENT = json.JSONDecoder(strict=False)
+# Numbers stay text: one of ten million digits is the fault of its row and not of the file.
+_LENIENT = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
 _SPACE = " \t\n\r"
 
 
@@ -123,8 +124,6 @@ class _Scanner:
                     self.fail(f"broken JSON: {error.msg}")
             except RecursionError:
                 self.fail("nested too deep to be read")
-            except ValueError as error:  # Python's own limit on the digits of an integer
-                self.fail(f"broken JSON: {error}")
             else:
                 # What looks like the whole number 0 may be the 0 of a 0.5 that the buffer's end cuts.
                 if self._ended or end < len(self._buffer) - _NEAR_END:

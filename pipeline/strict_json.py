@@ -13,6 +13,7 @@ from typing import Any
 MAX_DEPTH = 100
 _INTEGERS = range(-(2**63), 2**63)
 _LONGEST_INTEGER = 20
+_LONGEST_KEY = 60
 
 
 class MalformedError(ValueError):
@@ -73,10 +74,14 @@ def _place(text: str, position: int) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise MalformedError(f"key {twice!r} stands twice in one object")
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise MalformedError(f"key {_short(twice)} stands twice in one object")
     return found
+
+
+def _short(key: str) -> str:
+    return repr(key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}...")
 
 
 def _integer(text: str) -> int:
