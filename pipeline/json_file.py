@@ -8,20 +8,21 @@ found is broken as a whole.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from io import TextIOBase
 from json.decoder import JSONDecodeError
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from pipeline.opening import MAX_LINE_BYTES, locate, open_text
+from pipeline.strict_json import SPACE
 from schemas import SourceError
 
 _CHUNK_CHARS = 1 << 20
 _NEAR_END = 16  # a number, literal or escape cut by the end of the buffer is misread this near to it at most
 # Numbers stay text: one of ten million digits is the fault of its row and not of the file.
 _LENIENT = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
-_SPACE = " \t\n\r"
 
 
 def json_rows(path: Path, name: str, encoding: str) -> Iterator[tuple[int | None, str]]:
@@ -87,8 +88,7 @@ class _Scanner:
     def peek(self) -> str:
         """Return the next character that is no space, or empty text at the end."""
         while True:
-            while self._pos < len(self._buffer) and self._buffer[self._pos] in _SPACE:
-                self._pos += 1
+            self._pos = cast(re.Match[str], SPACE.match(self._buffer, self._pos)).end()
             if self._pos < len(self._buffer) or self._ended:
                 return self._buffer[self._pos : self._pos + 1]
             self._fill()

@@ -132,7 +132,7 @@ def _parquet_rows(path: Path, name: str, columns: Collection[str] | None) -> Ite
                 for values in _batch_rows(batch):
                     n += 1
                     yield _parquet_row(n, values)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last for a column's name that is no text
         raise SourceError(
             f"not readable as parquet: {str(error).splitlines()[0]}",
             where=name,

@@ -69,7 +69,7 @@ class Snapshot:
         try:
             with pq.ParquetFile(path, page_checksum_verification=True) as file:
                 yield from file.iter_batches(BATCH_ROWS, columns=columns)
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last for a column's damaged name
             raise SnapshotError(
                 f"damaged parquet: {error}",
                 where=str(path),

@@ -5,12 +5,14 @@ surrogates; compiled parsers differ again. Rows that mean different things to di
 """
 
 import json
+import re
 from json.decoder import JSONDecodeError
 from json.encoder import encode_basestring  # the C one, of which `ensure_ascii=False` makes use
 from math import isinf
-from typing import Any
+from typing import Any, cast
 
 MAX_DEPTH = 100
+SPACE = re.compile(r"[ \t\n\r]*")
 _INTEGERS = range(-(2**63), 2**63)
 _LONGEST_INTEGER = 20
 _LONGEST_KEY = 60
@@ -60,9 +62,7 @@ def depth(value: Any) -> int:  # noqa: ANN401 - JSON holds any value
 
 
 def _skip_space(text: str, start: int) -> int:
-    while start < len(text) and text[start] in " \t\n\r":
-        start += 1
-    return start
+    return cast(re.Match[str], SPACE.match(text, start)).end()
 
 
 def _place(text: str, position: int) -> str:

@@ -1,8 +1,8 @@
 """B1: every file of JSONTestSuite through `tuneloop data`, as a source of its own and as a value inside a row.
 
-    y_object_empty_key.json   must be read, or be refused for a rule of ours that is stronger than JSON
-    n_array_extra_comma.json  must never give a row
-    i_number_huge_exp.json    JSON leaves it open: either, with a sentence
+y_object_empty_key.json   must be read, or be refused for a rule of ours that is stronger than JSON
+n_array_extra_comma.json  must never give a row
+i_number_huge_exp.json    JSON leaves it open: either, with a sentence
 """
 
 import json
