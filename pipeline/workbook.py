@@ -14,7 +14,7 @@ import json
 import re
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from string import ascii_uppercase
@@ -111,16 +111,7 @@ def _opened(path: Path, name: str) -> Iterator[CalamineWorkbook]:
         if is_locked:
             raise PasswordError("encrypted")
         with zipfile.ZipFile(path) as packed:
-            size = sum(one.file_size for one in packed.infolist())
-        if size > max(FREE_BYTES, MAX_INFLATION * path.stat().st_size):
-            raise SourceError(
-                f"inflates to {size >> 20:,} MiB, over {MAX_INFLATION} times its size",
-                where=name,
-                fix="save the sheet as .csv if you trust it, and name that file",
-            )
-            for one in packed.infolist():
-                with packed.open(one) as member:
-                    _check_size(iter(lambda: member.read(_STEP_BYTES), b""), name)
+            _check_size(packed, path.stat().st_size, name)
         with CalamineWorkbook.from_path(str(path)) as book:
             yield book
     except PasswordError:
@@ -137,21 +128,30 @@ def _opened(path: Path, name: str) -> Iterator[CalamineWorkbook]:
         raise SourceError(f"not readable as .xlsx: {error}", where=name, fix="save or fetch the file again") from None
 
 
-def _check_size(chunks: Iterable[bytes], name: str) -> None:
-    """Raise SourceError if cells stand so far apart that the sheet would not fit into memory."""
-    rows = columns = 0
-    left = b""
-    for chunk in chunks:
-        text = left + chunk
-        for letters, digits in _CELL.findall(text):
-            rows, columns = max(rows, int(digits[:9])), max(columns, _number(letters[:9]))
-        left = text[-_LONGEST_CELL:]
-    if rows > _LAST_ROW or columns > _LAST_COLUMN or rows * columns > MAX_CELLS:
+def _check_size(packed: zipfile.ZipFile, packed_bytes: int, name: str) -> None:
+    """Raise SourceError if a workbook inflates without end, or has cells too far apart to fit into memory."""
+    size = sum(one.file_size for one in packed.infolist())
+    if size > max(FREE_BYTES, MAX_INFLATION * packed_bytes):
         raise SourceError(
-            f"a sheet of {rows:,} rows and {columns:,} columns",
+            f"inflates to {size >> 20:,} MiB, over {MAX_INFLATION} times its size",
             where=name,
-            fix=f"delete the cells far below or beside the others, or save it as .csv; read are {MAX_CELLS:,} cells",
+            fix="save the sheet as .csv if you trust it, and name that file",
         )
+    for one in packed.infolist():
+        rows = columns = 0
+        left = b""
+        with packed.open(one) as member:
+            while chunk := member.read(_STEP_BYTES):
+                text = left + chunk
+                for letters, digits in _CELL.findall(text):
+                    rows, columns = max(rows, int(digits[:9])), max(columns, _number(letters[:9]))
+                left = text[-_LONGEST_CELL:]
+        if rows > _LAST_ROW or columns > _LAST_COLUMN or rows * columns > MAX_CELLS:
+            raise SourceError(
+                f"a sheet of {rows:,} rows and {columns:,} columns, more than the {MAX_CELLS:,} cells that are read",
+                where=name,
+                fix="delete the cells far below or beside the others, or save the sheet as .csv and name that file",
+            )
 
 
 def _header_at(sheet: CalamineSheet, skip: int) -> int | None:

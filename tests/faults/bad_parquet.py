@@ -121,7 +121,7 @@ def _line(what: str, cases: dict[str, Writer]) -> Line:
             folder = Path(place)
             _write(write, folder / "a.parquet")
             source = 'path = "a.parquet"\ntemplate = "instruct"\nlimit = 50000'
-            trial, kept, dropped = ingest(folder, source, seconds=120)
+            trial, kept, dropped = ingest(folder, source, seconds=300)
         peak = max(peak, trial.peak_mb)
         kind = {0: "read" if kept else "all dropped", 2: "columns refused", 3: "file refused"}
         outcomes[kind.get(trial.code or 0, "other") if trial.is_sound else "crashed"] += 1

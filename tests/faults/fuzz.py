@@ -238,7 +238,7 @@ def _batch(name: str, sound: bytes, read: Read, folder: Path, first: int) -> tup
     return last, found, f"ended with {code}" if code else ""
 
 
-def _read_all(name: str, sound: bytes, read: Read, folder: Path, first: int, pipe: Any) -> None:  # noqa: ANN401
+def _read_all(name: str, sound: bytes, read: Read, folder: Path, first: int, pipe: Any) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MB << 20, _MOST_MB << 20))
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 2)

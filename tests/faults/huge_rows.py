@@ -106,7 +106,7 @@ def _json_case(case: Case, ending: str) -> tuple[str, str, int]:
     if trial.peak_mb > MOST_MB:
         problem = f"{case.name}: peak {trial.peak_mb} MB"
     elif case.says not in said or bool(case.says) == (outcome == "kept"):
-        # A .json file with an element over the limit has no bounds that can be found: it is refused whole.
+        # A .json file with an element over the limit, or too deep, has no bounds that can be found: it is refused whole.
         if not (ending == "json" and "longer than 64 MiB" in said):
             problem = f"{case.name}: {outcome}, {said or len(kept)}"
     return outcome, problem, trial.peak_mb

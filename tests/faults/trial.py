@@ -53,7 +53,10 @@ class Trial:
         if not self.is_sound:
             last = [line for line in self.says.splitlines() if line.strip()][-2:]
             return f"exit {self.code}: {' | '.join(last)[:300]}"
-        return next((line for line in self.says.splitlines() if line.strip()), "") if self.code else "ok"
+        if not self.code:
+            return "ok"
+        lines = self.says.splitlines()
+        return next((one for one, after in zip(lines, lines[1:], strict=False) if after.startswith("  where:")), "")
 
 
 def run(words: Sequence[str], folder: Path, *, seconds: int = 120, limit_mb: int = 0, rights: bool = True) -> Trial:
@@ -123,7 +126,7 @@ def recipe(sources: str, settings: str = "") -> str:
     return f'name = "r"\n[ingest]\nmax_bad_share = 1.0\n{blocks}{settings}'
 
 
-def ingest(folder: Path, source: str, **options: Any) -> tuple[Trial, list[dict[str, Any]], list[dict[str, Any]]]:  # noqa: ANN401
+def ingest(folder: Path, source: str, **options: Any) -> tuple[Trial, list[dict[str, Any]], list[dict[str, Any]]]:
     """Run ingest over a source in a folder; return what became of it, and the rows kept and dropped."""
     (folder / "r.toml").write_text(recipe(source), "utf-8")
     trial = run(["data", "--recipe", "r.toml", "--to", "ingest", "--workers", "1"], folder, **options)
