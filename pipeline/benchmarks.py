@@ -8,7 +8,6 @@ alone and with the context or the choices.
 """
 
 import csv
-import gzip
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from pipeline.opening import open_bytes
 from schemas import SourceError
 
 QUESTIONS = ("question", "prompt", "instruction", "turns", "problem", "query", "text")
@@ -56,8 +56,8 @@ def read_items(files: Mapping[str, Path]) -> list[Item]:
     for name, path in files.items():
         try:
             rows = list(_rows(path))
-        except (OSError, EOFError, ValueError, csv.Error) as error:
-            what = f"benchmark cannot be read: {error}"
+        except (OSError, ValueError, RecursionError, csv.Error, pa.ArrowException) as error:
+            what = f"benchmark cannot be read: {str(error).splitlines()[0]}"
             fix = f"give one of {', '.join(ENDINGS)}, text in UTF-8, also as .gz"
             problems.append(SourceError(what, where=name, fix=fix))
             continue
@@ -99,7 +99,8 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
     ending = path.with_suffix("").suffix if is_packed else path.suffix
     if ending not in ENDINGS:
         raise ValueError(f"unknown ending {ending!r}")
-    data = gzip.decompress(path.read_bytes()) if is_packed else path.read_bytes()
+    with open_bytes(path) as file:
+        data = file.read()
     if ending == ".parquet":
         yield from pq.read_table(pa.BufferReader(data)).to_pylist()
         return

@@ -8,19 +8,21 @@ found is broken as a whole.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from io import TextIOBase
 from json.decoder import JSONDecodeError
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from pipeline.opening import MAX_LINE_BYTES, locate, open_text
+from pipeline.strict_json import SPACE
 from schemas import SourceError
 
 _CHUNK_CHARS = 1 << 20
 _NEAR_END = 16  # a number, literal or escape cut by the end of the buffer is misread this near to it at most
-_LENIENT = json.JSONDecoder(strict=False)
-_SPACE = " \t\n\r"
+# Numbers stay text: one of ten million digits is the fault of its row and not of the file.
+_LENIENT = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
 
 
 def json_rows(path: Path, name: str, encoding: str) -> Iterator[tuple[int | None, str]]:
@@ -86,8 +88,7 @@ class _Scanner:
     def peek(self) -> str:
         """Return the next character that is no space, or empty text at the end."""
         while True:
-            while self._pos < len(self._buffer) and self._buffer[self._pos] in _SPACE:
-                self._pos += 1
+            self._pos = cast(re.Match[str], SPACE.match(self._buffer, self._pos)).end()
             if self._pos < len(self._buffer) or self._ended:
                 return self._buffer[self._pos : self._pos + 1]
             self._fill()
@@ -123,8 +124,6 @@ class _Scanner:
                     self.fail(f"broken JSON: {error.msg}")
             except RecursionError:
                 self.fail("nested too deep to be read")
-            except ValueError as error:  # Python's own limit on the digits of an integer
-                self.fail(f"broken JSON: {error}")
             else:
                 # What looks like the whole number 0 may be the 0 of a 0.5 that the buffer's end cuts.
                 if self._ended or end < len(self._buffer) - _NEAR_END:

@@ -128,11 +128,11 @@ def _parquet_rows(path: Path, name: str, columns: Collection[str] | None) -> Ite
             if len(set(names)) < len(names):
                 raise SourceError("two columns of one name", where=name, fix="rename one and write the file again")
             wanted = None if columns is None else [column for column in names if column in columns]
-            for batch in file.iter_batches(_PARQUET_ROWS, columns=wanted):
+            for batch in file.iter_batches(_rows_at_once(file.metadata), columns=wanted):
                 for values in _batch_rows(batch):
                     n += 1
                     yield _parquet_row(n, values)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last for a column's name that is no text
         raise SourceError(
             f"not readable as parquet: {str(error).splitlines()[0]}",
             where=name,
@@ -140,16 +140,30 @@ def _parquet_rows(path: Path, name: str, columns: Collection[str] | None) -> Ite
         ) from error
 
 
+def _rows_at_once(metadata: pq.FileMetaData) -> int:
+    """Return how many rows to hold at a time: fewer where they are long."""
+    groups = [metadata.row_group(at) for at in range(metadata.num_row_groups)]
+    longest = max((one.total_byte_size // max(one.num_rows, 1) for one in groups), default=1)
+    return max(1, min(_PARQUET_ROWS, MAX_LINE_BYTES // max(longest, 1)))
+
+
 def _batch_rows(batch: pa.RecordBatch) -> Iterator[dict[str, Any] | ValueError | OverflowError]:
     """Yield the rows, and in place of one that Python cannot hold the error that says why."""
-    try:
-        yield from batch.to_pylist()
-    except (ValueError, OverflowError):
-        for i in range(batch.num_rows):
-            try:
-                yield batch.slice(i, 1).to_pylist()[0]
-            except (ValueError, OverflowError) as error:
-                yield error
+    if batch.nbytes <= MAX_LINE_BYTES:
+        try:
+            yield from batch.to_pylist()
+            return
+        except (ValueError, OverflowError):
+            pass
+    for at in range(batch.num_rows):
+        row = batch.slice(at, 1)
+        try:
+            if row.nbytes > MAX_LINE_BYTES:
+                yield ValueError(f"longer than {MAX_LINE_BYTES >> 20} MiB")
+            else:
+                yield row.to_pylist()[0]
+        except (ValueError, OverflowError) as error:
+            yield error
 
 
 def _parquet_row(n: int, values: dict[str, Any] | ValueError | OverflowError) -> Row:

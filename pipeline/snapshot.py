@@ -98,7 +98,7 @@ class Snapshot:
                 # A page header that was hit can end a column early without a word.
                 if rows != file.metadata.num_rows:
                     raise pa.ArrowInvalid(f"{rows} rows instead of {file.metadata.num_rows}")
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last for a column's damaged name
             raise SnapshotError(
                 f"damaged parquet: {error}",
                 where=str(path),

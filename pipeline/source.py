@@ -18,6 +18,8 @@ from schemas import Strict
 Plain = str | int | float | bool
 STDIN, HUB = "-", "hf://"
 _HUB_PATH = re.compile(r"hf://[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
+# They write other things than files: names of hosts, and literals of Python, where a backslash is no backslash.
+_NO_ENCODINGS_OF_FILES = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape")
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 
 
@@ -55,9 +57,14 @@ class Source(Strict):
     @classmethod
     def _is_known(cls, encoding: str) -> str:
         try:
-            return codecs.lookup(encoding).name
-        except LookupError:
-            raise ValueError("encoding is not one that Python knows; try utf-8, cp1252 or utf-16") from None
+            name = codecs.lookup(encoding).name
+            # Python also calls base64, bz2 and the like encodings: of bytes, which say so here.
+            "".encode(name)
+        except (LookupError, UnicodeError):
+            name = None
+        if name is None or name in _NO_ENCODINGS_OF_FILES:
+            raise ValueError("encoding is not one of text files that Python knows; try utf-8, cp1252 or utf-16")
+        return name
 
     @field_validator("clean")
     @classmethod

@@ -19,6 +19,7 @@ from pipeline.readers import ARCHIVES, KINDS, kind_of
 from pipeline.source import STDIN, Source
 from schemas import ConfigError, DataError, SourceError, nearest
 
+_LONGEST_SHOWN = 300  # characters of a path in an error
 _HUB_READER = "pipeline.hub_source"  # loads `datasets`, which takes a second
 
 
@@ -91,23 +92,48 @@ def find_files(path: str, root: Path, where: str) -> dict[str, Path]:
     Raises:
         SourceError: There is none, or a named file has an unknown ending.
     """
-    full = Path(os.path.normpath(root / Path(path).expanduser()))
-    if full.is_dir():
-        found = [p for p in full.rglob("*") if kind_of(p) and not _is_hidden(p.relative_to(full))]
-        found = [p for p in found if kind_of(p) != "text"] or found
-    elif full.exists():
-        found = [full]
-    else:
-        found = [Path(name) for name in glob.glob(str(full), recursive=True)]
-    files = sorted(file for file in found if file.is_file())
+    try:
+        full = Path(os.path.normpath(root / Path(path).expanduser()))
+        files = sorted(file for file in _found(full) if file.is_file())
+    except (OSError, RuntimeError) as error:  # a name too long, a folder not ours to read; a home that nobody has
+        why, name = str(error), _short(path)
+        if isinstance(error, OSError) and error.strerror:
+            why, name = error.strerror, _short(str(error.filename or path))
+        raise SourceError(
+            f"{name} cannot be looked at: {why}", where=where, fix="mend `path`, or make the folder readable"
+        ) from error
     known = ", ".join(KINDS)
     if not files:
         others = [other.name for other in full.parent.iterdir()] if full.parent.is_dir() else []
         hint = nearest(full.name, others[:1000]) if others else f"there is no folder {full.parent}"
         fix = f"mend `path`: {hint}" if not full.is_dir() else f"a folder is searched for {known}"
-        raise SourceError(f"no file at {path!r}", where=f"{where}, {full}", fix=fix)
+        raise SourceError(f"no file at {_short(path)}", where=f"{where}, {_short(str(full))[1:-1]}", fix=fix)
     raise_together(_unreadable(file, f"{where}, {file}") for file in files if not kind_of(file))
     return {_name(file, root): file for file in files}
+
+
+def _found(full: Path) -> list[Path]:
+    """Return what a folder holds, or a glob or name means."""
+    if full.is_dir():
+        inside = [Path(folder, name) for folder, _, names in os.walk(full, onerror=_refuse) for name in names]
+        found = [path for path in inside if kind_of(path) and not _is_hidden(path.relative_to(full))]
+        return [path for path in found if kind_of(path) != "text"] or found
+    if full.exists():
+        return [full]
+    return _once(path for path in map(Path, glob.glob(str(full), recursive=True)) if path.is_file())
+
+
+def _refuse(error: OSError) -> None:
+    """Raise what a folder that cannot be read gives, since its rows would be missing without a word."""
+    raise error
+
+
+def _once(files: Iterable[Path]) -> list[Path]:
+    """Return each file once, under its shortest name: a link to a folder above gives a glob 40 names for it."""
+    found: dict[Path, Path] = {}
+    for file in sorted(files, key=lambda one: (len(one.parts), one)):
+        found.setdefault(file.resolve(), file)
+    return list(found.values())
 
 
 def _unreadable(file: Path, where: str) -> SourceError:
@@ -129,6 +155,10 @@ def _unreadable(file: Path, where: str) -> SourceError:
 def _name(file: Path, root: Path) -> str:
     top = Path(os.path.normpath(root))
     return file.relative_to(top).as_posix() if file.is_relative_to(top) else file.as_posix()
+
+
+def _short(path: str) -> str:
+    return repr(path if len(path) <= _LONGEST_SHOWN else f"{path[:_LONGEST_SHOWN]}...")
 
 
 def _is_hidden(path: Path) -> bool:

@@ -5,14 +5,17 @@ surrogates; compiled parsers differ again. Rows that mean different things to di
 """
 
 import json
+import re
 from json.decoder import JSONDecodeError
 from json.encoder import encode_basestring  # the C one, of which `ensure_ascii=False` makes use
 from math import isinf
-from typing import Any
+from typing import Any, cast
 
 MAX_DEPTH = 100
+SPACE = re.compile(r"[ \t\n\r]*")
 _INTEGERS = range(-(2**63), 2**63)
 _LONGEST_INTEGER = 20
+_LONGEST_KEY = 60
 
 
 class MalformedError(ValueError):
@@ -59,9 +62,7 @@ def depth(value: Any) -> int:  # noqa: ANN401 - JSON holds any value
 
 
 def _skip_space(text: str, start: int) -> int:
-    while start < len(text) and text[start] in " \t\n\r":
-        start += 1
-    return start
+    return cast(re.Match[str], SPACE.match(text, start)).end()
 
 
 def _place(text: str, position: int) -> str:
@@ -73,10 +74,14 @@ def _place(text: str, position: int) -> str:
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise MalformedError(f"key {twice!r} stands twice in one object")
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise MalformedError(f"key {_short(twice)} stands twice in one object")
     return found
+
+
+def _short(key: str) -> str:
+    return repr(key if len(key) <= _LONGEST_KEY else f"{key[:_LONGEST_KEY]}...")
 
 
 def _integer(text: str) -> int:

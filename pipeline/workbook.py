@@ -11,7 +11,9 @@ a row with a needed cell inside a merge cannot be used.
 
 import datetime
 import json
+import re
 import zipfile
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +26,14 @@ from pipeline.opening import FREE_BYTES, MAX_INFLATION
 from pipeline.row import Layout, Row
 from schemas import ConfigError, SourceError, nearest
 
+MAX_CELLS = 32 << 20  # of a sheet, blank ones between others too: calamine keeps all, 32 bytes each
+_LAST_ROW, _LAST_COLUMN = 1 << 20, 1 << 14  # of any sheet, as the format has it
+_CELL = re.compile(rb"""<(?:\w+:)?c\s[^<>]*?\br\s*=\s*["']([A-Za-z]+)([0-9]+)["']""")
+_LONGEST_CELL = 4096  # bytes of the opening tag of a cell
+_STEP_BYTES = 1 << 20
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # of an encrypted workbook, and of the .xls before 2007
+
+_UNREADABLE = (CalamineError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError)
 
 
 def sheet_names(path: Path, name: str) -> list[str]:
@@ -72,9 +81,8 @@ def sheet_rows(path: Path, name: str, layout: Layout, columns: Collection[str] |
     """
     with _opened(path, name) as book:
         sheet = book.get_sheet_by_name(layout.sheet)
-        covered = _covered(sheet)
         header: list[str] = []
-        for n, cells in enumerate(sheet.iter_rows(), start=1):
+        for (n, cells), covered in zip(enumerate(sheet.iter_rows(), start=1), _covered(sheet, name), strict=False):
             if n == layout.skip + 1:
                 header = [_text(cell) for cell in cells]
             if n <= layout.skip + 1 or all(cell == "" for cell in cells):
@@ -84,7 +92,7 @@ def sheet_rows(path: Path, name: str, layout: Layout, columns: Collection[str] |
             merged = [
                 f"{_letters(at)}{n}"
                 for at, column in enumerate(header)
-                if (n - 1, at) in covered and column.strip() and (columns is None or column in columns)
+                if at in covered and column.strip() and (columns is None or column in columns)
             ]
             if merged:
                 detail = f"{', '.join(merged)} lies in a merge of cells and has no value; unmerge and fill it"
@@ -103,13 +111,7 @@ def _opened(path: Path, name: str) -> Iterator[CalamineWorkbook]:
         if is_locked:
             raise PasswordError("encrypted")
         with zipfile.ZipFile(path) as packed:
-            size = sum(one.file_size for one in packed.infolist())
-        if size > max(FREE_BYTES, MAX_INFLATION * path.stat().st_size):
-            raise SourceError(
-                f"inflates to {size >> 20:,} MiB, over {MAX_INFLATION} times its size",
-                where=name,
-                fix="save the sheet as .csv if you trust it, and name that file",
-            )
+            _check_size(packed, path.stat().st_size, name)
         with CalamineWorkbook.from_path(str(path)) as book:
             yield book
     except PasswordError:
@@ -118,8 +120,38 @@ def _opened(path: Path, name: str) -> Iterator[CalamineWorkbook]:
             where=name,
             fix="open it, take the password off (or save it as .xlsx or .csv), and name the new file",
         ) from None
-    except (CalamineError, zipfile.BadZipFile, OSError) as error:
+    except _UNREADABLE as error:
         raise SourceError(f"not readable as .xlsx: {error}", where=name, fix="save or fetch the file again") from error
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of a reader written in Rust; no name to import it by
+            raise
+        raise SourceError(f"not readable as .xlsx: {error}", where=name, fix="save or fetch the file again") from None
+
+
+def _check_size(packed: zipfile.ZipFile, packed_bytes: int, name: str) -> None:
+    """Raise SourceError if a workbook inflates without end, or has cells too far apart to fit into memory."""
+    size = sum(one.file_size for one in packed.infolist())
+    if size > max(FREE_BYTES, MAX_INFLATION * packed_bytes):
+        raise SourceError(
+            f"inflates to {size >> 20:,} MiB, over {MAX_INFLATION} times its size",
+            where=name,
+            fix="save the sheet as .csv if you trust it, and name that file",
+        )
+    for one in packed.infolist():
+        rows = columns = 0
+        left = b""
+        with packed.open(one) as member:
+            while chunk := member.read(_STEP_BYTES):
+                text = left + chunk
+                for letters, digits in _CELL.findall(text):
+                    rows, columns = max(rows, int(digits[:9])), max(columns, _number(letters[:9]))
+                left = text[-_LONGEST_CELL:]
+        if rows > _LAST_ROW or columns > _LAST_COLUMN or rows * columns > MAX_CELLS:
+            raise SourceError(
+                f"a sheet of {rows:,} rows and {columns:,} columns, more than the {MAX_CELLS:,} cells that are read",
+                where=name,
+                fix="delete the cells far below or beside the others, or save the sheet as .csv and name that file",
+            )
 
 
 def _header_at(sheet: CalamineSheet, skip: int) -> int | None:
@@ -137,16 +169,25 @@ def _cells(sheet: CalamineSheet, n: int) -> list[str]:
     return []
 
 
-def _covered(sheet: CalamineSheet) -> set[tuple[int, int]]:
-    """Return row and column, from 0, of every cell inside a merge but its first; only where the sheet has cells."""
-    last_row, last_column = sheet.end or (0, 0)
-    return {
-        (row, column)
-        for (top, left), (bottom, right) in sheet.merged_cell_ranges or ()
-        for row in range(top, min(bottom, last_row) + 1)
-        for column in range(left, min(right, last_column) + 1)
-        if (row, column) != (top, left)
-    }
+def _covered(sheet: CalamineSheet, name: str) -> Iterator[set[int]]:
+    """Yield for each row the columns, from 0, that lie in a merge and are not its first cell.
+
+    Raises:
+        SourceError: Merges lie over each other, as no program writes them.
+    """
+    last_column = (sheet.end or (0, 0))[1]
+    waiting = sorted(sheet.merged_cell_ranges or (), reverse=True)
+    open_now: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    for row in range(_LAST_ROW):
+        while waiting and waiting[-1][0][0] <= row:
+            open_now.append(waiting.pop())
+        open_now = [one for one in open_now if one[1][0] >= row]
+        columns = [range(left, min(right, last_column) + 1) for (_, left), (_, right) in open_now]
+        if sum(map(len, columns)) > last_column + 1:
+            where = f"{name}, row {row + 1}"
+            raise SourceError("merges of cells lie over each other", where=where, fix="unmerge them and save it again")
+        firsts = {left for (top, left), _ in open_now if top == row}
+        yield {column for these in columns for column in these} - firsts
 
 
 def _plain(cell: object) -> object:
@@ -163,6 +204,14 @@ def _plain(cell: object) -> object:
 def _text(cell: object) -> str:
     value = _plain(cell)
     return "" if value is None else str(value)
+
+
+def _number(letters: bytes) -> int:
+    """Return the number of a column, from 1: A is 1, AA is 27."""
+    number = 0
+    for letter in letters.upper():
+        number = 26 * number + letter - ord("A") + 1
+    return number
 
 
 def _letters(at: int) -> str:
