@@ -97,7 +97,11 @@ def test_sigterm_to_the_parent_or_to_all_ends_all_without_waiting_for_the_work(t
     process.stdout.readline()
     time.sleep(delay)
     to(process.pid, signal.SIGTERM)
-    said = process.communicate(timeout=30)[1]
+    try:
+        said = process.communicate(timeout=30)[1]
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
 
     assert said.rstrip().endswith("Terminated"), said
     assert said.count("Traceback") == 1, said
