@@ -21,6 +21,7 @@ from pipeline.lock import locked
 from pipeline.partition import Partition, dealt_before
 from pipeline.parts import PartJob, run_part
 from pipeline.plan import Outcome, StagePlan, made_meanwhile
+from pipeline.refusal import told_refusals
 from pipeline.reuse import part_keys, reusable, take_over
 from pipeline.snapshot import Snapshot, commit, content_version, make_folder, sync
 from pipeline.stage import Part, State, no_rows_left
@@ -89,21 +90,15 @@ def work_folder(stage_folder: Path, recipe: str, what: str) -> Iterator[Path]:
         what: Is being written, for the message.
 
     Raises:
-        SnapshotError: The disk is full or refuses; nothing of this run is in the store.
+        SnapshotError: The disk is full or refuses, or memory ran out; nothing of this run is in the store.
     """
     tmp = make_folder(stage_folder / "tmp")
     for left in tmp.glob(f"{recipe}--*"):
         shutil.rmtree(left, ignore_errors=True)
     work = make_folder(tmp / f"{recipe}--{os.getpid()}")
     try:
-        yield work
-    except OSError as error:
-        raise SnapshotError(
-            f"{what} could not be written: {error.strerror or error}",
-            where=str(error.filename or work),
-            fix="free space or mend the permissions (`tuneloop gc` removes old versions), then run again; "
-            "the store is as it was",
-        ) from error
+        with told_refusals(what, work):
+            yield work
     finally:
         shutil.rmtree(work, ignore_errors=True)
 

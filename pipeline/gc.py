@@ -10,6 +10,7 @@ from pipeline.ledger import STAGE as LEDGER
 from pipeline.lock import holder_pid, locked
 from pipeline.prompts import INDEX as PROMPT_INDEX
 from pipeline.prompts import prompt_maker
+from pipeline.refusal import told_refusals
 from pipeline.segments import INDEX, maker, stale_segments
 from pipeline.snapshot import make_folder, versions_in
 from pipeline.tags import read_tag, tag_paths
@@ -53,10 +54,14 @@ def collect(data_root: Path, keep: int) -> Garbage:
     """Remove what `find_garbage` finds while holding every recipe's lock, so that no run loses a parent.
 
     Raises:
-        SnapshotError: A run holds one of the locks.
+        SnapshotError: A run holds one of the locks, or the disk refuses.
     """
-    stages = [(stage, recipe) for stage in refs.stages_in(data_root) for recipe in refs.recipes_with(data_root, stage)]
-    return _collect_locked(data_root, keep, stages)
+    with told_refusals("the store", data_root):
+        return _collect_locked(data_root, keep, _lists(data_root))
+
+
+def _lists(data_root: Path) -> list[tuple[str, str]]:
+    return [(stage, recipe) for stage in refs.stages_in(data_root) for recipe in refs.recipes_with(data_root, stage)]
 
 
 def _collect_locked(data_root: Path, keep: int, stages: list[tuple[str, str]]) -> Garbage:

@@ -8,6 +8,7 @@ from pipeline.engine import spread_over
 from pipeline.execute import Progress, run_stage
 from pipeline.plan import Outcome, StagePlan, plans, problems_after, settled
 from pipeline.recipe import Recipe
+from pipeline.refusal import told_refusals
 from schemas import ConfigError, nearest
 
 __all__ = ["Outcome", "Progress", "plan_data", "run_data"]
@@ -35,18 +36,31 @@ def run_data(
     if to is not None and to not in names:
         raise ConfigError(f"no stage {to!r}", where="--to", fix=nearest(to, names))
     outcomes: list[Outcome] = []
-    with spread_over(recipe.engine, workers):
-        for run in plans(recipe, data_root, root or Path.cwd(), to, outcomes):
-            outcome = settled(run, data_root)
-            if outcome is None:
-                if not any(one.ran for one in outcomes):
-                    _look_ahead(recipe, run, to)
-                outcome = run_stage(run, data_root, progress, workers)
-            outcomes.append(outcome)
-            progress.end(outcome)
-    if outcomes and outcomes[-1].stage == "split":
-        ledger.point_latest(data_root, recipe.name, outcomes[-1].record.version)
+    with told_refusals("the store", data_root), spread_over(recipe.engine, workers):
+        _run_stages(recipe, data_root, progress, to, workers, root or Path.cwd(), outcomes)
+        if outcomes and outcomes[-1].stage == "split":
+            ledger.point_latest(data_root, recipe.name, outcomes[-1].record.version)
     return outcomes
+
+
+def _run_stages(
+    recipe: Recipe,
+    data_root: Path,
+    progress: Progress,
+    to: str | None,
+    workers: int | None,
+    root: Path,
+    outcomes: list[Outcome],
+) -> None:
+    """Run what has to run and add what became of each stage to `outcomes`, which later plans build on."""
+    for run in plans(recipe, data_root, root, to, outcomes):
+        outcome = settled(run, data_root)
+        if outcome is None:
+            if not any(one.ran for one in outcomes):
+                _look_ahead(recipe, run, to)
+            outcome = run_stage(run, data_root, progress, workers)
+        outcomes.append(outcome)
+        progress.end(outcome)
 
 
 def plan_data(recipe: Recipe, data_root: Path, root: Path | None = None) -> list[tuple[str, list[str]]]:

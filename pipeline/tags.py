@@ -6,6 +6,7 @@ from pathlib import Path
 from pipeline import refs
 from pipeline.ledger import point
 from pipeline.recipe import STAGES
+from pipeline.refusal import told_refusals
 from pipeline.seal import NewerFormatError, sealed, unseal
 from pipeline.snapshot import make_folder, write_whole
 from pipeline.working_copy import share_tag
@@ -51,12 +52,18 @@ def tag(data_root: Path, recipe: str, name: str) -> Path:
 
     Raises:
         ConfigError: The name is not a plain word, or is taken by another version.
-        SnapshotError: The recipe has no split yet, or somebody gave the bucket this tag at this moment.
+        SnapshotError: The recipe has no split yet, the disk refuses, or somebody gave the bucket this tag at this
+            moment.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name.startswith("latest-"):
         raise ConfigError(
             f"{name!r} cannot be a tag", where="tag NAME", fix="use letters, digits, dots and dashes, such as v1"
         )
+    with told_refusals("the tag", data_root / "tags"):
+        return _tag(data_root, recipe, name)
+
+
+def _tag(data_root: Path, recipe: str, name: str) -> Path:
     runs: dict[str, str] = {}
     versions: dict[str, str] = {}
     for stage in STAGES:

@@ -60,13 +60,13 @@ def _lost(what: str, base: Path, stage: str, place: Path, share: float, rng: ran
     points = [*range(1, calls + 1)] if share >= 1 else rng.sample(range(1, calls + 1), max(2, round(share * calls)))
     for at in [*points, calls + 1]:
         store.copy(base, root)
-        own = _inodes(root)
+        own, originals = _inodes(root), _places(root, base)
         synced = _run_and_note(root, stage, at, place / "synced.json")
         for kind in ("all lost", "all kept", "some", "some"):
             disk = place / "disk"
             shutil.rmtree(disk, ignore_errors=True)
             shutil.copytree(base, disk, symlinks=True, ignore=shutil.ignore_patterns("data"))
-            _build(root / "data", disk / "data", own, synced, kind, rng)
+            _Disk(root / "data", own, originals, synced, kind, rng).write(disk / "data")
             name, wrong = standing(disk, before, after)
             if at > calls and name != "new":
                 wrong.append(f"a finished run is lost: {name}")
@@ -87,6 +87,11 @@ def _inodes(root: Path) -> dict[int, Listing]:
         found[here.stat().st_ino] = {name: (here / name).lstat().st_ino for name in (*folders, *files)}
         found |= {(here / name).lstat().st_ino: {} for name in files}
     return found
+
+
+def _places(root: Path, base: Path) -> dict[int, Path]:
+    """Return where what an inode held before the run still lies."""
+    return {path.lstat().st_ino: base / path.relative_to(root) for path in (root / "data").rglob("*")}
 
 
 def _run_and_note(root: Path, stage: str, at: int, note: Path) -> dict[int, Listing]:
@@ -121,38 +126,47 @@ def _run_and_note(root: Path, stage: str, at: int, note: Path) -> dict[int, List
     return {int(inode): names for inode, names in json.loads(note.read_text()).items()}
 
 
-def _build(
-    real: Path, disk: Path, own: dict[int, Listing], synced: dict[int, Listing], kind: str, rng: random.Random
-) -> None:
-    """Write the folder as the disk may hold it."""
-    places = {path.lstat().st_ino: path for path in [real, *real.rglob("*")]}
+class _Disk:
+    """The store as the disk may hold it after the power went."""
 
-    def names(folder: Path, inode: int) -> Listing:
-        sure = synced.get(inode, own.get(inode, {}))
+    def __init__(
+        self,
+        real: Path,
+        own: dict[int, Listing],
+        originals: dict[int, Path],
+        synced: dict[int, Listing],
+        kind: str,
+        rng: random.Random,
+    ) -> None:
+        self._sure, self._kind, self._rng, self._real = {**own, **synced}, kind, rng, real
+        self._places = {**originals, **{path.lstat().st_ino: path for path in [real, *real.rglob("*")]}}
+
+    def write(self, to: Path) -> None:
+        """Write it to a new folder."""
+        self._write(self._real.stat().st_ino, to)
+
+    def _names(self, folder: Path, inode: int) -> Listing:
+        sure = self._sure.get(inode, {})
         now = {one.name: one.lstat().st_ino for one in folder.iterdir()}
-        if kind == "all lost":
-            return sure
-        if kind == "all kept":
-            return now
+        if self._kind != "some":
+            return sure if self._kind == "all lost" else now
         found = {}
         for name in sorted({*sure, *now}):
             either = [one for one in (sure.get(name), now.get(name)) if one is not None]
-            if sure.get(name) == now.get(name) or rng.random() < 0.5:
-                found[name] = rng.choice(either)
+            if sure.get(name) == now.get(name) or self._rng.random() < 0.5:
+                found[name] = self._rng.choice(either)
         return found
 
-    def write(inode: int, to: Path) -> None:
-        path = places.get(inode)
-        if path is None:  # removed since, and the removal may be lost: what was in it is of no use to anybody
+    def _write(self, inode: int, to: Path) -> None:
+        path = self._places.get(inode)
+        if path is None:  # made and removed by the run itself
             return
         mode = path.lstat().st_mode
         if stat.S_ISLNK(mode):
             to.symlink_to(path.readlink())
         elif stat.S_ISDIR(mode):
             to.mkdir()
-            for name, one in names(path, inode).items():
-                write(one, to / name)
+            for name, one in self._names(path, inode).items():
+                self._write(one, to / name)
         else:
-            to.write_bytes(path.read_bytes() if inode in synced or inode in own else b"")
-
-    write(real.stat().st_ino, disk)
+            to.write_bytes(path.read_bytes() if inode in self._sure else b"")

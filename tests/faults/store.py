@@ -8,7 +8,6 @@ import itertools
 import json
 import os
 import shutil
-import sys
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -156,14 +155,18 @@ def in_child(work: Callable[[], object], log: Path | None = None) -> int:
         code = 0
     except DataError as error:
         code = error.exit_code
-        if log:
-            log.write_text(str(error))
+        _tell(log, str(error))
     except KeyboardInterrupt:
         code = 130
     except BaseException:  # noqa: BLE001 - the child tells what happened and ends
-        if log:
-            log.write_text(traceback.format_exc())
-        else:
-            traceback.print_exc(file=sys.stderr)
+        _tell(log, traceback.format_exc())
     finally:
         os._exit(code)
+
+
+def _tell(log: Path | None, text: str) -> None:
+    # By number: sys.stderr may have been opened on something else, and nothing may be opened under some limits.
+    if log:
+        log.write_text(text)
+    else:
+        os.write(2, text.encode())

@@ -1,6 +1,9 @@
 import pytest
 
 from pipeline.fsck import fsck, repair
+from pipeline.snapshot import Snapshot
+from pipeline.tags import tag
+from schemas import SnapshotError
 
 
 def test_a_whole_store_has_no_damage(project):
@@ -70,3 +73,55 @@ def test_an_edited_manifest_is_found(project):
     path = next((project.data / "format").glob("*/manifest.json"))
     path.write_text(path.read_text().replace('"rows": 11', '"rows": 12'))
     assert fsck(project.data)[1]
+
+
+def test_a_version_without_its_manifest_is_found(project):
+    project.run()
+    path = next(one for one in (project.data / "split").glob("*/manifest.json") if not one.parent.is_symlink())
+    path.unlink()
+    assert path.parent in [damage.path for damage in fsck(project.data)[1]]
+
+
+def test_a_word_changed_in_a_record_is_found(project):
+    project.run()
+    path = max((project.data / "dedupe" / "refs" / "tiny").glob("*.json"))
+    path.write_text(path.read_text().replace('"seconds": ', '"seconds": 1', 1))
+    (damage,) = fsck(project.data)[1]
+    assert damage.path == path
+    assert "changed after it was written" in damage.what
+
+
+def test_a_record_in_the_place_of_another_is_found(project):
+    project.run()
+    path = max((project.data / "dedupe" / "refs" / "tiny").glob("*.json"))
+    path.with_name("000002.json").write_bytes(path.read_bytes())
+    assert [damage.what for damage in fsck(project.data)[1]] == ["is record 1 of dedupe and recipe tiny"]
+
+
+def test_a_changed_paper_beside_the_rows_is_found(project):
+    project.run()
+    path = next(one for one in (project.data / "split").glob("*/README.md") if not one.parent.is_symlink())
+    path.write_text(path.read_text() + "!")
+    assert [damage.what for damage in fsck(project.data)[1]] == ["bytes changed: README.md"]
+
+
+def test_a_changed_tag_is_found_and_can_be_set_anew(project):
+    project.run()
+    tag(project.data, "tiny", "v1")
+    path = project.data / "tags" / "v1.json"
+    path.write_text(path.read_text().replace("tiny", "tidy"))
+    _, damages = fsck(project.data)
+    assert [damage.path for damage in damages] == [path]
+    repair(project.data, damages)
+    assert tag(project.data, "tiny", "v1").name == "v1"
+    assert fsck(project.data)[1] == []
+
+
+def test_a_bit_of_the_footer_that_renames_a_column_stops_the_reader(project):
+    project.run()
+    path = next(one for one in (project.data / "format").glob("*/part-00000.parquet"))
+    raw = path.read_bytes()
+    place = raw.rindex(b"completion")
+    path.write_bytes(raw[:place] + b"c" + bytes([raw[place + 1] ^ 1]) + raw[place + 2 :])
+    with pytest.raises(SnapshotError, match="its footer has changed"):
+        list(Snapshot.read_part(path))

@@ -105,3 +105,43 @@ def test_people_s_answers_are_never_garbage(project):
     answers.write_text("")
     collect(project.data, keep=1)
     assert answers.exists()
+
+
+def test_what_a_killed_run_left_beside_records_links_and_tags_goes(project):
+    project.run()
+    tag(project.data, "tiny", "v1")
+    left = [
+        project.data / "dedupe" / "refs" / "tiny" / ".draft-ab12",
+        project.data / "tags" / ".v1.json.99999",
+        project.data / "split" / ".latest-tiny.99999",
+    ]
+    for path in left[:2]:
+        path.write_text("{")
+    left[2].symlink_to("nowhere")
+    (project.data / "dedupe" / "refs" / "tiny" / ".holder.json").write_text("")  # killed before it was written
+    assert sorted(find_garbage(project.data, keep=3).paths) == sorted(left)
+    collect(project.data, keep=3)
+    assert not [path for path in left if path.is_symlink() or path.exists()]
+
+
+def test_a_damaged_tag_stops_gc_before_anything_goes(project):
+    project.run()
+    tag(project.data, "tiny", "v1")
+    change(project, "the river Nile")
+    path = project.data / "tags" / "v1.json"
+    path.write_text(path.read_text()[:-9])
+    with pytest.raises(SnapshotError, match="a tag cannot be read"):
+        collect(project.data, keep=1)
+    assert len([one for one in (project.data / "split").glob("*/manifest.json") if not one.parent.is_symlink()]) == 2
+
+
+def test_a_disk_that_refuses_is_a_sentence(project, monkeypatch):
+    project.run()
+    change(project, "the river Nile")
+
+    def refuse(path: object, *_: object) -> None:
+        raise OSError(30, "Read-only file system", str(path))
+
+    monkeypatch.setattr("pathlib.Path.rename", refuse)
+    with pytest.raises(SnapshotError, match="the store could not be written: Read-only file system"):
+        collect(project.data, keep=1)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import code, refs
+from pipeline import code, execute, refs
 from pipeline.fsck import fsck
 from pipeline.lock import locked
 from pipeline.recipe import STAGES
 from pipeline.refs import refs_folder
 from pipeline.run import plan_data
+from pipeline.snapshot import Snapshot
 from schemas import ConfigError, DataError, SnapshotError
 from tests.conftest import assert_gone
 
@@ -318,3 +319,57 @@ def test_an_unknown_template_is_told_once(project):
 def test_stages_after_the_last_wanted_one_need_not_be_ready(project):
     project.replace("recipe.toml", 'tokenizer = "tokenizer"', 'tokenizer = "nowhere"')
     assert project.ran(to="dedupe") == ["ingest", "dedupe"]
+
+
+def test_decisions_that_another_run_made_after_the_plan_are_kept(project, monkeypatch):
+    project.run(to="annotate")
+    lock, raced = execute.locked, []
+
+    def late(*words: object):
+        # Another process is done just before we get the lock.
+        if not raced and "split" in str(words[0]):
+            raced.append(1)
+            monkeypatch.setattr("pipeline.execute.locked", lock)
+            project.replace("questions.jsonl", "Hamlet", "Macbeth")
+            project.run()
+            project.replace("questions.jsonl", "Macbeth", "Hamlet")
+        return lock(*words)
+
+    monkeypatch.setattr("pipeline.execute.locked", late)
+    project.run()
+    assert raced
+    records = [refs.read_record(path) for path in refs.record_paths(project.data, "ledger", "tiny")]
+    known = [
+        set(Snapshot.open(project.data / "ledger", one.version).table().column("id").to_pylist()) for one in records
+    ]
+    assert known[1] < known[0]  # one row more: the one that only the other run had
+    assert [refs.read_record(path).number for path in refs.record_paths(project.data, "split", "tiny")] == [2, 1]
+
+
+def test_what_another_run_has_just_made_is_not_made_again(project, monkeypatch):
+    lock, raced = execute.locked, []
+
+    def late(*words: object):
+        if not raced:
+            raced.append(1)
+            monkeypatch.setattr("pipeline.execute.locked", lock)
+            project.run()
+        return lock(*words)
+
+    monkeypatch.setattr("pipeline.execute.locked", late)
+    outcomes = project.run()
+    assert not any(outcome.ran for outcome in outcomes.values())
+    assert outcomes["ingest"].why == ["another run has just made the same"]
+
+
+def test_too_little_memory_is_a_sentence(project, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("pipeline.execute.content_version", refuse)
+    with pytest.raises(SnapshotError) as caught:
+        project.run()
+    assert "too little memory" in caught.value.what
+    assert "--workers 1" in caught.value.fix
+    monkeypatch.undo()
+    assert project.ran() == ALL
