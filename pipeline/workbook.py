@@ -113,6 +113,8 @@ def _opened(path: Path, name: str) -> Iterator[CalamineWorkbook]:
         with zipfile.ZipFile(path) as packed:
             _check_size(packed, path.stat().st_size, name)
         with CalamineWorkbook.from_path(str(path)) as book:
+            if not book.sheet_names:
+                raise SourceError("the workbook has no sheet", where=name, fix="save or fetch the file again")
             yield book
     except PasswordError:
         raise SourceError(
