@@ -69,5 +69,5 @@ def test_a_path_that_cannot_be_looked_at_is_told_in_a_sentence(tmp_path, path):
 )
 def test_pipes_devices_and_links_in_circles_are_no_files(tmp_path, make):
     make(tmp_path / "a.jsonl")
-    with pytest.raises(SourceError, match="no file at 'a.jsonl'"):
+    with pytest.raises(SourceError, match=r"no file at 'a\.jsonl'"):
         find_files("a.jsonl", tmp_path, "source s")
