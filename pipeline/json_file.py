@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 from pipeline.opening import MAX_LINE_BYTES, locate, open_text
-from pipeline.strict_json import SPACE
+from pipeline.strict_json import MAX_BRACKETS, SPACE
 from schemas import SourceError
 
 _CHUNK_CHARS = 1 << 20
+_LONG_CHARS = 4 << 20
 _NEAR_END = 16  # a number, literal or escape cut by the end of the buffer is misread this near to it at most
 # Numbers stay text: one of ten million digits is the fault of its row and not of the file.
 _LENIENT = json.JSONDecoder(strict=False, parse_int=str, parse_float=str)
@@ -152,6 +153,8 @@ class _Scanner:
         """Read on, forgetting what lies behind; as much again as is pending, so that long elements stay cheap."""
         self._offset()
         gone, self._buffer = self._buffer[: self._pos], self._buffer[self._pos :]
+        if len(self._buffer) > _LONG_CHARS and self._buffer.count("[") + self._buffer.count("{") > MAX_BRACKETS:
+            self.fail(f"an element with more than {MAX_BRACKETS:,} lists and objects in it")
         if len(self._buffer) > MAX_LINE_BYTES:
             self.fail(f"an element longer than {MAX_LINE_BYTES >> 20} MiB, or a quote that does not close")
         if breaks := gone.count("\n"):

@@ -12,6 +12,7 @@ from math import isinf
 from typing import Any, cast
 
 MAX_DEPTH = 100
+MAX_BRACKETS = 2_000_000  # lists and objects of a row: Python takes up to 230 bytes for one of two
 SPACE = re.compile(r"[ \t\n\r]*")
 _INTEGERS = range(-(2**63), 2**63)
 _LONGEST_INTEGER = 20
@@ -27,10 +28,14 @@ def parse(text: str) -> Any:  # noqa: ANN401 - JSON holds any value
 
     Raises:
         MalformedError: Syntax, several values, a byte order mark, equal keys in one object, NaN or Infinity, a number
-            beyond 64 bits, a lone surrogate, or more than `MAX_DEPTH` levels.
+            beyond 64 bits, a lone surrogate, more than `MAX_DEPTH` levels, or more than `MAX_BRACKETS` lists and
+            objects.
     """
     if text.startswith("\ufeff"):
         raise MalformedError("a byte order mark stands before the value")
+    brackets = text.count("[") + text.count("{")
+    if brackets > MAX_BRACKETS:
+        raise MalformedError(f"more than {MAX_BRACKETS:,} lists and objects in one row")
     try:
         value, end = _DECODER.raw_decode(text, _skip_space(text, 0))
     except JSONDecodeError as error:
@@ -42,7 +47,7 @@ def parse(text: str) -> Any:  # noqa: ANN401 - JSON holds any value
     # Only escapes can make lone surrogates, and only brackets depth: two cheap looks spare most rows the walk.
     if "\\ud" in text or "\\uD" in text:
         _refuse_surrogates(value)
-    if text.count("[") + text.count("{") > MAX_DEPTH and depth(value) > MAX_DEPTH:
+    if brackets > MAX_DEPTH and depth(value) > MAX_DEPTH:
         raise MalformedError(f"nested deeper than {MAX_DEPTH} levels")
     return value
 

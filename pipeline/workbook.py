@@ -28,7 +28,9 @@ from schemas import ConfigError, SourceError, nearest
 
 MAX_CELLS = 32 << 20  # of a sheet, blank ones between others too: calamine keeps all, 32 bytes each
 _LAST_ROW, _LAST_COLUMN = 1 << 20, 1 << 14  # of any sheet, as the format has it
-_CELL = re.compile(rb"""<(?:\w+:)?c\s[^<>]*?\br\s*=\s*["']([A-Za-z]+)([0-9]+)["']""")
+_PLACE = rb"""\br\s*=\s*["']([A-Za-z]+)([0-9]+)["']"""
+# A place that stands twice is no XML, yet calamine takes the last.
+_CELL = re.compile(rb"<(?:\w+:)?c\s[^<>]*?" + _PLACE + rb"(?:[^<>]*" + _PLACE + rb")?")
 _LONGEST_CELL = 4096  # bytes of the opening tag of a cell
 _STEP_BYTES = 1 << 20
 _OLD_OFFICE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"  # of an encrypted workbook, and of the .xls before 2007
@@ -113,6 +115,8 @@ def _opened(path: Path, name: str) -> Iterator[CalamineWorkbook]:
         with zipfile.ZipFile(path) as packed:
             _check_size(packed, path.stat().st_size, name)
         with CalamineWorkbook.from_path(str(path)) as book:
+            if not book.sheet_names:
+                raise SourceError("the workbook has no sheet", where=name, fix="save or fetch the file again")
             yield book
     except PasswordError:
         raise SourceError(
@@ -143,8 +147,9 @@ def _check_size(packed: zipfile.ZipFile, packed_bytes: int, name: str) -> None:
         with packed.open(one) as member:
             while chunk := member.read(_STEP_BYTES):
                 text = left + chunk
-                for letters, digits in _CELL.findall(text):
-                    rows, columns = max(rows, int(digits[:9])), max(columns, _number(letters[:9]))
+                for first, top, last, bottom in _CELL.findall(text):
+                    rows = max(rows, int(top[:9]), int(bottom[:9] or b"0"))
+                    columns = max(columns, _number(first[:9]), _number(last[:9]))
                 left = text[-_LONGEST_CELL:]
         if rows > _LAST_ROW or columns > _LAST_COLUMN or rows * columns > MAX_CELLS:
             raise SourceError(

@@ -117,6 +117,11 @@ def _shown(folder: Path, given: dict[str, dict[str, str]], kept: dict[str, dict[
             outcomes["equal in tasks"] += 1
             if row["completion"][0]["content"] not in _texts(task["data"]):
                 problems.append(f"task of {row['origin']}: {task['data']}")
+    _look_at_pages(folder, outcomes, problems)
+    return _told("B2", "the same as commands show them", outcomes, problems)
+
+
+def _look_at_pages(folder: Path, outcomes: Counter[str], problems: list[str]) -> None:
     for words in (
         ["report", "--recipe", "r", "--to", "pages/report.html"],
         ["browse", "--recipe", "r", "--to", "pages/rows", "-n", "0"],
@@ -130,7 +135,6 @@ def _shown(folder: Path, given: dict[str, dict[str, str]], kept: dict[str, dict[
         reader = _Elements()
         reader.feed(page.read_text("utf-8"))
         problems += [f"{page.name}: {what}" for what in reader.foreign]
-    return _told("B2", "the same as commands show them", outcomes, problems)
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -19,6 +19,8 @@ from trial import ingest
 MOST_MB = 2048
 _GOOD = '{"instruction": "Which river crosses Cairo?", "output": "The Nile.", "value": 1}'
 _PIECE = 100_000
+_TOO_MANY = "more than 2,000,000 lists and objects"
+_TOO_LONG = "longer than 64 MiB"
 
 
 class Case(NamedTuple):
@@ -48,17 +50,17 @@ def run(share: float, seed: int) -> Iterator[Line]:
 def _cases() -> list[Case]:
     keys = (f'{"," if n else ""}"k{n}":{n}' for n in range(1_000_000))
     again = (f'"k{n}":{n},' for n in range(1_000_000))
-    too_long, integer = "longer than 64 MiB", "does not fit 64 bits"
+    integer = "does not fit 64 bits"
     return [
-        Case("a text of 100 MB", ['"', *_times("x", 100_000_000), '"'], too_long),
+        Case("a text of 100 MB", ['"', *_times("x", 100_000_000), '"'], _TOO_LONG),
         Case("a text of 50 MB", ['"', *_times("x", 50_000_000), '"']),
         Case("100,000 lists deep", [*_times("[", 100_000), *_times("]", 100_000)], "nested"),
         Case("100,000 objects deep", [*_times('{"a":', 100_000), "1", *_times("}", 100_000)], "nested"),
         Case("500 lists deep", ["[" * 500 + "]" * 500], "nested deeper than 100 levels"),
         Case("a million keys", chain("{", keys, "}")),
         Case("a million keys, the last one twice", chain("{", again, ['"k999999":1}']), "'k999999' stands twice"),
-        Case("20 million empty lists", chain("[", _times("[],", 20_000_000), "1]")),
-        Case("7 million objects", chain("[", _times('{"a":0},', 7_000_000), "1]")),
+        Case("20 million empty lists", chain("[", _times("[],", 20_000_000), "1]"), _TOO_MANY),
+        Case("7 million objects", chain("[", _times('{"a":0},', 7_000_000), "1]"), _TOO_MANY),
         Case("4,400 digits", ["1" * 4400], integer),
         Case("10 million digits", _times("1", 10_000_000), integer),
         Case("2^63 - 1", [str(2**63 - 1)]),
@@ -105,10 +107,11 @@ def _json_case(case: Case, ending: str) -> tuple[str, str, int]:
     problem = ""
     if trial.peak_mb > MOST_MB:
         problem = f"{case.name}: peak {trial.peak_mb} MB"
-    elif case.says not in said or bool(case.says) == (outcome == "kept"):
-        # A .json file with an element over the limit, or too deep, has no bounds that can be found: it is refused whole.
-        if not (ending == "json" and "longer than 64 MiB" in said):
-            problem = f"{case.name}: {outcome}, {said or len(kept)}"
+    elif not (ending == "json" and _TOO_LONG in said) and (
+        # A .json file with an element over the limit has no bounds that can be found: it is refused whole.
+        case.says not in said or bool(case.says) == (outcome == "kept")
+    ):
+        problem = f"{case.name}: {outcome}, {said or len(kept)}"
     return outcome, problem, trial.peak_mb
 
 

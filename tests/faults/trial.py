@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ class Trial:
         if not self.code:
             return "ok"
         lines = self.says.splitlines()
-        return next((one for one, after in zip(lines, lines[1:], strict=False) if after.startswith("  where:")), "")
+        return next((one for one, after in pairwise(lines) if after.startswith("  where:")), "")
 
 
 def run(words: Sequence[str], folder: Path, *, seconds: int = 120, limit_mb: int = 0, rights: bool = True) -> Trial:

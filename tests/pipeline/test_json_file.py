@@ -112,3 +112,16 @@ def test_elements_are_the_same_wherever_the_chunks_end(tmp_path_factory, values,
         found = list(json_rows(path, "a", "utf-8"))
     assert [json.loads(raw) for _, raw in found] == values
     assert all(data[offset:].startswith(raw.encode()) for offset, raw in found)
+
+
+def test_a_number_of_more_digits_than_python_reads_is_the_fault_of_its_row(rows_of):
+    digits = "7" * 5000  # Python converts 4,300
+    assert [raw for _, raw in rows_of(f'[{{"a": {digits}}}, {{"a": 1}}]')] == [f'{{"a": {digits}}}', '{"a": 1}']
+
+
+def test_an_element_of_too_many_lists_is_refused_before_they_are_made(rows_of, monkeypatch):
+    monkeypatch.setattr(json_file, "_LONG_CHARS", 10)
+    monkeypatch.setattr(json_file, "MAX_BRACKETS", 5)
+    monkeypatch.setattr(json_file, "_CHUNK_CHARS", 16)
+    with pytest.raises(SourceError, match="more than 5 lists and objects"):
+        rows_of(f"[[{'[],' * 20}1]]")

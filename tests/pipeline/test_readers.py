@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import csv_file
+from pipeline import csv_file, readers
 from pipeline.readers import kind_of, layout_of, parse_row, read_rows
 from schemas import DataError, SourceError
 
@@ -222,3 +222,19 @@ def test_corrupt_parquet_is_refused_and_never_crashes(shared_data):
         except DataError:
             refused.append(path.name)
     assert len(refused) == 7  # the eighth, ARROW-GH-43605, pyarrow reads as 21,186 rows
+
+
+def test_a_column_of_parquet_whose_name_is_no_text_is_refused(tmp_path):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"question": ["Who?"]}), path, store_schema=False)
+    path.write_bytes(path.read_bytes().replace(b"question", b"quest\xffon"))
+    with pytest.raises(SourceError, match="not readable as parquet"):
+        list(read_rows(path, "a", "utf-8", layout_of(path, "a", "utf-8", None)))
+
+
+def test_a_long_row_of_parquet_costs_itself_and_is_never_made_text(tmp_path, monkeypatch):
+    monkeypatch.setattr(readers, "MAX_LINE_BYTES", 1000)
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"a": ["x" * 2000, "Ada"]}), path)
+    rows = list(read_rows(path, "a", "utf-8", layout_of(path, "a", "utf-8", None)))
+    assert [(row.n, row.reason) for row in rows] == [(1, "malformed"), (2, None)]

@@ -1,4 +1,5 @@
 import io
+import os
 
 import pytest
 
@@ -47,3 +48,26 @@ def test_an_archive_is_refused_with_the_cure(tmp_path, name):
         find_files(name, tmp_path, "source s")
     assert refusal.value.what == f"{name!r} is packed in a way that is not read"
     assert "unpack it into a folder" in refusal.value.fix
+
+
+def test_a_glob_through_a_link_to_a_folder_above_gives_each_file_once(tmp_path):
+    (tmp_path / "raw").mkdir()
+    (tmp_path / "raw" / "a.jsonl").write_text("{}\n")
+    (tmp_path / "raw" / "self").symlink_to(".")  # a glob alone finds 41 names for the file
+    assert list(find_files("raw/**/*.jsonl", tmp_path, "source s")) == ["raw/a.jsonl"]
+    assert list(find_files("raw", tmp_path, "source s")) == ["raw/a.jsonl"]
+
+
+@pytest.mark.parametrize("path", ["x" * 5000 + ".jsonl", "~nobody-is-called-so/a.jsonl"])
+def test_a_path_that_cannot_be_looked_at_is_told_in_a_sentence(tmp_path, path):
+    with pytest.raises(SourceError, match="cannot be looked at"):
+        find_files(path, tmp_path, "source s")
+
+
+@pytest.mark.parametrize(
+    "make", [os.mkfifo, lambda path: path.symlink_to(path), lambda path: path.symlink_to("/dev/zero")]
+)
+def test_pipes_devices_and_links_in_circles_are_no_files(tmp_path, make):
+    make(tmp_path / "a.jsonl")
+    with pytest.raises(SourceError, match=r"no file at 'a\.jsonl'"):
+        find_files("a.jsonl", tmp_path, "source s")

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline import strict_json
 from pipeline.strict_json import MAX_DEPTH, MalformedError, canonical, depth, parse
 
 JSON = st.recursive(
@@ -93,3 +94,23 @@ def test_the_json_test_suite_is_judged_as_its_names_say(shared_data: Path):
 def test_accepted_values_are_those_of_the_standard_library():
     text = '{"a": [1, 2.5, -0.0, true, false, null, "\\u00e9"], "b": {}}'
     assert parse(text) == json.loads(text)
+
+
+def test_the_last_of_a_million_keys_standing_twice_is_found_at_once():
+    # Counting each key among all the others took hours.
+    keys = ",".join(f'"k{n}":1' for n in range(200_000))
+    with pytest.raises(MalformedError, match="key 'k199999' stands twice"):
+        parse(f'{{{keys},"k199999":2}}')
+
+
+def test_a_key_is_told_by_its_beginning_where_it_is_long():
+    with pytest.raises(MalformedError) as refusal:
+        parse(f'{{"{"k" * 99}":1,"{"k" * 99}":2}}')
+    assert str(refusal.value) == f"key '{'k' * 60}...' stands twice in one object"
+
+
+def test_more_lists_and_objects_than_memory_has_room_for_are_refused_before_they_are_made(monkeypatch):
+    monkeypatch.setattr(strict_json, "MAX_BRACKETS", 3)
+    assert parse("[[], {}]") == [[], {}]
+    with pytest.raises(MalformedError, match="more than 3 lists and objects in one row"):
+        parse("[[], [], {}]")

@@ -94,3 +94,25 @@ def test_a_workbook_that_inflates_without_end_is_refused(book, monkeypatch):
     with pytest.raises(SourceError) as refusal:
         _rows(book)
     assert "inflates to 4 MiB, over 200 times its size" in refusal.value.what
+
+
+@pytest.mark.parametrize(
+    ("place", "size"), [("XFD1048576", "1,048,576 rows and 16,384"), ("A2000000", "2,000,000 rows")]
+)
+def test_a_cell_far_from_the_others_is_refused_before_memory_is_taken_for_all_between(book, place, size):
+    # 17 billion cells would end the process: the reader in Rust aborts. It takes the last of two places.
+    write_xlsx(book, {"One": [["q", "a"], ["Who?", f'<c r="{place}" t="str"><v>x</v></c>']]})
+    with pytest.raises(SourceError, match=size):
+        _rows(book)
+
+
+def test_merges_that_lie_over_each_other_are_refused(book):
+    write_xlsx(book, {"One": [["q", "a"], ["Who?", "Ada"], [], ["What?", "A"]]}, ["A2:B4", "A3:B5"])
+    with pytest.raises(SourceError, match="merges of cells lie over each other"):
+        _rows(book)
+
+
+def test_a_workbook_without_a_sheet_is_refused(book):
+    write_xlsx(book, {})
+    with pytest.raises(SourceError, match=r"no sheet|not readable as \.xlsx"):
+        _rows(book)
