@@ -31,7 +31,7 @@ from ray.exceptions import RayError, RayTaskError
 
 from pipeline.code import FIRST_PARTY, ROOT, code_of
 from pipeline.ray_address import cluster_address
-from schemas import ConfigError, ServiceError, SnapshotError
+from schemas import ConfigError, DataError, ServiceError, SnapshotError
 
 Unit = TypeVar("Unit")
 Result = TypeVar("Result")
@@ -144,7 +144,8 @@ class Cluster:
             cause = getattr(error, "cause", error)
             if isinstance(cause, RayTaskError):
                 raise
-            raise cause from None
+            # A bug keeps the worker's traceback; a DataError says all there is to say.
+            raise cause from (None if isinstance(cause, DataError) else error)
         except RayError as error:
             raise SnapshotError(
                 f"{type(error).__name__}: a worker of Ray was lost and its part could not be run again",
