@@ -20,10 +20,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
+from figures import tell
 from made_pairs import blocks
 from memory import PeakMemory
 
 ROOT = Path(__file__).resolve().parents[2]
+_LARGE = 1_000_000
 STAGES = ("ingest", "dedupe", "format", "annotate", "split")
 _RECIPE = """name = "scale"
 
@@ -56,6 +58,7 @@ def main() -> None:
     if len(totals) > 1:
         exponent = math.log(totals[-1] / totals[0]) / math.log(last / first)
         print(f"from {first:,} to {last:,} rows the time grows with the power {exponent:.2f}")
+        tell(f"power of the time from {first:,} to {last:,} rows", round(exponent, 3))
 
 
 def run(rows: int, folder: Path, *, more: bool) -> float:
@@ -65,20 +68,23 @@ def run(rows: int, folder: Path, *, more: bool) -> float:
     recipe = _RECIPE.replace("TOKENIZER", str(ROOT / "data" / "sample" / "tokenizer"))
     (folder / "scale.toml").write_text(recipe, encoding="utf-8")
     print(f"{n:,} rows\n{'stage':<10}{'in':>12}{'kept':>12}{'seconds':>10}{'rows/s':>10}{'MB anonymous':>14}")
-    total = 0.0
+    total = most = 0.0
     for stage in STAGES:
         seconds, megabytes = timed(folder, "--to", stage)
         record = json.loads(max((folder / "data" / stage / "refs" / "scale").glob("*.json")).read_text("utf-8"))
-        total += seconds
+        total, most = total + seconds, max(most, megabytes)
         print(
             f"{stage:<10}{record['rows_in']:>12,}{record['rows_kept']:>12,}{seconds:>10.1f}"
             f"{record['rows_in'] / seconds:>10,.0f}{megabytes:>14,.0f}",
             flush=True,
         )
-    print(f"{'together':<34}{total:>10.1f}{n / total:>10,.0f}", flush=True)
+    print(f"{'together':<34}{total:>10.1f}{n / total:>10,.0f}{most:>14,.0f}", flush=True)
+    tell(f"all stages, {n:,} rows", total, "s", headline=n >= _LARGE)
+    tell(f"anonymous memory at most, {n:,} rows", most, "MB")
     if more:
         write(folder / "rows" / "made-99999.jsonl", next(iter(blocks("free", rows // 100, seed=8))))
         seconds, megabytes = timed(folder)
+        tell(f"1 % more than {n:,} rows, of the time of all", seconds / total)
         print(
             f"{'1 % more':<34}{seconds:>10.1f}{'':>10}{megabytes:>14,.0f}   {seconds / total:.1%} of cold", flush=True
         )
