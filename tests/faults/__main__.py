@@ -26,7 +26,6 @@ MODULES = (
     "races",
     "clocks",
     "memory_limits",
-    "sameness",
     "machine",
     "bad_json",
     "bad_text",
