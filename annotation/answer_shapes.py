@@ -55,6 +55,10 @@ class _Person(TypedDict):
     email: str
 
 
+class _Self(TypedDict):
+    email: str
+
+
 class _Made(TypedDict):
     id: int
 
@@ -67,7 +71,7 @@ Shape = TypeAdapter[Any]
 TASKS: Shape = TypeAdapter(_Page)
 PROJECTS: Shape = TypeAdapter(_Projects)
 PEOPLE: Shape = TypeAdapter(list[_Person])
-PERSON: Shape = TypeAdapter(_Person)
+PERSON: Shape = TypeAdapter(_Self)
 MADE: Shape = TypeAdapter(_Made)
 INVITATION: Shape = TypeAdapter(_Invitation)
 OBJECT: Shape = TypeAdapter(dict[str, Any])

@@ -175,6 +175,8 @@ def main(folder: Path, share: float) -> None:
 
 def _write(place: Path, good: str, bad: str) -> None:
     (place / "open.jsonl").write_text(json.dumps({"q": f"Where does the {WORD} grow?"}) + "\n")
+    with (place / "questions.jsonl").open("a") as file:
+        file.write(json.dumps({"q": f"Is the {WORD} a fern?", "a": f"The {WORD} is a lycophyte."}) + "\n")
     (place / "base.txt").write_text("\n\n".join(f"Document {n} tells of {n * n} ships." for n in range(60)))
     (place / ".env").write_text("".join(f"{name}={MARK}-of-a-file-{value}\n" for name, value in SECRETS.items()))
     (place / "answers.jsonl").write_text('{"id": "none", "answer": "x"}\n')

@@ -44,8 +44,9 @@ def run(share: float, seed: int) -> Iterator[Line]:
 def _secrets(folder: Path) -> Line:
     planted = folder / "project" / ".env"
     planted.unlink()
-    # These hold what was planted on purpose: a recipe with a password, which is refused.
+    # These hold what was planted on purpose: a recipe with a password, which is refused, and what was typed.
     (folder / "project" / "password.toml").unlink()
+    (folder / "commands.json").unlink()
     n = sum(path.is_file() and not path.is_symlink() for path in folder.rglob("*"))
     found = files_with(folder, MARK)
     for shift in range(3):  # base64 of a text depends on how many letters stand before it
