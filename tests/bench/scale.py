@@ -1,9 +1,10 @@
 """The whole of `tuneloop data` at growing sizes: `python tests/bench/scale.py [--rows 100000 1000000] [--more] [--in FOLDER]`.
 
 Made pairs of 514 characters (about 130 tokens of English), one in ten of which repeats an earlier one, as JSON lines in
-files of 65,536 rows. Every stage is a process of its own (its start, about two seconds, is counted), whose anonymous memory is sampled together with that of its
-workers. Printed are seconds and memory by stage, the exponent of the time from the first size to the last, and with
-`--more` what one per cent more rows costs at the first size: a file with a hundredth as many, in one process.
+files of 65,536 rows. Every stage is a process of its own, whose start, about two seconds, is counted, and whose anonymous
+memory is sampled together with that of its workers. Printed are seconds and memory by stage, the power by which the time
+grows from the first size to the last, and with `--more` what one per cent more rows cost at the first size: a file with a
+hundredth as many, in one process, beside all rows in one process.
 
 Ten million rows take 55 GB of disk and on two cores about half an hour.
 """
