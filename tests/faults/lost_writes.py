@@ -76,7 +76,7 @@ def _lost(what: str, base: Path, stage: str, place: Path, share: float, rng: ran
             if wrong:
                 problems.append(f"R4 {what}, call {at}, {kind}: {'; '.join(wrong)}")
     return Line("R4", f"power lost at every call of {what}", sum(outcomes.values()), dict(outcomes), len(problems),
-                ("old", "new"), problems=tuple(problems[:5]))  # fmt: skip
+                ("old", "new") if share >= 1 else (), problems=tuple(problems[:5]))  # fmt: skip
 
 
 def _inodes(root: Path) -> dict[int, Listing]:
