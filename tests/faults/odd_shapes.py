@@ -90,7 +90,7 @@ def _cases() -> list[Case]:
         Case("a thousand equal rows", [one] * 1000, kept=1),
         Case("one question, two answers", [one, {**one, "output": "No river does."}], kept=2),
         Case("one prompt, a hundred answers", [_row("Name a number.", f"{n * n}") for n in range(100)], kept=100),
-        Case("a hundred prompts, one answer", [{**one, "instruction": row["instruction"]} for row in facts], kept=len(facts)),
+        Case("ninety prompts, two of the same words each, one answer", [{**one, "instruction": row["instruction"]} for row in facts], kept=45),
         Case("all rows blank", [_row(" ", "x")] * 5),
         Case("all answers empty", [_row(row["instruction"], "") for row in facts]),
         Case("rows that are lists", [[1, 2]] * 3),
@@ -114,5 +114,5 @@ def _cases() -> list[Case]:
         Case("a call without a name", [chat, _chat(USER, {"role": "assistant", "tool_calls": [{"function": {}}]})], _CHAT, kept=1),
         Case("a tool that nobody called", [chat, _chat(USER, {"role": "tool", "content": "4"}, ANSWER)], _CHAT, kept=1),
         Case("only chats that cannot be used", [_chat(), _chat(USER)], _CHAT),
-        Case("a thousand turns", [chat, _chat(*[USER, ANSWER] * 500)], _CHAT),
+        Case("a thousand turns", [chat, _chat(*[USER, ANSWER] * 500)], _CHAT, kept=1),
     ]  # fmt: skip
