@@ -167,7 +167,7 @@ def _line(what: str, found: Sequence[tuple[str, list[str], float]], must_see: tu
     slowest = max(took for _, _, took in found)
     return Line(
         "R8", what, len(found), Counter(outcome for outcome, _, _ in found), bad=sum(bool(wrong) for _, wrong, _ in found),
-        must_see=must_see, note=f"tasks twice 0, answers lost 0, slowest {slowest:.0f} s", problems=tuple(problems[:10]),
+        must_see=must_see, note=f"{'something twice or lost' if problems else 'tasks twice 0, answers lost 0'}, slowest {slowest:.0f} s", problems=tuple(problems[:10]),
     )  # fmt: skip
 
 
