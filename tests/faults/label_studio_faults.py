@@ -111,7 +111,11 @@ def _once(work: Work, server: Running, root: Path, share: float, rng: random.Ran
         number, fault = one
         return _case(work, server, root, [""] * (number - 1) + [fault], "", f"{fault} at request {number}")
 
-    return _line(f"{work.name}: each of its {n} requests spoiled once", _all(case, cases), ("went through",))
+    return _line(
+        f"{work.name}: each of its {n} requests spoiled once",
+        _all(case, cases),
+        ("went through",) if share >= 1 else (),
+    )
 
 
 def _for_ever(server: Running, root: Path, share: float, rng: random.Random) -> Line:
@@ -163,7 +167,7 @@ def _line(what: str, found: Sequence[tuple[str, list[str], float]], must_see: tu
     slowest = max(took for _, _, took in found)
     return Line(
         "R8", what, len(found), Counter(outcome for outcome, _, _ in found), bad=sum(bool(wrong) for _, wrong, _ in found),
-        must_see=must_see, note=f"tasks twice 0, answers lost 0, slowest {slowest:.0f} s", problems=tuple(problems[:10]),
+        must_see=must_see, note=f"{'something twice or lost' if problems else 'tasks twice 0, answers lost 0'}, slowest {slowest:.0f} s", problems=tuple(problems[:10]),
     )  # fmt: skip
 
 
@@ -228,7 +232,11 @@ def _kills(server: Running, root: Path, share: float, rng: random.Random) -> Lin
         return ("work was left" if left else "all was done"), wrong, 0.0
 
     found = _all(case, cases)
-    return _line("SIGKILL of push and pull before and after each request", found, ("work was left", "all was done"))
+    return _line(
+        "SIGKILL of push and pull before and after each request",
+        found,
+        ("work was left", "all was done") if share >= 1 else (),
+    )
 
 
 def _client(work: Work, place: Place, root: Path, url: str) -> "subprocess.Popen[bytes]":
