@@ -1,6 +1,6 @@
 """What a fault test found, as one line of the table that `make test-faults` prints.
 
-    R1  SIGKILL at every store call of split      points 212   old 160, new 52   bad 0
+R1  SIGKILL at every store call of split      points 212   old 160, new 52   bad 0
 """
 
 from collections.abc import Mapping
