@@ -14,10 +14,10 @@ from table import Line
 
 ANCHORS = ("R7", "R10")
 CLOCKS = {
-    "six years back": ["faketime", "-6y"],
+    "six years back": ["faketime", "6 years ago"],
     "the hour that comes twice": ["faketime", "2026-10-25 02:30:00"],
     "a leap second": ["faketime", "2016-12-31 23:59:59"],
-    "twenty years on": ["faketime", "+20y"],
+    "twenty years on": ["faketime", "20 years"],
 }
 SETTINGS: dict[str, dict[str, str]] = {
     "PYTHONHASHSEED 0": {"PYTHONHASHSEED": "0"},
