@@ -28,6 +28,8 @@ MODULES = (
     "memory_limits",
     "machine",
     "bad_json",
+    "huge_rows",
+    "odd_shapes",
     "bad_text",
     "bad_parquet",
     "bad_archives",
