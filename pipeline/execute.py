@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from pipeline import ledger, refs
 from pipeline.code import ROOT
+from pipeline.content import content_blocks, known_blocks, version_of
 from pipeline.engine import default_workers, map_parts
 from pipeline.lock import locked
 from pipeline.partition import Partition, dealt_before
@@ -23,7 +24,7 @@ from pipeline.parts import PartJob, run_part
 from pipeline.plan import Outcome, StagePlan, made_meanwhile
 from pipeline.refusal import told_refusals
 from pipeline.reuse import part_keys, reusable, take_over
-from pipeline.snapshot import Snapshot, commit, content_version, make_folder, sync
+from pipeline.snapshot import Snapshot, commit, make_folder, sync
 from pipeline.stage import Part, State, no_rows_left
 from schemas import SPLITS, PartFile, PartRecord, RunRecord, SnapshotError, arrow_schema
 
@@ -72,7 +73,7 @@ def run_stage(run: StagePlan, data_root: Path, progress: Progress, workers: int 
         counts: Counter[str] = Counter(dict(state.counts))
         for record in records:
             counts.update(record.counts)
-        snapshot = _drafted(run, files, work, counts)
+        snapshot = _drafted(run, files, work, data_root, counts)
         facts = {**state.notes, **stage.check(snapshot, run.inputs, counts, state)}
         snapshot = _commit(run, snapshot, records, work)
         done = _record(run, snapshot, records, counts, facts, started_at)
@@ -190,7 +191,7 @@ def _named(records: list[PartRecord], work: Path) -> tuple[list[PartRecord], lis
     return renamed, files
 
 
-def _drafted(run: StagePlan, files: list[PartFile], work: Path, counts: Mapping[str, int]) -> Snapshot:
+def _drafted(run: StagePlan, files: list[PartFile], work: Path, data_root: Path, counts: Mapping[str, int]) -> Snapshot:
     """Return the files as an uncommitted snapshot."""
     schema, final = arrow_schema(run.stage.makes), work / "version"
     if not files:
@@ -199,8 +200,9 @@ def _drafted(run: StagePlan, files: list[PartFile], work: Path, counts: Mapping[
             empty = Snapshot(final, Snapshot.draft(run.stage.name, "", schema, []))
             run.stage.check(empty, run.inputs, counts, State())
         raise no_rows_left(run.stage.name, _dropped_by_reason(counts))
-    version = content_version([final / file.name for file in files], schema)
-    return Snapshot(final, Snapshot.draft(run.stage.name, version, schema, files))
+    known = known_blocks(run.folder, refs.recent_versions(data_root, run.stage.name, run.recipe), files)
+    blocks = content_blocks([final / file.name for file in files], schema, known)
+    return Snapshot(final, Snapshot.draft(run.stage.name, version_of(blocks), schema, files, blocks))
 
 
 def _commit(run: StagePlan, draft: Snapshot, records: list[PartRecord], work: Path) -> Snapshot:

@@ -8,9 +8,10 @@ import pyarrow.parquet as pq
 
 from pipeline import refs
 from pipeline.certificate import destroyed
+from pipeline.content import content_blocks, version_of
 from pipeline.digest import file_digest
 from pipeline.seal import NewerFormatError
-from pipeline.snapshot import MANIFEST, Snapshot, content_version, footer_digest, set_aside, versions_in
+from pipeline.snapshot import MANIFEST, Snapshot, footer_digest, set_aside, versions_in
 from pipeline.tags import read_tag, tag_paths
 from schemas import PartFile, SnapshotError
 
@@ -88,7 +89,8 @@ def _check_rows(snapshot: Snapshot) -> Iterator[Damage]:
     manifest = snapshot.manifest
     paths = [snapshot.folder / file.name for file in manifest.files]
     schema = pq.read_schema(paths[0]) if paths else None
-    if schema is not None and content_version(paths, schema) != manifest.version:
+    blocks = content_blocks(paths, schema) if schema is not None else []
+    if blocks and (version_of(blocks) != manifest.version or manifest.blocks not in ([], blocks)):
         yield Damage(snapshot.folder, "rows are not those the version is named after")
     counted = {path.name: pq.read_metadata(path).num_rows for path in paths}
     if any(file.footer and footer_digest(snapshot.folder / file.name) != file.footer for file in manifest.files):

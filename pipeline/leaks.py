@@ -81,7 +81,8 @@ def find_leaks(
     leaks = Leaks(np.full(n, -1, np.int64), np.zeros(n), np.zeros(n, np.int32), ["same group", "the same prompt"])
     there = np.ones(n, bool) if gone is None else ~gone
     _one_side_each(leaks, _codes(groups), sides, there, rank, SAME_GROUP)
-    _one_side_each(leaks, prompts.unjoined(), sides, there, rank, SAME_PROMPT)
+    asked = np.append(prompts.unjoined, np.int32(-1))[prompts.text]
+    _one_side_each(leaks, asked, sides, there, rank, SAME_PROMPT)
     while _across_texts(leaks, prompts, sides, there & (leaks.partner < 0), threshold, rank):
         pass
     return leaks

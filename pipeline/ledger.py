@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 from pydantic import BaseModel
 
 from pipeline import refs
+from pipeline.content import content_blocks, known_blocks, version_of
 from pipeline.digest import value_digest
 from pipeline.lock import locked
 from pipeline.lots import keys
 from pipeline.parts import read_state
-from pipeline.snapshot import PART_ROWS, PartWriter, Snapshot, commit, content_version, make_folder, sync
+from pipeline.snapshot import PART_ROWS, PartWriter, Snapshot, commit, make_folder, sync
 from schemas import SPLITS, RunRecord, Split, arrow_schema
 
 STAGE = "ledger"
@@ -80,9 +81,11 @@ def keep(data_root: Path, recipe: str, path: Path, work: Path) -> Snapshot:
         for batch in table.slice(start, PART_ROWS).cast(schema).to_batches():
             writer.write(batch)
         files.append(writer.close())
-    version = content_version([draft / file.name for file in files], schema)
-    snapshot = commit(folder, Snapshot(draft, Snapshot.draft(STAGE, version, schema, files)))
     last = refs.newest(data_root, STAGE, recipe)
+    known = known_blocks(folder, [last.version] if last else [], files)
+    blocks = content_blocks([draft / file.name for file in files], schema, known)
+    version = version_of(blocks)
+    snapshot = commit(folder, Snapshot(draft, Snapshot.draft(STAGE, version, schema, files, blocks)))
     if last is None or last.version != version:
         refs.add(data_root, _record(recipe, snapshot, last, time.monotonic() - began))
     return snapshot

@@ -6,7 +6,7 @@ A prompt is all its fields in one text, joined by a character that no text holds
 templates name them each in their own way, and some are left empty.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,12 +39,14 @@ class Prompts:
     Attributes:
         text: Number of each row's prompt, equal for equal ones; -1 where it is empty.
         n_texts: How many distinct prompts can be asked for; not all of them need belong to a row.
+        unjoined: Number of each distinct prompt, equal however a template cuts it into fields.
         texts: Given numbers of prompts, their texts: `normal`, fields joined by `JOINT`.
         nodes: Given numbers of prompts, these ready to be searched.
     """
 
     text: Codes
     n_texts: int
+    unjoined: Codes
     texts: Callable[[NDArray[np.integer]], pa.LargeStringArray]
     nodes: Callable[[Codes], Nodes]
 
@@ -58,18 +60,10 @@ class Prompts:
         return Prompts(
             np.where(empty, np.int32(-1), code),
             len(known),
+            _unjoined([known]),
             lambda numbers: known.take(pa.array(numbers)),
             lambda numbers: nodes_of(known.take(pa.array(numbers))),
         )
-
-    def unjoined(self) -> Codes:
-        """Return a number for each row's prompt, equal however its template cuts it into fields; -1 for empty ones."""
-        hashes = [np.zeros((0, 2), np.uint64)]
-        for start in range(0, self.n_texts, _ROWS_AT_ONCE):
-            some = self.texts(np.arange(start, min(start + _ROWS_AT_ONCE, self.n_texts)))
-            hashes.append(text_hashes(pc.replace_substring(some, JOINT, " ")))
-        code = np.append(numbered(np.concatenate(hashes))[0], np.int32(-1))
-        return code[self.text]
 
 
 def joined(fields: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:
@@ -85,6 +79,12 @@ def joined(fields: Sequence[pa.LargeStringArray]) -> pa.LargeStringArray:
                 known[at] = pc.if_else(empty, second, first)
                 known[later] = pc.if_else(empty, "", second).cast(pa.large_string())
     return pc.ascii_rtrim(pc.binary_join_element_wise(*known, pa.scalar(JOINT, pa.large_string())), JOINT)
+
+
+def _unjoined(texts: Iterable[pa.LargeStringArray]) -> Codes:
+    """Return a number for each prompt, equal however its template cuts it into fields."""
+    hashes = [text_hashes(pc.replace_substring(some, JOINT, " ")) for some in texts]
+    return numbered(np.concatenate([np.zeros((0, 2), np.uint64), *hashes]))[0]
 
 
 def fields_of(texts: pa.LargeStringArray, most: int) -> list[pa.LargeStringArray]:
@@ -132,6 +132,9 @@ class StoredPrompts:
         self._corpus, self._prompt_fields, self.spill = corpus, prompt_fields, spill
         text = np.full(corpus.n, -1, np.int32)
         text[corpus.cells.row] = corpus.cells.text
+        starts = range(0, corpus.n_texts, _ROWS_AT_ONCE)
+        pieces = (corpus.texts(np.arange(at, min(at + _ROWS_AT_ONCE, corpus.n_texts))) for at in starts)
+        self._unjoined = _unjoined(pieces)
         self.prompts = self._of(text)
 
     def read_again(self, rows: Snapshot) -> Prompts:
@@ -159,7 +162,7 @@ class StoredPrompts:
 
     def _of(self, text: Codes) -> Prompts:
         corpus = self._corpus
-        return Prompts(text, corpus.n_texts, corpus.texts, self._nodes)
+        return Prompts(text, corpus.n_texts, self._unjoined, corpus.texts, self._nodes)
 
     def _nodes(self, numbers: Codes) -> Nodes:
         return self._corpus.nodes(np.zeros(len(numbers), np.int32), numbers, self.spill)

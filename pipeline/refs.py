@@ -53,6 +53,12 @@ def recipes_with(data_root: Path, stage: str) -> list[str]:
     return sorted(path.name for path in (data_root / stage / "refs").glob("*") if path.is_dir())
 
 
+def recent_versions(data_root: Path, stage: str, recipe: str, most: int = 5) -> list[str]:
+    """Return the versions of the newest runs of a recipe, each once, the newest first."""
+    paths = record_paths(data_root, stage, recipe)[:most]
+    return list(dict.fromkeys(read_record(path).version for path in paths))
+
+
 def stages_in(data_root: Path) -> list[str]:
     """Return the names of all stages that have records, sorted."""
     return sorted(path.parent.name for path in data_root.glob("*/refs") if path.is_dir())

@@ -12,7 +12,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,14 +22,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipeline import working_copy
-from pipeline.digest import ContentDigest, file_digest
+from pipeline.digest import file_digest
 from pipeline.seal import NewerFormatError, sealed, unseal
 from schemas import Manifest, PartFile, SnapshotError
 
 BATCH_ROWS = 8192
 PART_ROWS = 65536
 MANIFEST = "manifest.json"
-_HASHERS = 2
 # Folders of a stage that are versions; the others are named by words.
 _VERSION = re.compile(r"[0-9a-f]{32}")
 
@@ -106,7 +104,9 @@ class Snapshot:
             ) from error
 
     @staticmethod
-    def draft(stage: str, version: str, schema: pa.Schema, files: list[PartFile]) -> Manifest:
+    def draft(
+        stage: str, version: str, schema: pa.Schema, files: list[PartFile], blocks: Sequence[str] = ()
+    ) -> Manifest:
         """Return the manifest of a version that is about to be committed."""
         return Manifest(
             stage=stage,
@@ -114,6 +114,7 @@ class Snapshot:
             rows=sum(file.rows for file in files),
             columns={field.name: str(field.type) for field in schema},
             files=files,
+            blocks=[*blocks],
         )
 
     def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
@@ -247,19 +248,6 @@ def _open_to_group(path: Path) -> None:
     with suppress(PermissionError):
         if stat.S_IMODE(path.stat().st_mode) != mode:
             path.chmod(mode)
-
-
-def content_version(files: Sequence[Path], schema: pa.Schema) -> str:
-    """Return the version of the rows in these files, read back from disk in order."""
-    digest = ContentDigest(schema)
-    batches = (batch.cast(schema) for path in files for batch in Snapshot.read_part(path))
-    with ThreadPoolExecutor(_HASHERS) as pool, ThreadPoolExecutor(1) as reader:
-        # The next batch is read while this one is hashed.
-        ahead = reader.submit(next, batches, None)
-        while (batch := ahead.result()) is not None:
-            ahead = reader.submit(next, batches, None)
-            digest.update(batch, pool)
-    return digest.hexdigest()
 
 
 def commit(stage_folder: Path, draft: Snapshot, documents: Mapping[str, str] | None = None) -> Snapshot:

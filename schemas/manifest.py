@@ -26,6 +26,7 @@ class Manifest(Strict):
     rows: int = Field(ge=0)
     columns: dict[str, str] = Field(title="column name to Arrow type")
     files: list[PartFile]
+    blocks: list[str] = Field(default=[], title="digest of each 65,536 rows, of which the version is the digest")
     documents: dict[str, str] = Field(default={}, title="texts beside the parquet: file name to BLAKE2b-256")
     checksum: str = Field(default="", title="of this file; see pipeline.seal")
 

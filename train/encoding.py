@@ -20,11 +20,12 @@ from pydantic import JsonValue
 from pipeline import refs
 from pipeline.array_file import ArrayFile
 from pipeline.code import Code, code_of
+from pipeline.content import content_version
 from pipeline.digest import value_digest
 from pipeline.execute import git_commit, peak_memory_bytes, work_folder
 from pipeline.key import what_changed
 from pipeline.lock import locked
-from pipeline.snapshot import Snapshot, commit, content_version, make_folder
+from pipeline.snapshot import Snapshot, commit, make_folder
 from schemas import SPLITS, ConfigError, PartRecord, RunRecord, SourceError
 from schemas.training import Encode
 from train.encode import RowEncoder, TurnEncoder

@@ -22,7 +22,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from made_texts import TextMaker, log_uniform, mistyped, restyled
 
-from pipeline.snapshot import MANIFEST, PART_ROWS, PartWriter, Snapshot, content_version
+from pipeline.content import content_version
+from pipeline.snapshot import MANIFEST, PART_ROWS, PartWriter, Snapshot
 from schemas import Ingested, arrow_schema
 
 SHAPES = ("free", "one template", "equal")

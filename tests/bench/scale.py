@@ -12,6 +12,7 @@ Ten million rows take 55 GB of disk and on two cores about half an hour.
 import argparse
 import json
 import math
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -65,7 +66,8 @@ def main() -> None:
 def run(rows: int, folder: Path, *, more: bool) -> float:
     """Print what every stage takes; return the seconds of all together."""
     (folder / "rows").mkdir()
-    n = sum(write(folder / "rows" / f"made-{at:05d}.jsonl", block) for at, block in enumerate(blocks("free", rows)))
+    make(rows, folder / "rows", 7, "made")
+    n = rows
     recipe = _RECIPE.replace("TOKENIZER", str(ROOT / "data" / "sample" / "tokenizer"))
     (folder / "scale.toml").write_text(recipe, encoding="utf-8")
     print(f"{n:,} rows\n{'stage':<10}{'in':>12}{'kept':>12}{'seconds':>10}{'rows/s':>10}{'MB anonymous':>14}")
@@ -84,7 +86,7 @@ def run(rows: int, folder: Path, *, more: bool) -> float:
     tell(f"all stages, {n:,} rows", total, "s", headline=n >= _LARGE)
     tell(f"anonymous memory at most, {n:,} rows", most, "MB")
     if more:
-        write(folder / "rows" / "made-99999.jsonl", next(iter(blocks("free", rows // 100, seed=8))))
+        make(rows // 100, folder / "rows", 8, "more")
         seconds, megabytes = timed(folder)
         # Cold, too, would start Python once and not for each stage.
         share = seconds / (staged + start)
@@ -96,11 +98,20 @@ def run(rows: int, folder: Path, *, more: bool) -> float:
     return total
 
 
-def write(path: Path, block: tuple[pa.Array, pa.Array]) -> int:
-    """Write prompts and responses as JSON lines and return how many."""
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(lines(*block))
-    return len(block[0])
+def make(rows: int, folder: Path, seed: int, stem: str) -> None:
+    """Write made pairs as JSON lines, in a process of its own: what it remembers of them must not be measured."""
+    maker = multiprocessing.get_context("spawn").Process(target=write, args=(rows, folder, seed, stem))
+    maker.start()
+    maker.join()
+    if maker.exitcode:
+        sys.exit("the rows could not be made")
+
+
+def write(rows: int, folder: Path, seed: int, stem: str) -> None:
+    """Write a file for each block of made pairs."""
+    for number, block in enumerate(blocks("free", rows, seed)):
+        with (folder / f"{stem}-{number:05d}.jsonl").open("w", encoding="utf-8") as file:
+            file.writelines(lines(*block))
 
 
 def lines(prompts: pa.Array, responses: pa.Array) -> Iterator[str]:

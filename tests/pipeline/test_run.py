@@ -366,7 +366,7 @@ def test_too_little_memory_is_a_sentence(project, monkeypatch):
     def refuse(*_: object) -> None:
         raise MemoryError
 
-    monkeypatch.setattr("pipeline.execute.content_version", refuse)
+    monkeypatch.setattr("pipeline.execute.content_blocks", refuse)
     with pytest.raises(SnapshotError) as caught:
         project.run()
     assert "too little memory" in caught.value.what

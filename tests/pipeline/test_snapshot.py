@@ -4,7 +4,8 @@ import stat
 import pyarrow as pa
 import pytest
 
-from pipeline.snapshot import PartWriter, Snapshot, commit, content_version, make_folder
+from pipeline.content import content_version
+from pipeline.snapshot import PartWriter, Snapshot, commit, make_folder
 from schemas import SnapshotError
 
 SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False), ("n", pa.int64())])

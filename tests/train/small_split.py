@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from pipeline.snapshot import PartWriter, Snapshot, commit, content_version, make_folder
+from pipeline.content import content_version
+from pipeline.snapshot import PartWriter, Snapshot, commit, make_folder
 from schemas import Example, arrow_schema
 from tests.train.chat_templates import message
 
