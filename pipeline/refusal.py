@@ -5,11 +5,22 @@
 A reader of our output that has gone is no refusal: the command line knows what that means.
 """
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from schemas import SnapshotError
+
+_ROOM = "free space or mend the permissions (`tuneloop gc` removes old versions), then run again"
+_FILES = "let this program open more files (`ulimit -n 4096`), then run again"
+_CURES = {
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
+    errno.EFBIG: "let this program write larger files (`ulimit -f unlimited`), then run again",
+    errno.EIO: "look whether the disk is failing, take a copy of the store, then run `tuneloop fsck` and this again",
+    errno.EDQUOT: "free space within your quota (`tuneloop gc` removes old versions), then run again",
+}
 
 
 @contextmanager
@@ -31,10 +42,12 @@ def told_refusals(what: str, place: Path) -> Iterator[None]:
         raise SnapshotError(
             f"{what} could not be written: {error.strerror or error}",
             where=str(error.filename or place),
-            fix="free space or mend the permissions (`tuneloop gc` removes old versions), then run again; "
-            "the store is as it was",
+            fix=f"{_CURES.get(error.errno or 0, _ROOM)}; the store is as it was",
         ) from error
-    except MemoryError as error:
+    except (MemoryError, RuntimeError) as error:
+        # A thread needs memory for its stack; Python has no other type for this.
+        if isinstance(error, RuntimeError) and "can't start new thread" not in str(error):
+            raise
         raise SnapshotError(
             f"{what} could not be written: there is too little memory",
             where=str(place),

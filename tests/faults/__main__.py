@@ -1,16 +1,20 @@
 """Every fault we can think of, put in on purpose: `python tests/faults [--share 0.05] [--seed 7] [--only R1,B4]`.
 
 Prints one line for each kind of fault and exits with 1 if anything was damaged, lost, silently changed or executed, or
-if the faults did not hit. `--markdown docs/faults.md` writes the table with machine, versions and date.
+if the faults did not hit. `--markdown docs/faults.md` writes the table with machine, versions and date. With `--keep DIR` the
+lines of each module are kept there as JSON, and the page is written from all that is kept: so it can be made from several
+runs, of a module each.
 """
 
 import argparse
 import importlib
+import json
 import os
 import platform
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -47,38 +51,66 @@ def main() -> int:
     parser.add_argument("--share", type=float, default=1.0, help="part of the faults to put in, 0 to 1")
     parser.add_argument("--seed", type=int, default=7, help="chooses the part")
     parser.add_argument("--only", default="", help="anchors or modules, such as R1,B4,kills")
-    parser.add_argument("--markdown", type=Path, help="file to write the table to as well")
+    parser.add_argument("--keep", type=Path, help="folder for the lines of each module, as JSON")
+    parser.add_argument("--markdown", type=Path, help="file to write the table to as well; of all runs that are kept")
     asked = parser.parse_args()
     only = {word for word in asked.only.split(",") if word}
     lines: list[Line] = []
     began = time.monotonic()
     _say(_row(("", "what was done", "points", "bad", "what came of it")))
-    for line in _lines(asked.share, asked.seed, only):
-        lines.append(line)
-        _say("\n".join([_row(_cells(line)), *(f"FAULT {fault}" for fault in line.faults)]))
+    for name in _modules(only):
+        start, found = time.monotonic(), list[Line]()
+        for line in _lines(name, asked.share, asked.seed, only):
+            found.append(line)
+            _say("\n".join([_row(_cells(line)), *(f"FAULT {fault}" for fault in line.faults)]))
+        lines += found
+        if asked.keep:
+            keep(asked.keep, name, found, asked.share, time.monotonic() - start)
     seconds = time.monotonic() - began
     _say(f"\n{totals(lines)}, {seconds:,.0f} s")
     faults = [fault for line in lines for fault in line.faults]
     if asked.markdown:
-        asked.markdown.write_text(markdown(lines, asked.share, seconds), encoding="utf-8")
+        page = markdown(*kept(asked.keep)) if asked.keep else markdown(lines, {asked.share}, seconds)
+        asked.markdown.write_text(page, encoding="utf-8")
     return 1 if faults or not lines else 0
 
 
-def _lines(share: float, seed: int, only: set[str]) -> Iterator[Line]:
-    anchors = {word for word in only if word not in MODULES}
-    for name in MODULES:
-        if find_spec(name) is None:
-            sys.stderr.write(f"      {name}: not there\n")
-            continue
-        module = importlib.import_module(name)
-        wanted = getattr(module, "ANCHORS", None)
-        if only and name not in only and wanted is not None and not anchors & set(wanted):
-            continue
-        if only and name not in only and not anchors:
-            continue
-        for line in module.run(share, seed):
-            if not only or name in only or line.anchor in anchors:
-                yield line
+def keep(folder: Path, module: str, lines: list[Line], share: float, seconds: float) -> None:
+    """Put the lines of a module into a file of a folder, in place of what an earlier run put there."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {"share": share, "seconds": round(seconds, 1), "lines": [asdict(line) for line in lines]}
+    (folder / f"{module}.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def kept(folder: Path) -> tuple[list[Line], set[float], float]:
+    """Return the lines of all modules that are kept in a folder, the shares they were run at, and their seconds."""
+    paths = [folder / f"{name}.json" for name in MODULES]
+    found = [json.loads(path.read_text("utf-8")) for path in paths if path.is_file()]
+    lines = [Line(**line) for one in found for line in one["lines"]]
+    return lines, {one["share"] for one in found}, sum(one["seconds"] for one in found)
+
+
+def _modules(only: set[str]) -> list[str]:
+    """Return the modules to run: those that are named, and those that may have an anchor that is."""
+    anchors = only.difference(MODULES)
+    if not only:
+        return list(MODULES)
+    return [name for name in MODULES if name in only or (anchors and _may_have(name, anchors))]
+
+
+def _may_have(name: str, anchors: set[str]) -> bool:
+    told = getattr(importlib.import_module(name), "ANCHORS", None) if find_spec(name) else None
+    return told is None or bool(anchors.intersection(told))
+
+
+def _lines(name: str, share: float, seed: int, only: set[str]) -> Iterator[Line]:
+    if find_spec(name) is None:
+        missing = f"module {name} is not there: nothing was tried"
+        yield Line("-", f"module {name}", 0, {}, problems=(missing,))
+        return
+    for line in importlib.import_module(name).run(share, seed):
+        if not only or name in only or line.anchor in only:
+            yield line
 
 
 def _say(line: str) -> None:
@@ -102,12 +134,12 @@ def _row(cells: tuple[str, str, str, str, str]) -> str:
     return f"{anchor:<4} {what:<62} {points:>7} {bad:>4}  {came}"
 
 
-def markdown(lines: list[Line], share: float, seconds: float) -> str:
+def markdown(lines: list[Line], shares: set[float], seconds: float) -> str:
     """Return the page docs/faults.md."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    whole = "" if share == 1 else f" --share {share}"
+    whole = "".join(f" --share {share}" for share in sorted(shares) if share != 1)
     rows = [" | ".join(cell.replace("|", "\\|") for cell in _cells(line)) for line in lines]
     return "\n".join(
         (

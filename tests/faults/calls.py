@@ -7,6 +7,7 @@ of these. What pyarrow does inside C++ is not seen: `kills` adds strace for that
 import os
 import shutil
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,20 +29,28 @@ class Watch:
 
     Attributes:
         names: What each call did so far, such as "rename part-00000.parquet".
+        synced: Files and folders that were synced since this was last emptied; a call that failed or is on its way
+            counts for nothing.
     """
 
     def __init__(self, root: Path, at: int = 0, act: Callable[[str, str], None] | None = None) -> None:
         self.root, self.at, self.act = str(root), at, act
         self.names: list[tuple[str, str]] = []
+        self.synced: set[str] = set()
         self.paused = False
+        # Split writes its files in threads.
+        self._one_at_a_time = threading.RLock()
 
     def tell(self, what: str, path: str) -> None:
         """Count a call; the caller goes on to do it unless the act ends the process or raises."""
-        if self.paused or not path.startswith(self.root):
+        if not path.startswith(self.root):
             return
-        self.names.append((what, path))
-        if self.act is not None and (self.at == len(self.names) or self.at < 0):
-            self.act(what, path)
+        with self._one_at_a_time:
+            if self.paused:  # the act itself makes calls
+                return
+            self.names.append((what, path))
+            if self.act is not None and (self.at == len(self.names) or self.at < 0):
+                self.act(what, path)
 
 
 def watch(root: Path, at: int = 0, act: Callable[[str, str], None] | None = None) -> Watch:
@@ -89,6 +98,9 @@ def _wrap(name: str) -> None:
         except OSError:
             path = ""
         _seen[0].tell(name, path)
-        return real(handle, *rest)
+        given = real(handle, *rest)
+        if name != "write":
+            _seen[0].synced.add(path)
+        return given
 
     setattr(os, name, told)

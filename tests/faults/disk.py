@@ -42,15 +42,15 @@ def run(share: float, seed: int) -> Iterator[Line]:
                 how = "once" if once else "from then on"
                 points = sorted(rng.sample(range(1, CALLS), max(2, round(40 * share))))
                 faults = [_refusal(tried, number, at, once=once) for at in points]
-                yield _line(f"{errno.errorcode[number]} at a call, {how}", base, tried, after, faults)
+                yield refused("R3", f"{errno.errorcode[number]} at a call, {how}", base, tried, after, faults)
         sizes = [int(4096 * 1.25**step) for step in range(20)]
-        yield _line(
-            "files may not grow past a size (ulimit -f)", base, tried, after,
-            [_limit(resource.RLIMIT_FSIZE, size) for size in _some(sizes, share, rng)],
+        yield refused(
+            "R3", "files may not grow past a size (ulimit -f)", base, tried, after,
+            [limit(resource.RLIMIT_FSIZE, size) for size in _some(sizes, share, rng)],
         )  # fmt: skip
-        yield _line(
-            "few files may be open (ulimit -n)", base, tried, after,
-            [_limit(resource.RLIMIT_NOFILE, len(os.listdir("/proc/self/fd")) + n) for n in _some([*range(20)], share, rng)],
+        yield refused(
+            "R3", "few files may be open (ulimit -n)", base, tried, after,
+            [limit(resource.RLIMIT_NOFILE, len(os.listdir("/proc/self/fd")) + n) for n in _some([*range(20)], share, rng)],
         )  # fmt: skip
         yield _small_disk(base, place, after, share, rng)
 
@@ -71,7 +71,9 @@ def _refusal(root: Path, number: int, at: int, *, once: bool) -> Callable[[], No
     return begin
 
 
-def _limit(which: int, value: int) -> Callable[[], None]:
+def limit(which: int, value: int) -> Callable[[], None]:
+    """Return what sets a limit of the kernel on the process that calls it."""
+
     def begin() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(which, (value, value))
@@ -79,7 +81,19 @@ def _limit(which: int, value: int) -> Callable[[], None]:
     return begin
 
 
-def _line(what: str, base: Path, root: Path, after: dict[str, str], faults: list[Callable[[], None]]) -> Line:
+def refused(
+    anchor: str, what: str, base: Path, root: Path, after: dict[str, str], faults: list[Callable[[], None]]
+) -> Line:
+    """Run `data` under each fault: it finishes or says place and cure, and works once the fault is gone.
+
+    Args:
+        anchor: Of the line.
+        what: Of the line.
+        base: A project with something to do; it stays as it is.
+        root: Where it is tried.
+        after: What an undisturbed run gives.
+        faults: Each begins in a child, before the run.
+    """
     outcomes: Counter[str] = Counter()
     problems = []
     for number, fault in enumerate(faults):
@@ -90,8 +104,8 @@ def _line(what: str, base: Path, root: Path, after: dict[str, str], faults: list
         wrong += _mended(root, after)
         outcomes[name] += 1
         if wrong:
-            problems.append(f"R3 {what}, fault {number}: {'; '.join(wrong)}")
-    return Line("R3", what, sum(outcomes.values()), dict(outcomes), len(problems), problems=tuple(problems[:5]))
+            problems.append(f"{anchor} {what}, fault {number}: {'; '.join(wrong)}")
+    return Line(anchor, what, sum(outcomes.values()), dict(outcomes), len(problems), problems=tuple(problems[:5]))
 
 
 def _tried(root: Path, fault: Callable[[], None]) -> tuple[str, list[str]]:

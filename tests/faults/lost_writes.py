@@ -100,18 +100,15 @@ def _run_and_note(root: Path, stage: str, at: int, note: Path) -> dict[int, List
 
     def work() -> None:
         synced: dict[int, Listing] = {}
-        waiting: list[str] = []
 
         def act(what: str, path: str) -> None:
             watching.paused = True
-            # The call before this one is done now.
-            for done in waiting:
-                here = Path(done)
+            while watching.synced:
+                here = Path(watching.synced.pop())
                 if here.is_dir():
                     synced[here.stat().st_ino] = {one.name: one.lstat().st_ino for one in here.iterdir()}
                 elif here.exists():
                     synced[here.stat().st_ino] = {}
-            waiting[:] = [path] if what == "fsync" else []
             if len(watching.names) == at:
                 note.write_text(json.dumps(synced))
                 os.kill(os.getpid(), signal.SIGKILL)
