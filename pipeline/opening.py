@@ -6,6 +6,7 @@ b'\xef\xbb\xbf{"a": 1}\n{"a": "caf\xe9"}\n'   ->   Line(1, 3, '{"a": 1}\n', "")
 
 import gzip
 import io
+import re
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ PACKED = {".gz": "gzip -t", ".zst": "zstd -t"}  # endings of compressed files, w
 _HEAD_BYTES = 4096
 # Zeros pack 32,768 times: what one step inflates to must stay small.
 _PACKED_STEP_BYTES = 2048
+_BLANKS = b" \t\r\n"
+_BLANK_LINES = re.compile(rb"[ \t\r\n]*\n")
 _MARKS = (
     (b"\xff\xfe\x00\x00", "utf-32"),
     (b"\x00\x00\xfe\xff", "utf-32"),
@@ -65,7 +68,7 @@ def open_bytes(path: Path) -> io.BufferedReader:
         ) from error
 
 
-def lines(path: Path, name: str, encoding: str, *, forgiving: bool = True) -> Iterator[Line]:
+def lines(path: Path, name: str, encoding: str, *, forgiving: bool = True, with_blank: bool = True) -> Iterator[Line]:
     """Yield every physical line, ended by a line feed; a byte order mark at the start is taken off.
 
     Args:
@@ -73,6 +76,7 @@ def lines(path: Path, name: str, encoding: str, *, forgiving: bool = True) -> It
         name: The file as a person would write it, for errors.
         encoding: As Python names it.
         forgiving: Yield lines that do not decode with their problem, up to a point.
+        with_blank: Yield lines of nothing but spaces, tabs and line ends; else they are counted, and some are left out.
 
     Raises:
         SourceError: The file as a whole is in another encoding: its head says so, or three lines with non-ASCII
@@ -91,6 +95,10 @@ def lines(path: Path, name: str, encoding: str, *, forgiving: bool = True) -> It
             if len(data) > MAX_LINE_BYTES:
                 offset += _skip_line(file, data)
                 yield Line(n, start, data[:1024].decode(encoding, "backslashreplace"), _TOO_LONG)
+                continue
+            if not with_blank and not data.strip(_BLANKS):
+                blank = _take_blank_lines(file)
+                n, offset = n + blank.count(b"\n"), offset + len(blank)
                 continue
             if n == 1 and data.startswith(b"\xef\xbb\xbf") and encoding == "utf-8":
                 data, start = data[3:], 3
@@ -262,6 +270,12 @@ def _skip_line(file: io.BufferedReader, data: bytes) -> int:
         data = file.readline(1 << 20)
         skipped += len(data)
     return skipped
+
+
+def _take_blank_lines(file: io.BufferedReader) -> bytes:
+    """Read the blank lines that stand next in the buffer: a bomb of line feeds must not cost a step for each."""
+    found = _BLANK_LINES.match(file.peek())
+    return file.read(found.end()) if found else b""
 
 
 def _undecodable(error: UnicodeDecodeError, encoding: str) -> str:

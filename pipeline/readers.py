@@ -83,7 +83,7 @@ def read_rows(
     """
     kind = kind_of(path)
     if kind == "jsonl":
-        for line in lines(path, name, encoding):
+        for line in lines(path, name, encoding, with_blank=False):
             reason = None
             if line.problem:
                 reason = "malformed" if line.problem.startswith("longer") else "undecodable"

@@ -73,7 +73,11 @@ def _packed() -> list[Case]:
         # One piece packed once and repeated: both formats allow several members in a file.
         return lambda folder: (folder / name).write_bytes(squeeze(head) + squeeze(piece) * 1024)
 
-    space, row = b" " * (1 << 20), b'{"instruction": "' + b"x" * (1 << 20) + b'", "output": "y"}\n'
+    space, feeds, row = (
+        b" " * (1 << 20),
+        b"\n" * (1 << 20),
+        b'{"instruction": "' + b"x" * (1 << 20) + b'", "output": "y"}\n',
+    )
     heads = {"jsonl": _GOOD, "json": b"[" + _GOOD, "csv": b"instruction,output\nWhich?,This.\n"}
     cases = []
     for ending, squeeze in (("gz", gzip.compress), ("zst", zstandard.compress)):
@@ -84,6 +88,8 @@ def _packed() -> list[Case]:
         ]  # fmt: skip
         cases += [
             Case(f"1 GB of rows in jsonl.{ending}", swelling(f"a.jsonl.{ending}", b"", row, squeeze),
+                 f"a.jsonl.{ending}", "inflates to more than"),
+            Case(f"1 GB of empty lines in jsonl.{ending}", swelling(f"a.jsonl.{ending}", _GOOD, feeds, squeeze),
                  f"a.jsonl.{ending}", "inflates to more than"),
             Case(f"1 GB in txt.{ending}", swelling(f"a.txt.{ending}", b"x", space, squeeze), f"a.txt.{ending}", "longer than 64 MiB"),
             Case(f"packed twice, {ending}", lambda folder, end=ending, pack=squeeze: (folder / f"a.jsonl.{end}").write_bytes(pack(pack(_GOOD))),

@@ -1,4 +1,4 @@
-"""A project's whole life with secrets in the environment, run where no network is: `secret_journey.py FOLDER`.
+"""A project's whole life with secrets in the environment, run where no network is: `secret_journey.py FOLDER SHARE SEED`.
 
 Every command's output goes to FOLDER/logs; FOLDER/commands.json says how each ended. What anything tries to reach
 beyond this machine is written to FOLDER/attempts.txt by a hook that every Python process here loads. Two servers
@@ -8,6 +8,7 @@ as a server with a debugging page does.
 
 import json
 import os
+import random
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -92,6 +93,8 @@ def walk(one, words):
             walk(one[name], [*words, name])
 walk(app, [])
 """
+# Without these a part of the journey shows nothing: rows, pages, an error, and that the hook hears.
+ALWAYS = ("data", "browse", "check --recipe password.toml")
 CONTROL = "import socket; socket.socket().connect_ex(('192.0.2.1', 9))"
 
 
@@ -120,8 +123,8 @@ def teller() -> Iterator[str]:
     running.shutdown()
 
 
-def commands(good: str, bad: str, share: float) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """Yield what is run, and what is in the environment besides."""
+def commands(good: str, bad: str, share: float, rng: random.Random) -> Iterator[tuple[list[str], dict[str, str]]]:
+    """Yield what is run, and what is in the environment besides; of a share below 1 a part in the same order."""
     with_password = good.replace("://", f"://user:{MARK}98@")
     for words in (
         "data", "check", "log", "show split", "report", "browse", "duplicates", "fsck", "doctor", "tag v1",
@@ -132,10 +135,11 @@ def commands(good: str, bad: str, share: float) -> Iterator[tuple[list[str], dic
         "publish v1 --to hf://owner/name --acknowledge pii", "fetch hf://owner/name --to hub",
         "publish v1 --to s3://bucket/prefix --acknowledge pii", "fetch s3://bucket/prefix --to bucket", "data --recipe hub.toml",
         f"publish v1 --to s3://{MARK}97@bucket/prefix --acknowledge pii", "no-such-command", "data --recipe nowhere.toml",
-        *((f"evaluate --model {good}", "train", "report", "feedback --to queue.json", "preview", "annotate pages", "export --to out")
-          if share >= 1 else ()),
+        f"evaluate --model {good}", "train", "report", "feedback --to queue.json", "preview", "annotate pages", "export --to out",
         "remove --source notes --yes", "gc --keep 1", "doctor",
     ):  # fmt: skip
+        if words not in ALWAYS and (rng.random() >= share or (words == "train" and share < 1)):
+            continue
         told = {"LABEL_STUDIO_URL": bad} if words.startswith("annotate") else {}
         named = words.split()
         if "--recipe" not in named and named[0] not in _WITHOUT:
@@ -143,8 +147,8 @@ def commands(good: str, bad: str, share: float) -> Iterator[tuple[list[str], dic
         yield named, {**told, "AWS_ENDPOINT_URL": bad} if "s3://bucket" in words else told
 
 
-def main(folder: Path, share: float) -> None:
-    """Run it all and write down how each command ended."""
+def main(folder: Path, share: float, rng: random.Random) -> None:
+    """Run it all, or a part, and write down how each command ended."""
     place = write_project(folder / "project", RECIPE.replace("[ingest]", OPEN.lstrip("\n"), 1)).root
     with chat_server(lambda _, __: (200, said(f"A {WORD}."))) as (good, _), teller() as bad:
         _write(place, good, bad)
@@ -158,8 +162,8 @@ def main(folder: Path, share: float) -> None:
             "PYTHONPATH": f"{hook}:{ROOT}", "ATTEMPTS": str(folder / "attempts.txt"), **SECRETS, "AWS_ACCESS_KEY_ID": "known",
             "HTTP_PROXY": PROXY, "HTTPS_PROXY": PROXY, "NO_PROXY": "127.0.0.1,localhost",
         }  # fmt: skip
-        todo = [(["-m", "pipeline", *words], more) for words, more in commands(good, bad, share)] + [
-            (["-c", one], {}) for one in (IMPORTS, HELP, CONTROL)
+        todo = [(["-m", "pipeline", *words], more) for words, more in commands(good, bad, share, rng)] + [
+            (["-c", one], {}) for one in (IMPORTS, HELP, CONTROL) if one == CONTROL or rng.random() < share
         ]
         done = []
         for number, (words, more) in enumerate(todo):
@@ -190,4 +194,4 @@ def _write(place: Path, good: str, bad: str) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), float(sys.argv[2]))
+    main(Path(sys.argv[1]), float(sys.argv[2]), random.Random(sys.argv[3]))

@@ -29,7 +29,7 @@ def run(share: float, seed: int) -> Iterator[Line]:
     """Give where a secret was found, and who looked for a network."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        words = [sys.executable, str(_JOURNEY), str(folder), str(share)]
+        words = [sys.executable, str(_JOURNEY), str(folder), str(share), str(seed)]
         cut = not subprocess.run([*_ALONE, "true"], capture_output=True, check=False).returncode
         done = subprocess.run(
             [*_ALONE, *words] if cut else words, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False

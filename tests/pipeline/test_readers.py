@@ -3,6 +3,7 @@ import datetime
 import decimal
 import gzip
 import json
+from itertools import accumulate
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -68,6 +69,16 @@ def test_the_ending_tells_the_format(tmp_path, name, kind):
 
 def test_blank_lines_are_no_rows_but_count_as_lines(read):
     assert read("a.jsonl", '{"a": 1}\n\n  \r\n{"a": 2}') == [(1, {"a": 1}), (4, {"a": 2})]
+
+
+@given(st.lists(st.sampled_from(["\n", "\r\n", " \t\n", "   \r \n", '{"a": 1}\n', '{"a": "é"}\r\n']), max_size=40))
+def test_rows_between_runs_of_blank_lines_keep_their_line_and_byte(tmp_path_factory, parts):
+    path = tmp_path_factory.getbasetemp() / "blank.jsonl"
+    path.write_bytes("".join(parts).encode())
+    begins = accumulate((len(one.encode()) for one in parts), initial=0)
+    wanted = [(n, at) for n, (one, at) in enumerate(zip(parts, begins, strict=False), start=1) if one.strip()]
+    layout = layout_of(path, "blank.jsonl", "utf-8", None)
+    assert [(row.n, row.offset) for row in read_rows(path, "blank.jsonl", "utf-8", layout)] == wanted
 
 
 def test_a_line_that_does_not_decode_is_a_row_with_its_reason(tmp_path):
