@@ -98,7 +98,9 @@ def _cases() -> list[Case]:
         Case("rows that are null", [None, None]),
         Case("objects without keys", [{}] * 3),
         Case("columns that differ from row to row", [one, {"q": "What?", "a": "That."}, {"instruction": "Why?", "output": "So.", "more": 1}], kept=2),
-        Case("a column now text, now list", [one, _row(["a"]), _row({"b": 1})], kept=1),
+        # What most of the first rows hold decides: a list among texts is dropped, a text among lists stays a text.
+        Case("a list and an object among texts", [facts[0], facts[30], facts[60], _row(["a"]), _row({"b": 1})], kept=3),
+        Case("a text among lists", [one, _row(["a"]), _row({"b": 1})], kept=3),
         Case("numbers, true and null for text", [_row(1, 2), _row(True, False), _row(None, "x"), _row(1.5, [])], kept=2),
         Case("ids 1 and \"1\"", [{**facts[0], "id": 1}, {**facts[30], "id": "1"}], with_key, kept=2),
         Case("ids 1, 1.0 and true", [{**facts[0], "id": 1}, {**facts[30], "id": 1.0}, {**facts[60], "id": True}], with_key, kept=3),
