@@ -17,12 +17,11 @@ from pathlib import Path
 
 import store
 from calls import watch
-from kills import same_again, standing
+from kills import count_calls, same_again, standing
 from table import Line
 
 ANCHORS = ("R3",)
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EMFILE, errno.EROFS)
-CALLS = 400
 
 
 def run(share: float, seed: int) -> Iterator[Line]:
@@ -35,12 +34,12 @@ def run(share: float, seed: int) -> Iterator[Line]:
         store.run(base)
         store.change(base)
         tried = store.copy(base, place / "tried")
-        store.run(tried)
+        calls = count_calls(tried, store.run)
         after = store.versions(tried)
         for number in ERRORS:
             for once in (True, False):
                 how = "once" if once else "from then on"
-                points = sorted(rng.sample(range(1, CALLS), max(2, round(40 * share))))
+                points = sorted(rng.sample(range(1, calls + 1), max(2, round(40 * share))))
                 faults = [_refusal(tried, number, at, once=once) for at in points]
                 yield refused("R3", f"{errno.errorcode[number]} at a call, {how}", base, tried, after, faults)
         sizes = [int(4096 * 1.25**step) for step in range(20)]
