@@ -111,9 +111,6 @@ def _check_records(data_root: Path, stage: str) -> Iterator[Damage]:
             except SnapshotError as error:
                 yield Damage(path, error.what)
                 continue
-            if (record.stage, record.recipe, f"{record.number:06d}") != (stage, recipe, path.stem):
-                yield Damage(path, f"is record {record.number} of {record.stage} and recipe {record.recipe}")
-                continue
             # Older versions may have been collected; the newest must be whole.
             if number == 0:
                 yield from _check_newest(data_root / stage, record.version, record.dropped, path)

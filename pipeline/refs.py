@@ -12,6 +12,8 @@ from pipeline.seal import NewerFormatError, sealed, unseal
 from pipeline.snapshot import make_folder, sync
 from schemas import RunRecord, SnapshotError
 
+_SET_ASIDE = "run `tuneloop fsck --repair`: it sets the damaged record aside and the run before it counts"
+
 
 def refs_folder(data_root: Path, stage: str, recipe: str) -> Path:
     """Return where the records of a stage and recipe lie; it need not exist."""
@@ -28,18 +30,26 @@ def read_record(path: Path) -> RunRecord:
     """Return the record in a file.
 
     Raises:
-        SnapshotError: The file is damaged.
+        SnapshotError: The file is damaged, or holds the record of another run.
     """
     try:
-        return unseal(path.read_bytes(), RunRecord)
+        record = unseal(path.read_bytes(), RunRecord)
     except NewerFormatError:
         raise
     except (OSError, ValueError) as error:
         raise SnapshotError(
             f"record of a run cannot be read: {str(error).splitlines()[0]}",
             where=str(path),
-            fix="run `tuneloop fsck --repair`: it sets the damaged record aside and the run before it counts",
+            fix=_SET_ASIDE,
         ) from error
+    folder = path.parent
+    if (record.stage, record.recipe, f"{record.number:06d}") != (folder.parents[1].name, folder.name, path.stem):
+        raise SnapshotError(
+            f"holds record {record.number} of stage {record.stage} and recipe {record.recipe}, not its own",
+            where=str(path),
+            fix=_SET_ASIDE,
+        )
+    return record
 
 
 def newest(data_root: Path, stage: str, recipe: str) -> RunRecord | None:

@@ -67,7 +67,7 @@ def main() -> int:
         if asked.keep:
             keep(asked.keep, name, found, asked.share, time.monotonic() - start)
     seconds = time.monotonic() - began
-    _say(f"\n{totals(lines)}, {seconds:,.0f} s")
+    _say(f"\n{totals(lines)}, {seconds:,.0f} s, {sum(os.times()[:4]):,.0f} s of CPU")
     faults = [fault for line in lines for fault in line.faults]
     if asked.markdown:
         page = markdown(*kept(asked.keep)) if asked.keep else markdown(lines, {asked.share}, seconds)

@@ -103,15 +103,15 @@ def _line(
             # Of dropped rows that are gone the record that names them is told.
             if not (found if not path.exists() else set(found).intersection((path, *path.parents))):
                 problems.append(f"R5 {what}: fsck does not find {shown}")
-            outcomes[_read(root, rows, path.relative_to(root / "data").parts[0])] += 1
+            came = _read(root, rows, shown.parts[1])
+            outcomes[came] += 1
+            if came == "OTHER ROWS":
+                problems.append(f"R5 {what}: a reader gave other rows: {shown}")
         except SnapshotError:
             outcomes["found and refused"] += 1
         except Exception as error:  # noqa: BLE001 - that is what is looked for
             outcomes["crashed"] += 1
             problems.append(f"R5 {what}: {shown}: {type(error).__name__}: {error}")
-        else:
-            if outcomes["OTHER ROWS"]:
-                problems.append(f"R5 {what}: a reader gave other rows: {shown}")
         finally:
             path.write_bytes(kept)
     return Line("R5", what, sum(outcomes.values()), dict(outcomes), len(problems), problems=tuple(problems[:5]))

@@ -17,12 +17,13 @@ from pathlib import Path
 
 import store
 from calls import watch
-from kills import same_again, standing
+from kills import count_calls, same_again, standing
 from table import Line
+
+from pipeline import execute
 
 ANCHORS = ("R3",)
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EDQUOT, errno.EMFILE, errno.EROFS)
-CALLS = 400
 
 
 def run(share: float, seed: int) -> Iterator[Line]:
@@ -35,12 +36,12 @@ def run(share: float, seed: int) -> Iterator[Line]:
         store.run(base)
         store.change(base)
         tried = store.copy(base, place / "tried")
-        store.run(tried)
+        calls = count_calls(tried, store.run)
         after = store.versions(tried)
         for number in ERRORS:
             for once in (True, False):
                 how = "once" if once else "from then on"
-                points = sorted(rng.sample(range(1, CALLS), max(2, round(40 * share))))
+                points = sorted(rng.sample(range(1, calls + 1), max(2, round(40 * share))))
                 faults = [_refusal(tried, number, at, once=once) for at in points]
                 yield refused("R3", f"{errno.errorcode[number]} at a call, {how}", base, tried, after, faults)
         sizes = [int(4096 * 1.25**step) for step in range(20)]
@@ -136,13 +137,19 @@ def _mended(root: Path, after: dict[str, str]) -> list[str]:
     return [one for one in found if not one.startswith("too much")]
 
 
+def _no_reserve() -> None:
+    """Let a run begin that would be told at once that 64 MiB are not free."""
+    execute._SPARE_BYTES = 0  # type: ignore[attr-defined]
+
+
 def _small_disk(base: Path, place: Path, after: dict[str, str], share: float, rng: random.Random) -> Line:
     """Run on a disk that is truly too small, then on the same disk with room."""
     what, mount = "a disk too small (tmpfs), then with room", place / "mount"
     mount.mkdir()
     outcomes: Counter[str] = Counter()
     problems = []
-    for size in _some([1800 + 150 * step for step in range(16)], share, rng):
+    used = sum(path.lstat().st_blocks for path in base.rglob("*")) // 2
+    for size in _some([used + 40 * step for step in range(1, 17)], share, rng):
         words = ["mount", "-t", "tmpfs", "-o", f"size={size}k", "none", str(mount)]
         if subprocess.run(words, capture_output=True, check=False).returncode:
             return Line("R3", what, 0, {}, note="not run: no mount here")
@@ -154,9 +161,9 @@ def _small_disk(base: Path, place: Path, after: dict[str, str], share: float, rn
                 outcomes["no room for the sources"] += 1
                 continue
             before = store.versions(root)
-            name, wrong = _tried(root, lambda: None)
+            name, wrong = _tried(root, _no_reserve)
             wrong += standing(root, before, after)[1]
-            subprocess.run(["mount", "-o", "remount,size=64m", str(mount)], check=True)
+            subprocess.run(["mount", "-o", "remount,size=256m", str(mount)], check=True)
             wrong += _mended(root, after)
             outcomes[name] += 1
             if wrong:

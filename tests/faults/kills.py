@@ -83,18 +83,10 @@ def _every_call(
     what: str, base: Path, work: Work, stage: str | None, place: Path, share: float, rng: random.Random
 ) -> Line:
     """Kill at every call of some work, or at a share of them."""
-    root, told = place / "tried", place / "calls.txt"
-
-    def count() -> None:
-        watching = watch(root / "data")
-        work(root)
-        told.write_text(str(len(watching.names)))
-
-    store.copy(base, root)
+    root = store.copy(base, place / "tried")
     before = store.versions(root)
-    _must(store.in_child(count))
+    calls = count_calls(root, work)
     after, files = store.versions(root), _files(root)
-    calls = int(told.read_text())
     points = sorted(rng.sample(range(1, calls + 1), max(2, round(share * calls)))) if share < 1 else range(1, calls + 1)
     outcomes: Counter[str] = Counter()
     problems: list[str] = []
@@ -116,6 +108,19 @@ def _every_call(
     old_and_new = ("old", "new") if stage and share >= 1 else ()
     return Line("R1", f"SIGKILL at every call of {what}", len(points), dict(outcomes), len(problems), old_and_new,
                 problems=tuple(problems))  # fmt: skip
+
+
+def count_calls(root: Path, work: Work) -> int:
+    """Do some work undisturbed, in a child, and return how many calls changed files of the store."""
+    told = root / "calls.txt"
+
+    def count() -> None:
+        watching = watch(root / "data")
+        work(root)
+        told.write_text(str(len(watching.names)))
+
+    _must(store.in_child(count))
+    return int(told.read_text())
 
 
 def standing(root: Path, before: dict[str, str], after: dict[str, str]) -> tuple[str, list[str]]:

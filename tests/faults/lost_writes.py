@@ -18,7 +18,7 @@ from pathlib import Path
 
 import store
 from calls import watch
-from kills import standing
+from kills import count_calls, standing
 from table import Line
 
 ANCHORS = ("R4",)
@@ -43,17 +43,10 @@ def run(share: float, seed: int) -> Iterator[Line]:
 
 
 def _lost(what: str, base: Path, stage: str, place: Path, share: float, rng: random.Random) -> Line:
-    root, told = place / "tried", place / "calls.txt"
-
-    def count() -> None:
-        watching = watch(root / "data")
-        store.run(root, to=stage)
-        told.write_text(str(len(watching.names)))
-
-    store.copy(base, root)
+    root = store.copy(base, place / "tried")
     before = store.versions(root)
-    store.in_child(count)
-    after, calls = store.versions(root), int(told.read_text())
+    calls = count_calls(root, lambda root: store.run(root, to=stage))
+    after = store.versions(root)
     outcomes: Counter[str] = Counter()
     problems = []
     # One more than there are: a run that was let finish must stand.

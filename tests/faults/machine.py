@@ -23,5 +23,9 @@ def run(share: float, seed: int) -> Iterator[Line]:
         notes = "; ".join(getattr(error, "__notes__", ()))
         problems.append(f"F1: {type(error).__name__}: {str(error)[:300]}; {notes[-2000:]}")
     what = f"steps of {lives} stores and splits, against a plain dict"
-    seen = ("run killed", "gc", "tag", "damage and repair") if share >= 1 else ()
+    seen = (
+        ("row added", "row edited", "row taken out", "and killed", "run again", "gc", "tag", "damage and repair")
+        if share >= 1
+        else ()
+    )
     yield Line("F1", what, taken.total(), dict(taken), len(problems), seen, problems=tuple(problems))

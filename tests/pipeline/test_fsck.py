@@ -95,7 +95,9 @@ def test_a_record_in_the_place_of_another_is_found(project):
     project.run()
     path = max((project.data / "dedupe" / "refs" / "tiny").glob("*.json"))
     path.with_name("000002.json").write_bytes(path.read_bytes())
-    assert [damage.what for damage in fsck(project.data)[1]] == ["is record 1 of dedupe and recipe tiny"]
+    assert [damage.what for damage in fsck(project.data)[1]] == [
+        "holds record 1 of stage dedupe and recipe tiny, not its own"
+    ]
 
 
 def test_a_changed_paper_beside_the_rows_is_found(project):

@@ -47,7 +47,7 @@ PLACES = ("Oslo", "Lima", "Rome", "Kyoto", "Cairo", "Quito", "Dakar", "Perth", "
 # Two ways to ask for the same, which must stand on one side.
 WAYS = ("What is there to see in {place} in spring?", "what is there to see in {place} in spring")
 ANSWERS = ("Gardens and old bridges.", "A harbour with a market.", "Hills to walk on, and a lake.")
-CALLS = 320  # about as many as a run of all stages makes
+CALLS = 250  # about as many as a run of all stages makes
 Row = tuple[str, str]
 
 
@@ -73,53 +73,41 @@ class StoreMachine(RuleBasedStateMachine):
         self.tags: dict[str, str] = {}
         self.is_current = False
         self._write()
-        self.run()
+        self._run()
 
     def teardown(self) -> None:
         shutil.rmtree(self.folder)
 
-    @rule(place=st.sampled_from(PLACES), way=st.sampled_from(WAYS), answer=st.sampled_from(ANSWERS))
-    def add_a_row(self, place: str, way: str, answer: str) -> None:
-        self.taken["row added"] += 1
-        self.rows.append((way.format(place=place), answer))
+    @rule(
+        what=st.sampled_from(("added", "edited", "taken out")),
+        number=st.integers(0, 99),
+        place=st.sampled_from(PLACES),
+        way=st.sampled_from(WAYS),
+        answer=st.sampled_from(ANSWERS),
+        kill_at=st.just(0) | st.integers(1, CALLS),
+    )
+    def change_a_row_and_run(self, what: str, number: int, place: str, way: str, answer: str, kill_at: int) -> None:
+        """Run after a change of the sources, or be killed at a call of that run."""
+        at = number % len(self.rows)
+        if what == "added" or len(self.rows) < 4:
+            self.rows.append((way.format(place=place), answer))
+        elif what == "edited":
+            self.rows[at] = (self.rows[at][0], answer)
+        else:
+            self.rows.pop(at)
         self._write()
+        self.taken[f"row {what}"] += 1
+        if kill_at:
+            self._be_killed(kill_at)
+        else:
+            self._run()
 
-    @rule(number=st.integers(0, 99), answer=st.sampled_from(ANSWERS))
-    def edit_a_row(self, number: int, answer: str) -> None:
-        self.taken["row edited"] += 1
-        self.rows[number % len(self.rows)] = (self.rows[number % len(self.rows)][0], answer)
-        self._write()
-
-    @precondition(lambda self: len(self.rows) > 3)
-    @rule(number=st.integers(0, 99))
-    def take_a_row_out(self, number: int) -> None:
-        self.taken["row taken out"] += 1
-        self.rows.pop(number % len(self.rows))
-        self._write()
-
+    @precondition(lambda self: not self.is_current)
     @rule()
-    def run(self) -> None:
-        """Run `data`; all that was known before still holds."""
-        self.taken["run"] += 1
-        outcomes = self.project.run()
-        ingested = outcomes["ingest"].record.version
-        assert self.given.setdefault(tuple(self.rows), ingested) == ingested
-        self.is_current = True
-        self._learn()
-
-    @rule(at=st.integers(1, CALLS))
-    def run_and_be_killed(self, at: int) -> None:
-        """Kill a run at a call, or let it finish if it makes fewer: what stood before stands, or what was being made."""
-
-        def killed() -> None:
-            watch(self.project.data, at, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
-            self.project.run()
-
-        code = in_child(killed)
-        assert code in (0, -signal.SIGKILL)
-        self.taken["run killed" if code else "run too short to be killed"] += 1
-        self.is_current = False
-        self._learn()
+    def run_again(self) -> None:
+        """Run after a kill, without any help."""
+        self.taken["run again"] += 1
+        self._run()
 
     @rule(keep=st.integers(1, 3))
     def collect_garbage(self, keep: int) -> None:
@@ -157,8 +145,28 @@ class StoreMachine(RuleBasedStateMachine):
         assert any(one.path in (path, *path.parents) for one in found), f"{kind} of {path} was not found"
         repair(data, found)
         self.kept.pop(path.parent.name, None)
-        self.run()
+        self._run()
         assert self._newest() == before
+
+    def _run(self) -> None:
+        """Run `data`; the same rows give the same version as ever."""
+        ingested = self.project.run()["ingest"].record.version
+        assert self.given.setdefault(tuple(self.rows), ingested) == ingested
+        self.is_current = True
+        self._learn()
+
+    def _be_killed(self, at: int) -> None:
+        """Kill a run at a call, or let it finish if it makes fewer; the invariants see to the rest."""
+
+        def killed() -> None:
+            watch(self.project.data, at, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+            self.project.run()
+
+        code = in_child(killed)
+        assert code in (0, -signal.SIGKILL)
+        self.taken["and killed" if code else "and too short to be killed"] += 1
+        self.is_current = code == 0
+        self._learn()
 
     @invariant()
     def the_store_is_whole(self) -> None:
@@ -182,11 +190,11 @@ class StoreMachine(RuleBasedStateMachine):
     def nothing_stands_on_two_sides(self) -> None:
         if (record := refs.newest(self.project.data, "split", "tiny")) is None:
             return
-        table = Snapshot.open(self.project.data / "split", record.version).table(["id", "prompt", "split"])
+        table = Snapshot.open(self.project.data / "split", record.version).table(["id", "fields", "split"])
         sides: dict[str, str] = {}
         for row in table.to_pylist():
-            asked = "".join(letter for letter in row["prompt"][-1]["content"].lower() if letter.isalnum())
-            asked = asked.removeprefix("instruction").removeprefix("task")
+            (question,) = (field["value"] for field in row["fields"] if field["name"] == "instruction")
+            asked = question.lower().removesuffix("?")
             assert sides.setdefault(asked, row["split"]) == row["split"]
             assert self.sides[row["id"]] == row["split"]
 
