@@ -105,7 +105,9 @@ def teller() -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def _refuse(self) -> None:
             self.rfile.read(int(self.headers.get("content-length") or 0))
-            body = json.dumps({"detail": "Invalid token.", "sent": dict(self.headers)}).encode()
+            # Keys first, or they are cut off with the end of what is told.
+            sent = sorted(self.headers.items(), key=lambda one: "auth" not in one[0].lower())
+            body = json.dumps({"detail": "Invalid token.", "sent": dict(sent)}).encode()
             self.send_response(401)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

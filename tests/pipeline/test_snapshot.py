@@ -93,3 +93,9 @@ def test_the_group_may_write_whatever_the_umask(tmp_path):
         os.umask(old)
     assert stat.S_IMODE(made.folder.stat().st_mode) == 0o2775
     assert {stat.S_IMODE(path.stat().st_mode) for path in made.folder.iterdir()} == {0o664}
+
+
+def test_a_file_beside_a_manifest_that_is_no_version_s_is_read(tmp_path):
+    made = draft(tmp_path / "run", ROWS, 5)
+    (made.folder / "manifest.json").write_text('{"key": "aa11", "recipe": "tiny"}')
+    assert [row for batch in made.batches() for row in batch.to_pylist()] == ROWS
