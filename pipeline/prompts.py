@@ -2,8 +2,8 @@ r"""The prompts of a split's rows as numbers; texts and signatures lie in mapped
 
     rows "Name a river." / "name a  river." / ""   ->  text [0, 0, -1], texts([0]) = ["name a river."]
 
-A prompt is all its fields in one text, joined by a character that no text holds. Fields count without gaps:
-templates name them each in their own way, and some are left empty.
+A prompt is all its fields in one text, joined by a control character; one that stands in a text cuts it in two,
+in every row alike. Fields count without gaps: templates name them each in their own way, and some are left empty.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -27,7 +27,7 @@ from pipeline.snapshot import Snapshot
 from schemas import GateError
 
 INDEX = "split/index/segments"
-JOINT = "\x01"  # white space to no one, and in no text
+JOINT = "\x01"  # white space to no one
 _RAW = ("template", "fields", "turns")
 _ROWS_AT_ONCE = 1 << 16
 
