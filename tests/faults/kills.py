@@ -189,11 +189,12 @@ def _straced(base: Path, place: Path, share: float, rng: random.Random) -> Line:
     after, files = store.versions(root), _files(root)
     outcomes: Counter[str] = Counter()
     problems = []
+    trace = place / "trace.txt"
+    store.copy(base, root)
+    _traced(root, ["-e", f"trace={','.join(STRACED)}", "-o", str(trace)])
+    seen = trace.read_text(errors="replace")
     for call in STRACED:
-        store.copy(base, root)
-        trace = place / "trace.txt"
-        _traced(root, ["-e", f"trace={call}", "-o", str(trace)])
-        calls = sum(f"{call}(" in line for line in trace.read_text(errors="replace").splitlines())
+        calls = seen.count(f" {call}(")
         for at in sorted(rng.sample(range(1, calls + 1), min(calls, max(1, round(8 * share))))):
             store.copy(base, root)
             code = _traced(
@@ -206,8 +207,8 @@ def _straced(base: Path, place: Path, share: float, rng: random.Random) -> Line:
             outcomes[name] += 1
             if wrong:
                 problems.append(f"R1 strace {call} {at}: {'; '.join(wrong)}")
-    seen = ("old", "new") if share >= 1 else ()
-    return Line("R1", what, sum(outcomes.values()), dict(outcomes), len(problems), seen, problems=tuple(problems))
+    must_see = ("old", "new") if share >= 1 else ()
+    return Line("R1", what, sum(outcomes.values()), dict(outcomes), len(problems), must_see, problems=tuple(problems))
 
 
 def _traced(root: Path, options: list[str]) -> int:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pyarrow as pa
+import pytest
 from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
@@ -236,5 +237,6 @@ def run_machine(lives: int, steps: int, chance: int, phases: Sequence[Phase]) ->
     run_state_machine_as_test(seed(chance)(StoreMachine), settings=chosen)
 
 
+@pytest.mark.slow
 def test_the_store_and_the_split_are_what_a_plain_dict_says():
     run_machine(3, 8, 7, [Phase.generate, Phase.shrink])
