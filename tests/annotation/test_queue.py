@@ -63,7 +63,11 @@ def store(root: Path, stage: str, kept: Sequence[Row], dropped: Sequence[Row] = 
     commit(folder, Snapshot(work, Snapshot.draft(stage, "v1", schema, files)))
     gone = []
     if dropped:
-        gone = [write(make_folder(folder / "dropped") / "ab.parquet", dropped_schema(Formatted), dropped)]
+        path = make_folder(folder / "dropped") / "draft.parquet"
+        made = write(path, dropped_schema(Formatted), dropped)
+        # A dropped part is named after its bytes, and read only if it has that name.
+        gone = [made.model_copy(update={"name": f"{made.digest}.parquet"})]
+        path.rename(path.with_name(gone[0].name))
     numbers: Mapping[str, Any] = dict.fromkeys(("peak_memory_bytes", "rows_in", "rows_kept", "rows_dropped"), 1)
     empty: Mapping[str, Any] = {
         name: {}
