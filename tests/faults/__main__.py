@@ -14,7 +14,6 @@ import platform
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -78,7 +77,11 @@ def main() -> int:
 def keep(folder: Path, module: str, lines: list[Line], share: float, seconds: float) -> None:
     """Put the lines of a module into a file of a folder, in place of what an earlier run put there."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = {"share": share, "seconds": round(seconds, 1), "lines": [asdict(line) for line in lines]}
+    found = {
+        "share": share,
+        "seconds": round(seconds, 1),
+        "lines": [{**vars(line), "outcomes": dict(line.outcomes)} for line in lines],
+    }
     (folder / f"{module}.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -196,7 +196,7 @@ def _templates(texts: Sequence[str]) -> Line:
     values = {"a": "x" * 900_000, "b": "y" * 50_000}
     counts, slowest, gave = Counter[str](), 0.0, []
     for text in texts:
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             said = Wording(text, "here").render(values)
         except (ValueError, RenderError) as error:
@@ -208,11 +208,11 @@ def _templates(texts: Sequence[str]) -> Line:
                 continue
             counts["gave a text"] += 1
             gave.append(f"S2 {text[:60]!r} gave {said[:60]!r}")
-        slowest = max(slowest, time.perf_counter() - begun)
-    late = [f"S2 slowest took {slowest:.1f} s"] if slowest > 3 else []
+        slowest = max(slowest, time.process_time() - begun)
+    late = [f"S2 slowest took {slowest:.1f} s of the processor"] if slowest > 3 else []
     plain = Wording("{{ b[:3] }}: {{ a|length }}", "here").render(values)
     benign = [] if plain == "yyy: 900000" else [f"S2 a harmless template gave {plain[:60]!r}"]
     return Line(
         "S2", "hostile templates in the sandbox", len(texts), counts, bad=counts["gave a text"], must_see=("stopped",),
-        note=f"slowest {slowest:.2f} s; a harmless one renders", problems=(*gave[:5], *late, *benign),
+        note=f"slowest {slowest:.2f} s of the processor; a harmless one renders", problems=(*gave[:5], *late, *benign),
     )  # fmt: skip
