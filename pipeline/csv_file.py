@@ -8,7 +8,7 @@ only one cell            ->   Row(n=5, ..., reason="malformed", detail="1 column
 
 import csv
 import re
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -45,7 +45,7 @@ def check_header(header: Sequence[str], where: str, kind: str) -> None:
     named = [column for column in header if column.strip()]
     if not named:
         raise SourceError(f"no header {kind}", where=where, fix=f"put the columns' names in the first {kind}")
-    if twice := sorted({column for column in named if named.count(column) > 1}):
+    if twice := sorted(column for column, n in Counter(named).items() if n > 1):
         raise SourceError(
             f"the header names {', '.join(map(repr, twice))} more than once",
             where=where,

@@ -89,7 +89,11 @@ def kept(folder: Path) -> tuple[list[Line], set[float], float]:
     """Return the lines of all modules that are kept in a folder, the shares they were run at, and their seconds."""
     paths = [folder / f"{name}.json" for name in MODULES]
     found = [json.loads(path.read_text("utf-8")) for path in paths if path.is_file()]
-    lines = [Line(**line) for one in found for line in one["lines"]]
+    lines = []
+    for one in found:
+        part = "" if one["share"] == 1 else f"a part of {one['share']:g}"
+        for line in one["lines"]:
+            lines.append(Line(**{**line, "note": "; ".join(filter(None, (line["note"], part)))}))
     return lines, {one["share"] for one in found}, sum(one["seconds"] for one in found)
 
 
