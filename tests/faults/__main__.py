@@ -11,14 +11,16 @@ import importlib
 import json
 import os
 import platform
+import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
+from shared import NoDataError
 from table import Line
 
 MODULES = (
@@ -85,8 +87,8 @@ def keep(folder: Path, module: str, lines: list[Line], share: float, seconds: fl
     (folder / f"{module}.json").write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def kept(folder: Path) -> tuple[list[Line], set[float], float]:
-    """Return the lines of all modules that are kept in a folder, the shares they were run at, and their seconds."""
+def kept(folder: Path) -> tuple[list[Line], set[float], float, list[str]]:
+    """Return the lines of all modules that are kept in a folder, the shares they were run at, their seconds, and what is not there."""
     paths = [folder / f"{name}.json" for name in MODULES]
     found = [json.loads(path.read_text("utf-8")) for path in paths if path.is_file()]
     lines = []
@@ -94,12 +96,15 @@ def kept(folder: Path) -> tuple[list[Line], set[float], float]:
         part = "" if one["share"] == 1 else f"a part of {one['share']:g}"
         for line in one["lines"]:
             lines.append(Line(**{**line, "note": "; ".join(filter(None, (line["note"], part)))}))
-    return lines, {one["share"] for one in found}, sum(one["seconds"] for one in found)
+    missing = [path.stem for path in paths if not path.is_file()]
+    return lines, {one["share"] for one in found}, sum(one["seconds"] for one in found), missing
 
 
 def _modules(only: set[str]) -> list[str]:
     """Return the modules to run: those that are named, and those that may have an anchor that is."""
     anchors = only.difference(MODULES)
+    if strange := sorted(word for word in anchors if not re.fullmatch(r"[RBSF]\d+", word)):
+        sys.exit(f"no fault or module {', '.join(strange)}; there are {', '.join(MODULES)}")
     if not only:
         return list(MODULES)
     return [name for name in MODULES if name in only or (anchors and _may_have(name, anchors))]
@@ -115,9 +120,12 @@ def _lines(name: str, share: float, seed: int, only: set[str]) -> Iterator[Line]
         missing = f"module {name} is not there: nothing was tried"
         yield Line("-", f"module {name}", 0, {}, problems=(missing,))
         return
-    for line in importlib.import_module(name).run(share, seed):
-        if not only or name in only or line.anchor in only:
-            yield line
+    try:
+        for line in importlib.import_module(name).run(share, seed):
+            if not only or name in only or line.anchor in only:
+                yield line
+    except NoDataError as error:
+        sys.stderr.write(f"     {name}: not run, {error}\n")
 
 
 def _say(line: str) -> None:
@@ -141,7 +149,7 @@ def _row(cells: tuple[str, str, str, str, str]) -> str:
     return f"{anchor:<4} {what:<62} {points:>7} {bad:>4}  {came}"
 
 
-def markdown(lines: list[Line], shares: set[float], seconds: float) -> str:
+def markdown(lines: list[Line], shares: set[float], seconds: float, missing: Sequence[str] = ()) -> str:
     """Return the page docs/faults.md."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
@@ -164,6 +172,7 @@ def markdown(lines: list[Line], shares: set[float], seconds: float) -> str:
             "|---|---|---:|---:|---|",
             *(f"| {row} |" for row in rows),
             "",
+            *((f"Not run: {', '.join(missing)}.", "") if missing else ()),
         )
     )
 
