@@ -1,4 +1,5 @@
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -53,7 +54,8 @@ def test_status_is_a_table_on_stdout_without_names(data: Path, capsys: pytest.Ca
         ["a2", "1", "143", "-", "0"],
         ["all", "3", "143", "3", "0"],
     ]
-    assert "left: 143 tasks; forecast: not enough days (1 of 3)" in said
+    # Two if midnight falls into the test.
+    assert re.search(r"left: 143 tasks; forecast: not enough days \([12] of 3\)", said)
     assert "an answer counts for at most 3 times the median of its template and 10 minutes" in said
     assert "@" not in said
 

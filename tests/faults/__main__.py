@@ -154,7 +154,7 @@ def markdown(lines: list[Line], shares: set[float], seconds: float, missing: Seq
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()} {platform.machine()}"
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
-    whole = "".join(f" --share {share}" for share in sorted(shares) if share != 1)
+    whole = f" --share {min(shares)}" if len(shares) == 1 and shares != {1.0} else ""
     rows = [" | ".join(cell.replace("|", "\\|") for cell in _cells(line)) for line in lines]
     return "\n".join(
         (

@@ -157,7 +157,10 @@ def place(data_root: Path, tokenizer: Path, duplicates: Sequence[Row]) -> Place:
         more = {"reason": "near_duplicate", "detail": "", "partner_origin": "", "score": 0.95}
         writer = PartWriter(folder / "ab12.parquet", schema)
         writer.write(pa.RecordBatch.from_pylist([{**blank, **more, **one} for one in duplicates], schema))
-        files = [writer.close()]
+        file = writer.close()
+        # A dropped part is named after its bytes.
+        files = [file.model_copy(update={"name": f"{file.digest[:32]}.parquet"})]
+        (folder / file.name).rename(folder / files[0].name)
     part = PartRecord(key="", files=[], dropped=files, rows_in=0)
     quiz = data_root.parent / "quiz.jsonl"
     return Place(

@@ -47,8 +47,8 @@ def test_the_image_is_built_by_the_steps_of_make_setup(steps: list[tuple[str, st
     wanted = re.findall(r"(?:install (?:--.*|\S*\$\(TORCH\)\S*)|-m venv|-m pipeline\.warm)", setup[1])
     done = [rest for word, rest in steps if word == "RUN"]
     of_ours = [re.search(r"install (?:--re|--no|\$).*|-m venv|-m pipeline\.warm", rest) for rest in done[: len(wanted)]]
-    named = [one[0].replace("${TORCH}", '"$(TORCH)"') if one else "" for one in of_ours]
-    assert [name.strip('"') for name in named] == [name.strip('"') for name in wanted]
+    named = [one[0].replace("${TORCH}", "$(TORCH)") if one else "" for one in of_ours]
+    assert [name.replace('"', "") for name in named] == wanted
     torch = re.search(r"^TORCH +\?= (.*)$", makefile, re.M)
     assert torch
     assert [rest for word, rest in steps if word == "ARG"][1].startswith(f'TORCH="{torch[1]} --index-url ')

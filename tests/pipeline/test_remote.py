@@ -22,7 +22,8 @@ from pipeline.remote import open_remote
 from pipeline.remote_check import check, repair
 from pipeline.remote_copy import open_copy
 from pipeline.run import plan_data, run_data
-from pipeline.snapshot import Snapshot
+from pipeline.seal import sealed, unseal
+from pipeline.snapshot import Snapshot, footer_digest
 from pipeline.tags import tag
 from schemas import ConfigError, Manifest, ServiceError, SnapshotError
 
@@ -370,9 +371,11 @@ def test_the_same_rows_in_other_bytes_are_taken_as_they_stand(filled, machine, r
     # Another release of the writer would give other bytes for the same rows; here another compression does.
     other = tmp_path / "other.parquet"
     pq.write_table(pq.read_table(part(a)), other, compression="gzip", write_page_checksum=True)
-    manifest = Manifest.model_validate_json((folder / "manifest.json").read_bytes())
-    file = manifest.files[0].model_copy(update={"bytes": other.stat().st_size, "digest": file_digest(other)})
-    theirs = manifest.model_copy(update={"files": [file, *manifest.files[1:]]}).model_dump_json()
+    manifest = unseal((folder / "manifest.json").read_bytes(), Manifest)
+    file = manifest.files[0].model_copy(
+        update={"bytes": other.stat().st_size, "digest": file_digest(other), "footer": footer_digest(other)}
+    )
+    theirs = sealed(manifest.model_copy(update={"files": [file, *manifest.files[1:]]}))
     bucket.put_file(str(other), f"team/data/format/{version}/part-00000.parquet")
     bucket.pipe_file(f"team/data/format/{version}/manifest.json", theirs.encode())
     bucket.rm("team/data/format/refs", recursive=True)

@@ -1,12 +1,12 @@
-import json
 import shutil
 
 import pytest
 
 from pipeline.recipe import load_recipe
 from pipeline.refs import newest
+from pipeline.seal import sealed, unseal
 from pipeline.template import BUILT_IN
-from schemas import ConfigError, SnapshotError, SourceError
+from schemas import ConfigError, Manifest, SnapshotError, SourceError
 from schemas.report import Model
 from schemas.training import Encode, Train, TrainingRecord
 from train.base_text import Tiny
@@ -154,10 +154,9 @@ def test_a_split_with_an_empty_side_is_refused(planned, split_project, tmp_path,
     data = shutil.copytree(split_project.data, tmp_path / "data", symlinks=True)
     version = newest(data, "split", "tiny").version
     path = data / "split" / version / "manifest.json"
-    manifest = json.loads(path.read_text())
-    manifest["files"] = [one for one in manifest["files"] if not one["name"].startswith(f"{side}-")]
-    path.chmod(0o644)
-    path.write_text(json.dumps(manifest))
+    manifest = unseal(path.read_bytes(), Manifest)
+    files = [one for one in manifest.files if not one.name.startswith(f"{side}-")]
+    path.write_text(sealed(manifest.model_copy(update={"files": files})))
     error = refused(SourceError, planned, data_root=data)
     assert error.what == f"the split has no {side} rows"
     assert error.where == str(data / "split" / version)
