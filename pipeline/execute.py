@@ -200,7 +200,8 @@ def _drafted(run: StagePlan, files: list[PartFile], work: Path, data_root: Path,
             empty = Snapshot(final, Snapshot.draft(run.stage.name, "", schema, []))
             run.stage.check(empty, run.inputs, counts, State())
         raise no_rows_left(run.stage.name, _dropped_by_reason(counts))
-    known = known_blocks(run.folder, refs.recent_versions(data_root, run.stage.name, run.recipe), files)
+    earlier = dict.fromkeys(record.version for record in refs.recent(data_root, run.stage.name, run.recipe))
+    known = known_blocks(run.folder, earlier, files)
     blocks = content_blocks([final / file.name for file in files], schema, known)
     return Snapshot(final, Snapshot.draft(run.stage.name, version_of(blocks), schema, files, blocks))
 

@@ -22,8 +22,6 @@ from pipeline.snapshot import PART_ROWS, PartWriter, Snapshot
 from pipeline.working_copy import bring
 from schemas import PartFile, PartRecord
 
-# A change taken back within this many runs costs nothing.
-_RECORDS = 5
 # Files that are written at a time: parquet is encoded by one thread a file.
 _AT_ONCE = 2
 
@@ -55,7 +53,7 @@ def dealt_before(data_root: Path, run: StagePlan, keys: Sequence[str], values: S
         values: All values of the column, in order.
     """
     best: Before | None = None
-    for record in map(refs.read_record, refs.record_paths(data_root, run.stage.name, run.recipe)[:_RECORDS]):
+    for record in refs.recent(data_root, run.stage.name, run.recipe):
         n = 0
         while n < min(len(keys), len(record.parts)) and record.parts[n].key == keys[n]:
             n += 1
@@ -107,6 +105,8 @@ class Partition:
                     self._files[value].append(file.model_copy(update={"name": name}))
                     self.n[value] += file.rows
                     continue
+                if self.n[value] == rows:
+                    break  # later files hold rows of parts that differ
                 for batch in Snapshot.read_part(before.folder / file.name):
                     self._pile(value, batch.slice(0, rows - self.n[value]))
 

@@ -5,6 +5,7 @@ The highest number is the newest. Order never depends on a clock.
 
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from pipeline import working_copy
@@ -12,6 +13,8 @@ from pipeline.seal import NewerFormatError, sealed, unseal
 from pipeline.snapshot import make_folder, sync
 from schemas import RunRecord, SnapshotError
 
+# A change taken back within this many runs costs nothing.
+_RECENT = 5
 _SET_ASIDE = "run `tuneloop fsck --repair`: it sets the damaged record aside and the run before it counts"
 
 
@@ -63,10 +66,9 @@ def recipes_with(data_root: Path, stage: str) -> list[str]:
     return sorted(path.name for path in (data_root / stage / "refs").glob("*") if path.is_dir())
 
 
-def recent_versions(data_root: Path, stage: str, recipe: str, most: int = 5) -> list[str]:
-    """Return the versions of the newest runs of a recipe, each once, the newest first."""
-    paths = record_paths(data_root, stage, recipe)[:most]
-    return list(dict.fromkeys(read_record(path).version for path in paths))
+def recent(data_root: Path, stage: str, recipe: str) -> Iterator[RunRecord]:
+    """Yield the records of the newest runs of a recipe, the newest first: what a new run may take over."""
+    yield from map(read_record, record_paths(data_root, stage, recipe)[:_RECENT])
 
 
 def stages_in(data_root: Path) -> list[str]:

@@ -16,9 +16,6 @@ from pipeline.stage import Inputs, Part, State
 from pipeline.working_copy import bring
 from schemas import PartRecord
 
-# A change taken back within this many runs costs nothing.
-_RECORDS = 5
-
 
 def part_keys(run: StagePlan, given: Inputs, parts: list[Part], state: State) -> list[str]:
     """Return the key of every part: equal keys mean equal rows out."""
@@ -46,8 +43,7 @@ def part_keys(run: StagePlan, given: Inputs, parts: list[Part], state: State) ->
 def reusable(data_root: Path, run: StagePlan) -> dict[str, tuple[PartRecord, Path]]:
     """Return part key to its record and version folder, for parts of recent runs that are still there."""
     found: dict[str, tuple[PartRecord, Path]] = {}
-    paths = refs.record_paths(data_root, run.stage.name, run.recipe)[:_RECORDS]
-    for record in map(refs.read_record, paths):
+    for record in refs.recent(data_root, run.stage.name, run.recipe):
         if not intact(data_root, record):
             continue
         manifest = Snapshot.open(run.folder, record.version).manifest
